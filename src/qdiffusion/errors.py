@@ -1,0 +1,25 @@
+"""The errors a user can cause. Each message is one clear sentence: what was given, what was expected, what to do."""
+
+
+class QDiffusionError(Exception):
+    """A failure the user can act on; the command prints its sentence and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(QDiffusionError, ValueError):
+    """The request itself is wrong: an unknown name, a value of the wrong type, shape or range."""
+
+    exit_code = 2
+
+
+class DataError(QDiffusionError):
+    """A data file is missing, truncated, corrupted or of an unknown format."""
+
+
+class RunError(QDiffusionError):
+    """A run folder or a checkpoint cannot be written, read or continued."""
+
+
+class TrainingError(QDiffusionError):
+    """Training cannot go on: the loss is not finite, say."""
