@@ -1,0 +1,128 @@
+"""Ansätze: the trainable circuits of the papers, gate for gate in the order of their weights.
+
+HQConv and FQConv (De Falco et al. 2024, figures 5 and 6) act on 12 wires: 3 channels × 4 pixels of a 2×2 patch, wire =
+4·channel + pixel. All their gates are controlled rotations. The order of gates and the direction from control to target
+follow the released programs; the paper's printed formulas point the other way (`direction="formula"`: control q_p →
+target q_{p+s}).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
+
+from qdiffusion.circuits.circuit import Angle, Circuit, Gate, circuit_of, weight
+from qdiffusion.errors import UsageError
+
+Direction = Literal["program", "formula"]
+Pair = tuple[int, int]
+
+_N_CHANNELS, _N_PIXELS = 3, 4
+_N_WIRES = _N_CHANNELS * _N_PIXELS
+
+
+def hqconv(n_layers: int = 3, direction: Direction = "program", block_a: bool = True) -> Circuit:
+    """Hierarchical quantum convolution, 28 weights a layer on 12 wires.
+
+    Block A, on the four wires of each channel: for i = 3, 2, 1, 0 a CRZ, then a CRX, control (i+1) mod 4, target i
+    (weights 0 … 23, channel 0 first). Block B, between channels: CRZ, CRX with control 4, target 8; then CRZ, CRX
+    with control 0, target 4 (weights 24 … 27).
+
+    Args:
+        n_layers: repetitions; layer l uses weights 28·l … 28·l + 27.
+        direction: "program" as above; "formula" swaps control and target in block A, as the paper prints it, and
+        leaves block B,
+            where both agree.
+        block_a: False leaves block A out and lets block B read the first four weights of each layer, as the released
+        program
+            does; the other 24 then act on nothing.
+
+    De Falco et al. 2024, section 3.1 and figure 5.
+    """
+    _check(n_layers, direction)
+    ring = [(_wire(channel, (i + 1) % 4), _wire(channel, i)) for channel in range(_N_CHANNELS) for i in (3, 2, 1, 0)]
+    between = [(_wire(1, 0), _wire(2, 0)), (_wire(0, 0), _wire(1, 0))]
+    inside = _directed(ring, direction) if block_a else []
+    return _layered(lambda angles: _rotated_pairs([*inside, *between], angles), n_layers, 28, "hqconv")
+
+
+def fqconv(n_layers: int = 3, direction: Direction = "program") -> Circuit:
+    """Flat quantum convolution, 24 weights a layer on 12 wires.
+
+    Three rounds of control channel → target channel, 0→2, 2→1 and 1→0; each round a CRZ on pixels 3, 2, 1, 0, then a
+    CRX on pixels 3, 2, 1, 0, control and target being the same pixel of the two channels. At any depth these are four
+    independent circuits of three wires {p, p+4, p+8}.
+
+    Args:
+        n_layers: repetitions; layer l uses weights 24·l … 24·l + 23.
+        direction: "program" as above; "formula" swaps control and target.
+
+    De Falco et al. 2024, section 3.1 and figure 6.
+    """
+    _check(n_layers, direction)
+    rounds = [
+        _directed([(_wire(control, pixel), _wire(target, pixel)) for pixel in (3, 2, 1, 0)], direction)
+        for control, target in ((0, 2), (2, 1), (1, 0))
+    ]
+
+    def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
+        for pairs in rounds:
+            for name in ("rz", "rx"):
+                yield from (_controlled(name, pair, next(angles)) for pair in pairs)
+
+    return _layered(layer, n_layers, 24, "fqconv")
+
+
+def basic_entangling(n_wires: int = 4, n_layers: int = 4) -> Circuit:
+    """PennyLane's BasicEntanglerLayers: RX on every wire, then a CNOT ring 0→1→…→0; n_wires weights a layer.
+
+    Two wires share one CNOT, one wire none. De Falco et al. 2024 use 4 wires for the fortieth channel (the released
+    program: 4 layers).
+    """
+    _check(n_layers)
+    ends = {1: [], 2: [(0, 1)]}.get(n_wires, [(wire, (wire + 1) % n_wires) for wire in range(n_wires)])
+
+    def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
+        yield from (Gate("rx", (wire,), next(angles)) for wire in range(n_wires))
+        yield from (Gate("x", (target,), controls=(control,)) for control, target in ends)
+
+    return _layered(layer, n_layers, n_wires, "basic_entangling", n_wires)
+
+
+def _layered(
+    layer: Callable[[Iterator[Angle]], Iterable[Gate]],
+    n_layers: int,
+    n_angles: int,
+    name: str,
+    n_wires: int = _N_WIRES,
+) -> Circuit:
+    gates = [
+        gate
+        for index in range(n_layers)
+        for gate in layer(map(weight, range(index * n_angles, (index + 1) * n_angles)))
+    ]
+    return circuit_of(n_wires, gates, f"{name}(n_layers={n_layers})", n_layers * n_angles)
+
+
+def _rotated_pairs(pairs: Iterable[Pair], angles: Iterator[Angle]) -> Iterator[Gate]:
+    for pair in pairs:
+        yield _controlled("rz", pair, next(angles))
+        yield _controlled("rx", pair, next(angles))
+
+
+def _controlled(name: str, pair: Pair, angle: Angle) -> Gate:
+    control, target = pair
+    return Gate(name, (target,), angle, (control,))
+
+
+def _directed(pairs: list[Pair], direction: Direction) -> list[Pair]:
+    return pairs if direction == "program" else [(target, control) for control, target in pairs]
+
+
+def _wire(channel: int, pixel: int) -> int:
+    return _N_PIXELS * channel + pixel
+
+
+def _check(n_layers: int, direction: str = "program") -> None:
+    if n_layers < 1:
+        raise UsageError(f"An ansatz needs at least 1 layer, not {n_layers}.")
+    if direction not in ("program", "formula"):
+        raise UsageError(f"Unknown direction {direction!r}; there are 'program' and 'formula'.")

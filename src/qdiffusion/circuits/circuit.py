@@ -1,0 +1,157 @@
+"""Circuits as data: a frozen list of gates on wires, whose angles are constants, weights or inputs."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
+
+from qdiffusion.circuits.gates import GATES
+from qdiffusion.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Angle:
+    """An angle in radians: offset + scale · (nothing, weight[index] or input[index])."""
+
+    source: Literal["constant", "weight", "input"]
+    index: int = 0
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def __mul__(self, factor: float) -> Self:
+        return replace(self, scale=self.scale * factor, offset=self.offset * factor)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Self:
+        return self * -1.0
+
+    def __add__(self, shift: float) -> Self:
+        return replace(self, offset=self.offset + shift)
+
+    __radd__ = __add__
+
+    def __sub__(self, shift: float) -> Self:
+        return self + -shift
+
+    def __rsub__(self, shift: float) -> Self:
+        return -self + shift
+
+    def __str__(self) -> str:
+        if self.source == "constant":
+            return f"{self.offset:.4g}"
+        scale = "" if self.scale == 1 else f"{self.scale:.4g}·"
+        offset = f"{self.offset:+.4g}" if self.offset else ""
+        return f"{scale}{self.source[0]}{self.index}{offset}"
+
+
+def weight(index: int) -> Angle:
+    """The trainable angle `weights[..., index]`."""
+    return Angle("weight", index)
+
+
+def input(index: int) -> Angle:
+    """The data-dependent angle `x[..., index]`."""
+    return Angle("input", index)
+
+
+def constant(value: float) -> Angle:
+    """A fixed angle."""
+    return Angle("constant", offset=value)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The gate `name` of `gates.GATES` on `targets`, applied where all `controls` are 1."""
+
+    name: str
+    targets: tuple[int, ...]
+    angle: Angle | None = None
+    controls: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        kind = GATES.get(self.name)
+        if kind is None:
+            raise UsageError(f"Unknown gate {self.name!r}; there are {', '.join(GATES)}.")
+        if len(self.targets) != kind.n_wires:
+            raise UsageError(f"Gate {self.name} acts on {kind.n_wires} wire(s), not on {self.targets}.")
+        if (self.angle is None) != (kind.frequency is None):
+            raise UsageError(f"Gate {self.name} takes {'no angle' if kind.frequency is None else 'an angle'}.")
+        if len(set(self.wires)) != len(self.wires):
+            raise UsageError(f"Gate {self.name} names a wire twice: {self.wires}; give distinct wires.")
+
+    @property
+    def wires(self) -> tuple[int, ...]:
+        """Controls first, then targets: the order of the matrix's bits."""
+        return self.controls + self.targets
+
+    def __str__(self) -> str:
+        angle = f"({self.angle})" if self.angle else ""
+        return f"{'c' * len(self.controls)}{self.name}{angle} {', '.join(map(str, self.wires))}"
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """Gates in order of application on wires 0 … n_wires-1 (wire 0 the most significant bit), starting from |0…0⟩.
+
+    `first >> second` applies `first`, then `second`: the weights of `second` follow those of `first`, inputs are
+    shared, so that `encoding >> ansatz >> encoding >> ansatz` uploads the same data twice.
+    """
+
+    n_wires: int
+    gates: tuple[Gate, ...]
+    n_weights: int
+    n_inputs: int
+    name: str = field(default="circuit", compare=False)
+
+    def __post_init__(self) -> None:
+        if self.n_wires < 1:
+            raise UsageError(f"A circuit needs at least 1 wire, not {self.n_wires}.")
+        counts = {"weight": self.n_weights, "input": self.n_inputs}
+        for gate in self.gates:
+            if not all(0 <= wire < self.n_wires for wire in gate.wires):
+                raise UsageError(f"Gate '{gate}' leaves the circuit's wires 0 … {self.n_wires - 1}.")
+            if gate.angle and gate.angle.index >= counts.get(gate.angle.source, math.inf):
+                raise UsageError(f"Gate '{gate}' reads beyond the circuit's {counts} angles.")
+
+    def __rshift__(self, after: "Circuit") -> "Circuit":
+        if not isinstance(after, Circuit):
+            return NotImplemented
+        if after.n_wires != self.n_wires:
+            raise UsageError(
+                f"A circuit of {self.n_wires} wires cannot be followed by one of {after.n_wires}; make them equal."
+            )
+        shifted = tuple(_shift_weight(gate, self.n_weights) for gate in after.gates)
+        return Circuit(
+            self.n_wires,
+            self.gates + shifted,
+            self.n_weights + after.n_weights,
+            max(self.n_inputs, after.n_inputs),
+            f"{self.name} >> {after.name}",
+        )
+
+    def __str__(self) -> str:
+        return "\n".join([self.summary, *(f"  {gate}" for gate in self.gates)])
+
+    @property
+    def summary(self) -> str:
+        counts = f"{self.n_wires} wires, {self.n_inputs} inputs, {self.n_weights} weights, {len(self.gates)} gates"
+        return f"{self.name}: {counts}"
+
+
+def circuit_of(n_wires: int, gates: Iterable[Gate], name: str, n_weights: int | None = None) -> Circuit:
+    """A circuit whose weight and input counts are read off its gates (`n_weights` where some weights are used by
+    none).
+    """
+    gates = tuple(gates)
+    counted = {"weight": 0, "input": 0, "constant": 0}
+    for gate in gates:
+        if gate.angle:
+            counted[gate.angle.source] = max(counted[gate.angle.source], gate.angle.index + 1)
+    return Circuit(n_wires, gates, n_weights or counted["weight"], counted["input"], name)
+
+
+def _shift_weight(gate: Gate, by: int) -> Gate:
+    if gate.angle is None or gate.angle.source != "weight":
+        return gate
+    return replace(gate, angle=replace(gate.angle, index=gate.angle.index + by))

@@ -1,0 +1,21 @@
+"""Encodings: how real inputs enter a circuit."""
+
+from typing import Literal
+
+from qdiffusion.circuits.circuit import Circuit, Gate, circuit_of, input
+from qdiffusion.errors import UsageError
+
+
+def angle_encoding(n_wires: int, axis: Literal["x", "y", "z"] = "x") -> Circuit:
+    """A rotation R_axis(x_j) = exp(-i x_j σ_axis / 2) on every wire j; inputs are angles in radians.
+
+    Raises:
+        UsageError: `axis` is none of x, y, z.
+
+    De Falco et al. 2024, section 3 (axis x). Around z the encoding acts on |0⟩ by a phase only; put a Hadamard before
+    it.
+    """
+    if axis not in ("x", "y", "z"):
+        raise UsageError(f"Unknown axis {axis!r} for angle_encoding; there are x, y and z.")
+    gates = (Gate(f"r{axis}", (wire,), input(wire)) for wire in range(n_wires))
+    return circuit_of(n_wires, gates, f"angle_encoding({n_wires}, {axis})")

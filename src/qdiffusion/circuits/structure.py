@@ -1,0 +1,132 @@
+"""What can be known about a circuit before any angle is: its components, its product prefix, its fusable blocks.
+
+Every function here is pure and works on gates with their wires; none touches a tensor.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from qdiffusion.circuits.circuit import Angle, Circuit, Gate
+
+FUSED_WIRES = 4
+"""Batch-free gates are fused into matrices on at most this many wires: 16×16 products keep a core busy, 32×32 cost
+twice the sum.
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Gates applied as one matrix on `wires`; `per_sample` where an angle is an input."""
+
+    wires: tuple[int, ...]
+    gates: tuple[Gate, ...]
+
+    @property
+    def per_sample(self) -> bool:
+        return any(map(reads_input, self.gates))
+
+
+@dataclass(frozen=True)
+class Component:
+    """An independent part of a circuit, its wires renumbered 0 … n-1; `wires` are the circuit's own numbers."""
+
+    wires: tuple[int, ...]
+    gates: tuple[Gate, ...]
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Equal for components that differ only in which weights and inputs their angles read."""
+        return (
+            len(self.wires),
+            *(replace(g, angle=g.angle and replace(g.angle, index=0)) for g in self.gates),
+        )
+
+
+def reads_input(gate: Gate) -> bool:
+    return gate.angle is not None and gate.angle.source == "input"
+
+
+def split_components(circuit: Circuit) -> list[Component]:
+    """The connected parts of the graph whose edges are the gates, in order of their first wire."""
+    root = list(range(circuit.n_wires))
+
+    def find(wire: int) -> int:
+        while root[wire] != wire:
+            wire = root[wire]
+        return wire
+
+    for gate in circuit.gates:
+        for wire in gate.wires[1:]:
+            first, second = sorted((find(gate.wires[0]), find(wire)))
+            root[second] = first
+    members: dict[int, list[int]] = defaultdict(list)
+    for wire in range(circuit.n_wires):
+        members[find(wire)].append(wire)
+    gates: dict[int, list[Gate]] = defaultdict(list)
+    for gate in circuit.gates:
+        gates[find(gate.wires[0])].append(gate)
+    return [Component(tuple(wires), renumber(gates[first], wires)) for first, wires in members.items()]
+
+
+def renumber(gates: Sequence[Gate], wires: Sequence[int]) -> tuple[Gate, ...]:
+    """The gates with wire `wires[k]` called k."""
+    place = {wire: index for index, wire in enumerate(wires)}
+    return tuple(
+        replace(g, targets=tuple(place[w] for w in g.targets), controls=tuple(place[w] for w in g.controls))
+        for g in gates
+    )
+
+
+def alike(components: Sequence[Component]) -> list[list[Component]]:
+    """Components of equal shape side by side, so that they can run as one batch."""
+    groups: dict[tuple[object, ...], list[Component]] = defaultdict(list)
+    for component in components:
+        groups[component.shape].append(component)
+    return list(groups.values())
+
+
+def split_prefix(component: Component) -> tuple[list[list[Gate]], list[Gate]]:
+    """The leading one-wire gates of each wire up to its last input, which make a product state, and all later gates."""
+    prefix: list[list[Gate]] = [[] for _ in component.wires]
+    rest: list[Gate] = []
+    entangled: set[int] = set()
+    for gate in component.gates:
+        if len(gate.wires) == 1 and gate.targets[0] not in entangled:
+            prefix[gate.targets[0]].append(gate)
+        else:
+            entangled.update(gate.wires)
+            rest.append(gate)
+    trailing: list[Gate] = []
+    for run in prefix:
+        keep = max((i + 1 for i, gate in enumerate(run) if reads_input(gate)), default=0)
+        trailing += run[keep:]
+        del run[keep:]
+    return prefix, trailing + rest
+
+
+def fuse(gates: Sequence[Gate], max_wires: int = FUSED_WIRES) -> list[Block]:
+    """Blocks of at most `max_wires` wires, each gate in the earliest block that it can still reach.
+
+    A gate commutes with every block it shares no wire with, so it may join any block from the last one that touches
+    it on. Gates that read inputs differ from sample to sample and are fused only among themselves, on the same wires.
+    """
+    blocks: list[Block] = []
+    for gate in gates:
+        first = next((i for i in reversed(range(len(blocks))) if set(blocks[i].wires) & set(gate.wires)), 0)
+        limit = len(gate.wires) if reads_input(gate) else max_wires
+        for index in range(first, len(blocks)):
+            union = tuple(sorted({*blocks[index].wires, *gate.wires}))
+            if blocks[index].per_sample == reads_input(gate) and len(union) <= limit:
+                blocks[index] = Block(union, (*blocks[index].gates, gate))
+                break
+        else:
+            blocks.append(Block(tuple(sorted(gate.wires)), (gate,)))
+    return blocks
+
+
+def angle_indices(gates: Sequence[Gate], n_weights: int) -> list[int]:
+    """Where each gate's angle stands in the row (weights, inputs); 0 for gates that read neither."""
+    shift = {"weight": 0, "input": n_weights, "constant": 0}
+    none = Angle("constant")
+    return [shift[(g.angle or none).source] + (g.angle or none).index for g in gates]
