@@ -1,0 +1,33 @@
+"""Which images to train on and compare with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "test"]
+Colour = Literal["auto", "grey", "rgb"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images, and the shape they are brought to."""
+
+    name: str = "mnist-subset"
+    """A known set: mnist, fashion-mnist, or mnist-subset, fashion-mnist-subset, shipped with the package."""
+
+    path: Path | None = None
+    """Your own data, instead of a known set: a folder of pictures (one sub-folder a class, or none), an .npz
+    file, a .safetensors or .pt file of tensors."""
+
+    root: Path | None = None
+    """The folder that holds the known sets. Without it: $QDIFFUSION_DATA, where `qdiffusion data fetch` puts them,
+    the usual torchvision folders, /usr/share/datasets."""
+
+    classes: tuple[int, ...] | None = None
+    """Keep only these classes; they are numbered anew 0, 1, ... in this order."""
+
+    size: int = 28
+    """Height and width in pixels; other pictures are cropped to their central square and resized."""
+
+    colour: Colour = "auto"
+    """auto keeps the channels as they are; grey makes one channel, rgb three."""

@@ -1,0 +1,107 @@
+"""Scores of samples against a reference set, never without what is needed to read them."""
+
+from collections.abc import Callable
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from qdiffusion.data import ImageSet
+from qdiffusion.data.images import check_images
+from qdiffusion.errors import UsageError
+from qdiffusion.metrics.distances import frechet_distance, inception_score, kernel_distance
+from qdiffusion.metrics.features import FeatureNetwork
+from qdiffusion.metrics.report import Scores
+
+_BATCH = 256
+_MIN_SAMPLES = 2
+_MIN_REFERENCE = 4  # two halves of two
+
+
+def score_images(
+    samples: Tensor,
+    reference: ImageSet | Tensor,
+    features: FeatureNetwork,
+    seed: int = 0,
+    kid_subset_size: int = 100,
+    is_splits: int = 10,
+) -> Scores:
+    """Score samples by FID, KID and, where the network classifies, IS; and real images against real ones (the floor).
+
+    The floor compares two random disjoint halves of the reference. Fewer images than `kid_subset_size` or `is_splits`
+    make these smaller; the result says what was used.
+
+    Args:
+        samples: uint8 (N, C, H, W), 0 … 255, N at least 2.
+        reference: an image set or uint8 (M, C, H, W), M at least 4, of the samples' C, H and W.
+        features: the network; the images are moved to its device.
+        seed: of KID's subsets, IS's parts and the floor's halves.
+        kid_subset_size: images a subset, at least 2.
+        is_splits: parts, at least 2.
+
+    Raises:
+        UsageError: images of wrong dtype, range or shape, or too few; options out of range.
+    """
+    real = reference.images if isinstance(reference, ImageSet) else reference
+    source = reference.source if isinstance(reference, ImageSet) else "images given by the caller"
+    _check_request(samples, real, kid_subset_size, is_splits)
+    sample_features, real_features = (_apply(features, images, features.device) for images in (samples, real))
+    halves = _halves(real_features, seed)
+    subset_size = min(kid_subset_size, len(samples), len(real))
+    kid_mean, kid_std = kernel_distance(sample_features, real_features, subset_size, seed)
+    splits = _parts(len(samples), is_splits)
+    is_mean, is_std = None, None
+    if features.classifies:
+        is_mean, is_std = inception_score(_apply(features.logits, samples, features.device), splits, seed)
+    return Scores(
+        features=features.name,
+        num_features=features.num_features,
+        reference=source,
+        n_samples=len(samples),
+        n_reference=len(real),
+        fid=frechet_distance(sample_features, real_features),
+        kid_mean=kid_mean,
+        kid_std=kid_std,
+        kid_subset_size=subset_size,
+        is_mean=is_mean,
+        is_std=is_std,
+        is_splits=splits,
+        floor_fid=frechet_distance(*halves),
+        floor_kid=kernel_distance(*halves, min(kid_subset_size, len(real) // 2), seed)[0],
+    )
+
+
+@torch.no_grad()
+def _apply(function: Callable[[Tensor], Tensor], images: Tensor, device: torch.device) -> Tensor:
+    """Return the vectors of uint8 (N, C, H, W) as float64 (N, D) on the CPU."""
+    return torch.cat([function(batch.to(device)).double().cpu() for batch in images.split(_BATCH)])
+
+
+def _check_request(samples: Tensor, real: Tensor, kid_subset_size: int, is_splits: int) -> None:
+    check_images(samples)
+    check_images(real)
+    if samples.shape[1:] != real.shape[1:]:
+        raise UsageError(
+            f"The samples have shape {tuple(samples.shape[1:])} and the reference images {tuple(real.shape[1:])}; "
+            "expected the same channels, height and width."
+        )
+    if len(samples) < _MIN_SAMPLES or len(real) < _MIN_REFERENCE:
+        raise UsageError(
+            f"{len(samples)} samples against {len(real)} reference images are too few; "
+            f"expected at least {_MIN_SAMPLES} and {_MIN_REFERENCE}."
+        )
+    if kid_subset_size < 2 or is_splits < 2:
+        raise UsageError(
+            f"The KID subset size is {kid_subset_size} and the IS splits are {is_splits}; expected at least 2 of each."
+        )
+
+
+def _parts(count: int, wanted: int) -> int:
+    """Return how many parts torchmetrics makes of `count` images: of equal size, but for the last, and none empty."""
+    return ceil(count / ceil(count / wanted))
+
+
+def _halves(vectors: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    order = torch.randperm(len(vectors), generator=torch.Generator().manual_seed(seed))
+    half = len(vectors) // 2
+    return vectors[order[:half]], vectors[order[half : 2 * half]]

@@ -1,0 +1,140 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from qdiffusion.data import DataConfig, ImageSet, load_images
+from qdiffusion.errors import UsageError
+from qdiffusion.metrics import FeatureNetwork, Scores, load_features, score_images
+from qdiffusion.metrics.distances import frechet_distance, inception_score, kernel_distance
+
+
+class Means(FeatureNetwork):
+    """Features and logits: the means of the four quarters of a grey picture."""
+
+    num_features = 4
+
+    def __init__(self, classifies: bool = True) -> None:
+        super().__init__()
+        self.name, self.classifies, self.seen = "means", classifies, 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen += len(images)
+        return torch.nn.functional.adaptive_avg_pool2d(images.float(), 2).flatten(1)
+
+    def logits(self, images: Tensor) -> Tensor:
+        return self(images) / 50
+
+
+def random_images(n: int, seed: int = 0, high: int = 256) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, high, (n, 1, 8, 8), generator=generator, dtype=torch.uint8)
+
+
+def test_scores_are_those_of_the_features() -> None:
+    network, samples, reference = Means(), random_images(300), random_images(400, seed=1, high=200)
+    x, y = network(samples).double(), network(reference).double()
+    scores = score_images(samples, reference, network, seed=5)
+    assert scores.fid == frechet_distance(x, y)
+    assert (scores.kid_mean, scores.kid_std) == kernel_distance(x, y, 100, 5)
+    assert (scores.is_mean, scores.is_std) == inception_score(network.logits(samples).double(), 10, 5)
+
+
+def test_each_image_passes_the_network_once_for_all_distances() -> None:
+    network = Means(classifies=False)
+    scores = score_images(random_images(30), random_images(40, seed=1), network)
+    assert network.seen == 70
+    assert scores.is_mean is None
+    assert "is-means" not in scores.table()
+
+
+def test_a_set_against_itself_and_the_floor_of_two_equal_halves() -> None:
+    images = random_images(100)
+    scores = score_images(images, images, Means())
+    assert scores.fid == pytest.approx(0, abs=1e-4)
+    assert scores.floor_fid > 0
+
+
+def test_the_floor_compares_disjoint_halves_of_the_reference_alone() -> None:
+    reference = random_images(101)
+    first, second = (score_images(random_images(20, seed), reference, Means(), seed=3) for seed in (1, 2))
+    assert (first.floor_fid, first.floor_kid) == (second.floor_fid, second.floor_kid)
+    assert first.n_floor == 50
+    vectors = Means()(reference).double()
+    order = torch.randperm(101, generator=torch.Generator().manual_seed(3))
+    assert first.floor_fid == pytest.approx(frechet_distance(vectors[order[50:100]], vectors[order[:50]]))
+
+
+def test_real_images_score_near_the_floor_and_noise_far_above() -> None:
+    train, test = (load_images(DataConfig(), split) for split in ("train", "test"))
+    network = load_features("mnist-cnn")
+    reference = replace(test, images=test.images[:1000], labels=None)
+    real = score_images(train.images[:500], reference, network)
+    noise = torch.randint(0, 256, (500, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    assert real.fid < 3 * real.floor_fid
+    assert score_images(noise, reference, network).fid > 30 * real.floor_fid
+    assert 8 < real.is_mean <= 10
+
+
+def test_names_carry_the_network_and_the_report_everything_needed_to_read_it() -> None:
+    reference = ImageSet("x", "test", random_images(60, seed=1), None, "sixty made-up images", 0)
+    scores = score_images(random_images(50), reference, Means())
+    saved = json.loads(json.dumps(scores.to_dict()))
+    assert saved["fid-means"] == scores.fid
+    assert not {"fid", "kid", "is", "FID"} & saved.keys()
+    text = str(scores)
+    for part in ("50 samples", "60 reference images", "sixty made-up images", "30 against 30", "network means"):
+        assert part in text
+    assert f"{scores.floor_fid:.3f}" in text.splitlines()[1]
+    assert (scores.kid_subset_size, saved["kid_subset_size"]) == (50, 50)
+    assert "subsets of 50" in text
+
+
+@pytest.mark.parametrize(("n", "parts"), [(5, 5), (11, 6), (100, 10)])
+def test_the_parts_of_the_inception_score_are_those_made(n: int, parts: int) -> None:
+    scores = score_images(random_images(n), random_images(60, seed=1), Means())
+    assert scores.is_splits == parts == len(torch.arange(n).chunk(10))
+    assert f"IS in {parts} parts" in scores.table()
+    assert "IS" not in score_images(random_images(n), random_images(60, seed=1), Means(classifies=False)).table()
+
+
+def test_a_singular_covariance_is_flagged() -> None:
+    def scored(n: int) -> Scores:
+        return score_images(random_images(n), random_images(60, seed=1), Means())
+
+    assert scored(4).fid_rank_deficient
+    assert "singular" in scored(4).table()
+    assert not scored(5).fid_rank_deficient
+    assert "singular" not in scored(5).table()
+
+
+GOOD = random_images(20)
+
+
+@pytest.mark.parametrize(
+    ("samples", "reference", "message"),
+    [
+        (GOOD.float() / 127.5 - 1, GOOD, "torch.float32, expected torch.uint8"),
+        (GOOD.int(), GOOD, "torch.int32, expected torch.uint8"),
+        (GOOD[:, 0], GOOD, r"shape \(20, 8, 8\)"),
+        (GOOD % 2, GOOD, "multiply by 255"),
+        (torch.zeros_like(GOOD), GOOD, "Every pixel"),
+        (GOOD, GOOD % 2, "multiply by 255"),
+        (GOOD, GOOD[..., :4], r"\(1, 8, 8\).*\(1, 8, 4\)"),
+        (GOOD[:1], GOOD, "1 samples against 20"),
+        (GOOD, GOOD[:3], "too few"),
+    ],
+)
+def test_wrong_images_are_refused_before_any_work(samples: Tensor, reference: Tensor, message: str) -> None:
+    network = Means()
+    with pytest.raises(UsageError, match=message):
+        score_images(samples, reference, network)
+    assert network.seen == 0
+
+
+@pytest.mark.parametrize("options", [{"kid_subset_size": 1}, {"is_splits": 1}])
+def test_options_out_of_range_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="at least 2 of each"):
+        score_images(GOOD, GOOD, Means(), **options)
