@@ -1,0 +1,5 @@
+"""The run folder: its files, atomic writing, reading back."""
+
+from qdiffusion.runs.run import Run
+
+__all__ = ["Run"]

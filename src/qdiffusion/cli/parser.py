@@ -1,0 +1,180 @@
+"""The verbs and their flags (argparse, so that help is instant); fields of an experiment are in `fields`."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from qdiffusion import __version__
+from qdiffusion.cli import verbs
+from qdiffusion.cli.words import closest
+from qdiffusion.errors import UsageError
+
+EXPERIMENT_FLAGS = (
+    "Every field of the experiment is a flag, too (--data.name mnist --seed 3 --stages.0.steps 300); "
+    "give a preset before --help to list them."
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises `UsageError` instead of printing its usage and exiting."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        hint = closest(choice[1], re.findall(r"[\w-]+", choice[2])) if choice else ""
+        raise UsageError(f"{message[0].upper()}{message[1:]}{hint}; see {self.prog} --help.")
+
+
+class ExperimentHelp(argparse.Action):
+    """`train PRESET --help`: the verb's flags, then those of the preset's experiment."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show this help; after PRESET, its fields too")
+
+    def __call__(self, parser: argparse.ArgumentParser, request: argparse.Namespace, *_: Any) -> None:
+        parser.print_help()
+        if request.preset is not None:
+            verbs.print_fields(request.preset)
+        parser.exit()
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The request in a command line: its flags, `verb` (what to call with it) and `fields` (words left over).
+
+    Raises:
+        UsageError: an unknown verb or flag, a missing argument, a value of the wrong type.
+    """
+    request, rest = build_parser().parse_known_args(words)
+    if rest and not request.takes_fields:
+        raise UsageError(f"Unknown argument {rest[0]!r}; see {request.prog} --help.")
+    request.fields = rest
+    return request
+
+
+def build_parser() -> Parser:
+    """The parser of the whole command."""
+    parser = Parser(
+        prog="qdiffusion",
+        description="Diffusion models with quantum circuits in them: train, sample, measure, understand.",
+        epilog="--debug, anywhere, shows the traceback of a failure.",
+    )
+    parser.add_argument("--version", action="version", version=f"qdiffusion {__version__}")
+    add = parser.add_subparsers(dest="verb_name", metavar="COMMAND", required=True).add_parser
+    _add_presets(add)
+    _add_describe(add)
+    _add_train(add)
+    _add_resume(add)
+    _add_sample(add)
+    _add_evaluate(add)
+    _add_report(add)
+    _add_data(add)
+    return parser
+
+
+def _verb(
+    add: Callable[..., Parser],
+    name: str,
+    action: Callable[[argparse.Namespace], None],
+    summary: str,
+    takes_fields: bool = False,
+) -> Parser:
+    parser = add(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=EXPERIMENT_FLAGS if takes_fields else None,
+        add_help=not takes_fields,
+    )
+    parser.set_defaults(verb=action, takes_fields=takes_fields, prog=parser.prog)
+    if takes_fields:
+        parser.add_argument("preset", metavar="PRESET", help="one of `qdiffusion presets`")
+        parser.add_argument("-h", "--help", action=ExperimentHelp)
+    return parser
+
+
+def _add_presets(add: Callable[..., Parser]) -> None:
+    _json(_verb(add, "presets", verbs.presets, "list the experiments that come with qdiffusion"))
+
+
+def _add_describe(add: Callable[..., Parser]) -> None:
+    _json(
+        _verb(
+            add,
+            "describe",
+            verbs.describe,
+            "show an experiment's layers, circuits and parameters",
+            takes_fields=True,
+        )
+    )
+
+
+def _add_train(add: Callable[..., Parser]) -> None:
+    parser = _verb(
+        add, "train", verbs.train, "train, sample and evaluate an experiment into a run folder", takes_fields=True
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder to write")
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved experiment, train nothing")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that is in DIR")
+    parser.add_argument("--steps", type=int, metavar="N", help="steps of the last stage")
+
+
+def _add_resume(add: Callable[..., Parser]) -> None:
+    _run_folder(_verb(add, "resume", verbs.resume, "go on with a run that was stopped"))
+
+
+def _add_sample(add: Callable[..., Parser]) -> None:
+    parser = _run_folder(_verb(add, "sample", verbs.sample, "draw images from a trained run"))
+    _sampling(parser, default_count=64)
+
+
+def _add_evaluate(add: Callable[..., Parser]) -> None:
+    parser = _run_folder(_verb(add, "evaluate", verbs.evaluate, "score images drawn from a trained run"))
+    _sampling(parser, default_count=None)
+    parser.add_argument(
+        "--features",
+        metavar="NAME|FILE",
+        help="feature network: mnist-cnn, fashion-mnist-cnn or a TorchScript file (default: that of the data)",
+    )
+    _json(parser)
+
+
+def _add_report(add: Callable[..., Parser]) -> None:
+    _run_folder(_verb(add, "report", verbs.report, "draw a run's figures and write its report.html again"))
+
+
+def _add_data(add: Callable[..., Parser]) -> None:
+    parser = add("data", help="fetch and list image sets", description="Fetch and list image sets.")
+    add_data = parser.add_subparsers(dest="data_verb", metavar="COMMAND", required=True).add_parser
+    _json(_verb(add_data, "list", verbs.data_list, "list the known image sets and where they were found"))
+    fetch = _verb(add_data, "fetch", verbs.data_fetch, "download an image set, verified and resumable")
+    fetch.add_argument("name", metavar="SET", help="mnist or fashion-mnist")
+    fetch.add_argument("--root", type=Path, metavar="DIR", help="where to put it (default: the user's cache)")
+
+
+def _run_folder(parser: Parser) -> Parser:
+    parser.add_argument("run", type=Path, metavar="DIR", help="the run folder")
+    return parser
+
+
+def _json(parser: Parser) -> Parser:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _sampling(parser: Parser, default_count: int | None) -> None:
+    parser.add_argument(
+        "-n",
+        "--count",
+        type=int,
+        metavar="N",
+        required=default_count is None,
+        default=default_count,
+        help="how many images" + (f" (default: {default_count})" if default_count else ""),
+    )
+    parser.add_argument("--sampler", metavar="NAME", help="ddpm, ddim or dpmpp (default: the experiment's)")
+    parser.add_argument("--steps", type=int, metavar="N", help="sampling steps (default: the experiment's)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")

@@ -1,0 +1,240 @@
+"""What each verb does: read the request, call the library, print. Heavy imports wait until a verb needs them."""
+
+import json
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from qdiffusion.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from qdiffusion.runs import Run
+    from qdiffusion.training.experiment import Experiment
+    from qdiffusion.training.progress import Progress
+
+
+def presets(request: Namespace) -> None:
+    """`qdiffusion presets`"""
+    from qdiffusion.training.presets import PRESETS
+
+    if request.json:
+        _print_json([{"name": preset.name, "summary": preset.summary} for preset in PRESETS.values()])
+        return
+    width = max(map(len, PRESETS))
+    for preset in PRESETS.values():
+        print(f"{preset.name:<{width}}  {preset.summary}")
+
+
+def describe(request: Namespace) -> None:
+    """`qdiffusion describe PRESET`"""
+    from qdiffusion.training import describe as describe_experiment
+
+    description = describe_experiment(_experiment(request))
+    if request.json:
+        _print_json(description.to_dict())
+    else:
+        _print_rich(description.table())
+
+
+def train(request: Namespace) -> None:
+    """`qdiffusion train PRESET --out DIR`"""
+    if request.out is None and not request.dry_run:
+        raise UsageError(
+            "Nothing says where to write the run: give --out DIR, or --dry-run to see what would be trained."
+        )
+    from qdiffusion import training
+    from qdiffusion.training.experiment import to_json
+    from qdiffusion.training.progress import RichProgress
+
+    experiment = _experiment(request)
+    if request.dry_run:
+        print(to_json(experiment))
+        _print_rich(training.describe(experiment).table())
+        return
+    run = training.train(experiment, request.out, overwrite=request.overwrite, progress=RichProgress())
+    _conclude(run)
+
+
+def resume(request: Namespace) -> None:
+    """`qdiffusion resume DIR`"""
+    from qdiffusion import training
+    from qdiffusion.training.progress import RichProgress
+
+    _conclude(training.resume(request.run, progress=RichProgress()))
+
+
+def sample(request: Namespace) -> None:
+    """`qdiffusion sample DIR -n N`"""
+    from qdiffusion.runs import Run
+    from qdiffusion.training import sample_run
+    from qdiffusion.training.progress import RichProgress
+
+    run = Run.open(request.run)
+    samples = sample_run(
+        run,
+        request.count,
+        sampler=request.sampler,
+        steps=request.steps,
+        seed=request.seed,
+        progress=RichProgress(),
+    )
+    _refresh(run)
+    print(f"images   {samples.path}")
+    print(f"picture  {samples.path.with_suffix('.png')}")
+
+
+def evaluate(request: Namespace) -> None:
+    """`qdiffusion evaluate DIR -n N`"""
+    from qdiffusion.runs import Run
+    from qdiffusion.training import evaluate_run
+    from qdiffusion.training.progress import RichProgress
+
+    run = Run.open(request.run)
+    scores = evaluate_run(
+        run,
+        request.count,
+        features=request.features,
+        sampler=request.sampler,
+        steps=request.steps,
+        seed=request.seed,
+        progress=RichProgress(),
+    )
+    _refresh(run)
+    if request.json:
+        _print_json(scores.to_dict())
+    else:
+        print(scores.table())
+
+
+def report(request: Namespace) -> None:
+    """`qdiffusion report DIR`"""
+    from qdiffusion.runs import Run
+
+    run = Run.open(request.run)
+    _refresh(run)
+    print(f"report  {run.report_path}")
+
+
+def data_list(request: Namespace) -> None:
+    """`qdiffusion data list`"""
+    from qdiffusion.data import list_sets
+
+    sets = list_sets()
+    if request.json:
+        _print_json([asdict(each) for each in sets])
+        return
+    for each in sets:
+        print(f"{each.name:<21} {each.n_train:>6,} + {each.n_test:>6,} images  {each.found or 'not found'}")
+        print(f"{'':<21} {each.licence}")
+
+
+def data_fetch(request: Namespace) -> None:
+    """`qdiffusion data fetch SET`"""
+    from qdiffusion.data import fetch
+    from qdiffusion.training.progress import RichProgress
+
+    with _downloads(RichProgress()) as update:
+        folder = fetch(request.name, request.root, update)
+    print(f"data  {folder}")
+
+
+def print_fields(preset: str) -> None:
+    """The help of every field of a preset's experiment."""
+    from qdiffusion.cli.fields import print_help
+    from qdiffusion.training.presets import get_preset
+
+    print_help(get_preset(preset).build(), f"qdiffusion train {preset}")
+
+
+def _experiment(request: Namespace) -> "Experiment":
+    """The preset with `--steps` and every field given as a flag replaced."""
+    from qdiffusion.cli.fields import override
+    from qdiffusion.training.presets import get_preset
+
+    experiment = get_preset(request.preset).build()
+    if getattr(request, "steps", None) is not None:
+        *before, last = experiment.stages
+        experiment = replace(experiment, stages=(*before, replace(last, steps=request.steps)))
+    return override(experiment, request.fields, f"{request.prog} {request.preset}")
+
+
+def _conclude(run: "Run") -> None:
+    """What a finished training tells: data, folder, scores, and what to do next."""
+    _refresh(run)
+    metrics = run.read_metrics()
+    if metrics is not None:
+        _print_scores(metrics)
+    print(f"data    {run.read_experiment()['data']['source']}")
+    print(f"run     {run.path}")
+    print(f"report  {run.report_path}")
+    print(f"next    qdiffusion sample {run.path} -n 64")
+    print(f"        qdiffusion evaluate {run.path} -n 7000")
+
+
+def _print_scores(metrics: dict[str, Any]) -> None:
+    from qdiffusion.plots.scores import score_conditions, score_rows
+
+    for name, value, floor in [("score", "value", "floor"), *score_rows(metrics)]:
+        print(f"{name:<28}{value:<18}{floor}")
+    print(score_conditions(metrics))
+
+
+def _refresh(run: "Run") -> None:
+    """Draw the run's figures and write its report again."""
+    from qdiffusion.plots import draw_figures, write_report
+    from qdiffusion.training.setup import read_experiment
+
+    experiment, _ = read_experiment(run)
+    draw_figures(run)
+    write_report(run, parameters=_parameters(experiment), reproduce=_command(experiment, run))
+
+
+def _parameters(experiment: "Experiment") -> dict[str, int] | None:
+    """The model's parameter counts; None when the images, which decide its channels, are out of reach by now."""
+    from qdiffusion.training import describe as describe_experiment
+
+    try:
+        return asdict(describe_experiment(experiment).parameters)
+    except DataError:
+        return None
+
+
+def _command(experiment: "Experiment", run: "Run") -> str | None:
+    """The command line that trains this experiment; None when it began as no preset."""
+    from qdiffusion.cli.fields import differences
+    from qdiffusion.training.presets import PRESETS
+
+    if experiment.name not in PRESETS:
+        return None
+    flags = differences(PRESETS[experiment.name].build(), experiment)
+    return shlex.join(["qdiffusion", "train", experiment.name, *flags, "--out", str(run.path)])
+
+
+@contextmanager
+def _downloads(progress: "Progress") -> Iterator[Callable[[str, int, int | None], None]]:
+    """One task a file, each ending where the next begins."""
+    with ExitStack() as current:
+        tasks: dict[str, Any] = {}
+
+        def update(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                current.close()
+                tasks[name] = current.enter_context(progress.task(name, total or done))
+            tasks[name].update(done)
+
+        yield update
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_rich(value: object) -> None:
+    from rich.console import Console
+
+    # A pipe or a file has no width of its own; 120 columns hold every table unbroken.
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120).print(value)

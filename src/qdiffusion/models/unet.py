@@ -1,0 +1,231 @@
+"""The classical U-Net of De Falco et al. 2024, section 3: 483,321 parameters for 28×28 grey images.
+
+    image ─ 7×7 conv ─ levels ─ … ─ levels ─ vertex ─ levels ─ … ─ levels ─ ResBlock ─ 1×1 conv ─ noise
+               │          └───────────┴────── skips ──────┴──────────┘         │
+               └────────────────────────────── skip ───────────────────────────┘
+
+A level of the encoder is ResBlock, skip, ResBlock, linear attention, skip, and a convolution to the next width and
+size; one of the decoder takes two skips in.
+"""
+
+import math
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.unets.unet_2d import UNet2DOutput
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from qdiffusion.errors import UsageError
+from qdiffusion.models.blocks import (
+    LinearAttention,
+    ResBlock,
+    TimeEmbedding,
+    Upsample,
+    VertexAttention,
+    downsample,
+)
+from qdiffusion.models.sizes import check_image_size, level_sizes
+from qdiffusion.models.variants import Deviations
+
+
+class EncoderLevel(nn.Module):
+    """ResBlock, ResBlock, attention, then the way down; returns its output and its two skips."""
+
+    def __init__(self, width: int, down: nn.Conv2d, time_dim: int, groups: int, heads: int, head_dim: int) -> None:
+        super().__init__()
+        self.first = ResBlock(width, width, time_dim, groups)
+        self.second = ResBlock(width, width, time_dim, groups)
+        self.attention = LinearAttention(width, heads, head_dim)
+        self.down = down
+
+    def forward(self, x: Tensor, time: Tensor) -> tuple[Tensor, list[Tensor]]:
+        first = self.first(x, time)
+        second = self.attention(self.second(first, time))
+        return self.down(second), [first, second]
+
+
+class DecoderLevel(nn.Module):
+    """ResBlock, ResBlock, attention, each ResBlock with a skip of the encoder beside its input."""
+
+    def __init__(self, width: int, skip: int, time_dim: int, groups: int, heads: int, head_dim: int) -> None:
+        super().__init__()
+        self.first = ResBlock(width + skip, width, time_dim, groups)
+        self.second = ResBlock(width + skip, width, time_dim, groups)
+        self.attention = LinearAttention(width, heads, head_dim)
+
+    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor) -> Tensor:
+        first_skip, second_skip = skips
+        x = self.first(torch.cat([x, second_skip], dim=1), time)
+        return self.attention(self.second(torch.cat([x, first_skip], dim=1), time))
+
+
+class UNet(ModelMixin, ConfigMixin):
+    """Predicts the noise in noisy images; usable wherever diffusers takes a `UNet2DModel`.
+
+    Weights start as torch's own initialisation draws them, from torch's global generator.
+
+    Args:
+        sample_size: side of the images in pixels; see `sizes` for the sizes of the levels.
+        in_channels: channels of the images.
+        dim: width of the first level; even, at least 4.
+        multipliers: width of the end of each level, in units of dim; the last is the vertex's.
+        heads: attention heads.
+        head_dim: features of each head.
+        groups: groups of the group normalisation; divides every width.
+        variant: "paper", "released", or deviations by name (`Deviations.parse`).
+
+    Raises:
+        UsageError: the sizes do not fit each other; the sentence says which would.
+    """
+
+    vertex_multiple = 1
+    """What the side of the vertex must be a multiple of, in pixels."""
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int = 28,
+        in_channels: int = 1,
+        dim: int = 10,
+        multipliers: tuple[int, ...] = (1, 2, 3, 4),
+        heads: int = 4,
+        head_dim: int = 32,
+        groups: int = 10,
+        variant: str = "paper",
+    ) -> None:
+        super().__init__()
+        deviations = Deviations.parse(variant)
+        widths = [dim, *(dim * multiplier for multiplier in multipliers)]
+        _check_widths(dim, widths, heads, head_dim, groups)
+        check_image_size(sample_size, len(multipliers), self.vertex_multiple)
+        time_dim, vertex = 4 * dim, widths[-1]
+        shared = (time_dim, groups, heads, head_dim)
+
+        self.time_embedding = TimeEmbedding(dim)
+        self.conv_in = nn.Conv2d(in_channels, dim, 7, padding=3)
+        sizes = level_sizes(sample_size, len(multipliers))
+        *steps_down, to_vertex = pairwise(widths)
+        ways_down = [downsample(*step, size) for step, size in zip(steps_down, sizes[:-1], strict=True)]
+        ways_down.append(nn.Conv2d(*to_vertex, 3, padding=1))
+        self.encoder = nn.ModuleList(
+            EncoderLevel(width, down, *shared) for width, down in zip(widths[:-1], ways_down, strict=True)
+        )
+        self.vertex_in = self.make_vertex_block(vertex, time_dim)
+        self.vertex_attention = VertexAttention(vertex, heads, head_dim, deviations.attention_over_positions)
+        self.vertex_out = self.make_vertex_block(vertex, time_dim)
+        self.decoder = nn.ModuleList(
+            DecoderLevel(width, skip, *shared) for skip, width in reversed(list(pairwise(widths)))
+        )
+        self.ways_up = nn.ModuleList(
+            Upsample(width, narrower) for narrower, width in reversed(list(pairwise(widths[1:])))
+        )
+        self.conv_up = nn.Conv2d(widths[1], dim, 3, padding=1)
+        self.last = ResBlock(2 * dim, dim, time_dim, groups)
+        self.conv_out = nn.Conv2d(dim, in_channels, 1)
+
+    def make_vertex_block(self, width: int, time_dim: int) -> ResBlock:
+        """One of the two residual blocks of the vertex; hybrids make another kind."""
+        return ResBlock(width, width, time_dim, self.config.groups)
+
+    def forward(
+        self,
+        sample: Float[Tensor, "n c h w"],
+        timestep: Int64[Tensor, "..."] | int,
+        class_labels: Int64[Tensor, " n"] | None = None,
+        return_dict: bool = True,
+    ) -> UNet2DOutput | tuple[Tensor]:
+        """The noise in each image.
+
+        Args:
+            sample: (N, in_channels, sample_size, sample_size) noisy images, about unit variance.
+            timestep: noise level 0 … T-1, one for all or (N,).
+            class_labels: must be None: this model is unconditional.
+            return_dict: give a `UNet2DOutput` rather than a tuple.
+
+        Returns:
+            (N, in_channels, sample_size, sample_size), as `.sample` or as the only element.
+
+        Raises:
+            UsageError: labels were given, or images of another shape.
+        """
+        self._check_input(sample, class_labels)
+        t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
+        noise = self._predict(sample, self.time_embedding(t))
+        return UNet2DOutput(sample=noise) if return_dict else (noise,)
+
+    def _predict(self, sample: Tensor, time: Tensor) -> Tensor:
+        x = stem = self.conv_in(sample)
+        skips = []
+        for level in self.encoder:
+            x, level_skips = level(x, time)
+            skips.append(level_skips)
+        x = self.vertex_out(self.vertex_attention(self.vertex_in(x, time)), time)
+        for i, level in enumerate(self.decoder):
+            x = level(x, skips.pop(), time)
+            if skips:
+                x = self.ways_up[i](x, size=skips[-1][0].shape[-1])
+        x = self.last(torch.cat([self.conv_up(x), stem], dim=1), time)
+        return self.conv_out(x)
+
+    def _check_input(self, sample: Tensor, class_labels: Tensor | None) -> None:
+        if class_labels is not None:
+            raise UsageError("This U-Net is unconditional and got class labels; leave class_labels out.")
+        expected = (self.config.in_channels, self.config.sample_size, self.config.sample_size)
+        if sample.shape[1:] != expected:
+            raise UsageError(
+                f"Images of shape {tuple(sample.shape[1:])} do not fit this model; it takes {expected} (C, H, W)."
+            )
+
+
+def _check_widths(dim: int, widths: list[int], heads: int, head_dim: int, groups: int) -> None:
+    if dim < 4 or dim % 2:
+        raise UsageError(f"The U-Net's dim is {dim}; give an even number of at least 4.")
+    if len(widths) < 2 or min(widths) < 1:
+        raise UsageError("The U-Net's multipliers must be one or more positive whole numbers, such as 1 2 3 4.")
+    if heads < 1 or head_dim < 1:
+        raise UsageError(f"Attention got {heads} heads of {head_dim} features; give at least 1 of each.")
+    if groups < 1 or any(width % groups for width in widths):
+        raise UsageError(
+            f"{groups} groups do not divide every width of the U-Net ({', '.join(map(str, widths))});"
+            f" use a divisor of {math.gcd(*widths)}."
+        )
+
+
+@dataclass(frozen=True)
+class UNetFields:
+    """What every U-Net of this family has to be told, apart from its images."""
+
+    dim: int = 10
+    """Width of the first level; even, at least 4."""
+    multipliers: tuple[int, ...] = (1, 2, 3, 4)
+    """Width of the end of each level, in units of dim; the last is the vertex's."""
+    heads: int = 4
+    """Attention heads."""
+    head_dim: int = 32
+    """Features of each head."""
+    groups: int = 10
+    """Groups of the group normalisation; divides every width."""
+    variant: str = "paper"
+    """paper, released, or deviations by name, separated by commas."""
+
+
+@dataclass(frozen=True)
+class UNetConfig(UNetFields):
+    """A classical U-Net."""
+
+    kind: Literal["unet"] = "unet"
+    """Names this architecture in a saved experiment."""
+
+    def build(self, channels: int, size: int) -> UNet:
+        """The network for images (channels, size, size); raises what `UNet` raises."""
+        return UNet(sample_size=size, in_channels=channels, **arguments(self))
+
+
+def arguments(config: UNetFields) -> dict[str, Any]:
+    """The fields of a configuration as keyword arguments of its network."""
+    return {field.name: getattr(config, field.name) for field in fields(config) if field.name != "kind"}

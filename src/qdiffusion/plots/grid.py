@@ -1,0 +1,53 @@
+"""Samples as one picture."""
+
+import math
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from qdiffusion.errors import UsageError
+from qdiffusion.runs.files import write_bytes_atomic
+
+WIDTH = 800
+GAP_GREY = 72
+
+
+def sample_grid(images: ArrayLike, path: Path, limit: int = 64) -> None:
+    """Write a square grid of images as PNG, each pixel enlarged by the same whole number, about 800 pixels wide.
+
+    Args:
+        images: `(N, C, H, W)` uint8, 0…255, C = 1 (grey) or 3 (red, green, blue); N ≥ 1.
+        path: the file to write.
+        limit: the grid shows the first `limit` images.
+
+    Raises:
+        UsageError: images of another type or shape, or none.
+    """
+    pixels = np.asarray(images)
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or len(pixels) == 0:
+        raise UsageError(
+            f"A sample grid was given {pixels.dtype} images of shape {pixels.shape}, "
+            "but draws uint8 images of shape (N, 1 or 3, height, width) with N ≥ 1; convert them first."
+        )
+    canvas = _tile(pixels[:limit].transpose(0, 2, 3, 1))
+    scale = max(1, WIDTH // canvas.shape[1])
+    enlarged = canvas.repeat(scale, axis=0).repeat(scale, axis=1)
+    buffer = BytesIO()
+    Image.fromarray(enlarged.squeeze(-1) if enlarged.shape[-1] == 1 else enlarged).save(buffer, "PNG", optimize=True)
+    write_bytes_atomic(path, buffer.getvalue())
+
+
+def _tile(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images `(N, H, W, C)` in rows of ⌈√N⌉ with one pixel of grey between and around them."""
+    count, height, width, channels = images.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    shape = (rows * (height + 1) + 1, columns * (width + 1) + 1, channels)
+    canvas = np.full(shape, GAP_GREY, dtype=np.uint8)
+    for index, image in enumerate(images):
+        top, left = 1 + index // columns * (height + 1), 1 + index % columns * (width + 1)
+        canvas[top : top + height, left : left + width] = image
+    return canvas

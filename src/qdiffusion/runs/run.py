@@ -1,0 +1,203 @@
+"""A run: one folder with everything about one training, in files that a person can read."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qdiffusion.errors import RunError, UsageError
+from qdiffusion.runs.files import (
+    TEMPORARY_SUFFIX,
+    remove,
+    remove_temporaries,
+    told_as_run_error,
+    write_text_atomic,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder; `Run.create` makes one, `Run.open` finds one."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path | str, *, overwrite: bool = False) -> "Run":
+        """Make an empty run folder, in place of an older run if `overwrite`.
+
+        Raises:
+            UsageError: see `check_free`.
+            RunError: the folder cannot be written.
+        """
+        run = cls(Path(path))
+        check_free(run.path, overwrite=overwrite)
+        with told_as_run_error(run.path):
+            run._clear()
+            run.checkpoints_path.mkdir(parents=True, exist_ok=True)
+            run.samples_path.mkdir(exist_ok=True)
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Run":
+        """Find an existing run.
+
+        Raises:
+            RunError: the folder is missing or holds no run.
+        """
+        run = cls(Path(path))
+        if not run.experiment_path.is_file():
+            state = "has no experiment.json in it" if run.path.is_dir() else "does not exist"
+            raise RunError(
+                f"{run.path} is not a run: the folder {state}; give the folder that `qdiffusion train --out` wrote."
+            )
+        return run
+
+    @property
+    def experiment_path(self) -> Path:
+        return self.path / "experiment.json"
+
+    @property
+    def stats_path(self) -> Path:
+        return self.path / "stats.jsonl"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def model_path(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def samples_path(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def figures_path(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def tensorboard_path(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def report_path(self) -> Path:
+        return self.path / "report.html"
+
+    def read_experiment(self) -> dict[str, Any]:
+        """Read experiment.json: "experiment" (resolved), "environment" (versions, machine) and "data" (what was used).
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return self._read_json(self.experiment_path)
+
+    def read_metrics(self) -> dict[str, Any] | None:
+        """Read metrics.json, or give None when the run has not been evaluated.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return self._read_json(self.metrics_path) if self.metrics_path.exists() else None
+
+    def read_stats(self) -> list[dict[str, Any]]:
+        """Read the logged steps, oldest first; a last line that a killed process left unfinished is passed over.
+
+        Raises:
+            RunError: another line is damaged.
+        """
+        if not self.stats_path.exists():
+            return []
+        *lines, _unfinished = self.stats_path.read_text(encoding="utf-8").split("\n")
+        try:
+            return [json.loads(line) for line in lines]
+        except json.JSONDecodeError as error:
+            raise RunError(f"{self.stats_path} is damaged ({error}); restore it or delete it.") from error
+
+    def append_stats(self, stats: dict[str, Any]) -> None:
+        """Add one logged step, and see it on the disk.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        with told_as_run_error(self.stats_path), self.stats_path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(stats) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def truncate_stats(self, step: int) -> None:
+        """Forget the steps logged after `step`, which a resumed training is about to do again.
+
+        Raises:
+            RunError: the file is damaged or cannot be written.
+        """
+        kept = [json.dumps(line) + "\n" for line in self.read_stats() if line["step"] <= step]
+        write_text_atomic(self.stats_path, "".join(kept))
+
+    def remove_temporaries(self) -> None:
+        """Remove what a process killed while writing has left behind."""
+        for folder in (self.path, self.checkpoints_path, self.samples_path):
+            remove_temporaries(folder)
+
+    def _clear(self) -> None:
+        """Remove the run's own files. experiment.json goes last: until then the folder is recognised as a run."""
+        if not self.path.is_dir():
+            return
+        own = (
+            self.stats_path,
+            self.checkpoints_path,
+            self.model_path,
+            self.samples_path,
+            self.metrics_path,
+            self.figures_path,
+            self.tensorboard_path,
+            self.report_path,
+        )
+        for path in own:
+            remove(path)
+        remove_temporaries(self.path)
+        remove(self.experiment_path)
+
+    @staticmethod
+    def _read_json(path: Path) -> dict[str, Any]:
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"Cannot read {path}: {error}; restore it, or train again.") from error
+
+
+def check_free(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse a place where a new run would destroy something.
+
+    Raises:
+        UsageError: `path` is a file, a filled folder (without `overwrite`), or a filled folder that is no run; the
+            folder it would lie in cannot be written.
+    """
+    if path.is_file():
+        raise UsageError(f"{path} is a file, but a run needs a folder; choose another --out.")
+    _check_writable(path)
+    if not path.is_dir() or not any(not _is_leftover(entry) for entry in path.iterdir()):
+        return
+    if not overwrite:
+        raise UsageError(
+            f"{path} is not empty; choose another --out, continue it with `qdiffusion resume {path}`, "
+            "or replace it with --overwrite."
+        )
+    if not (path / "experiment.json").is_file():
+        raise UsageError(f"{path} is not a run, so --overwrite leaves it alone; choose another --out.")
+
+
+def _check_writable(path: Path) -> None:
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise RunError(f"Cannot write {path}: {nearest} is not a folder that you may write to; choose another --out.")
+
+
+def _is_leftover(entry: Path) -> bool:
+    """Whether a run killed in its first instant left this: an unfinished file, or a folder with nothing in it."""
+    return entry.name.endswith(TEMPORARY_SUFFIX) or (entry.is_dir() and not any(entry.iterdir()))

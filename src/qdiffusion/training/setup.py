@@ -1,0 +1,120 @@
+"""What comes before the first step: everything that can be wrong is found out here, before any work is done."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from qdiffusion.data import ImageSet, load_images
+from qdiffusion.diffusion import make_scheduler
+from qdiffusion.errors import RunError, UsageError
+from qdiffusion.metrics import default_features, load_features
+from qdiffusion.models import UNet
+from qdiffusion.runs import Run
+from qdiffusion.runs.checkpoint import digest
+from qdiffusion.runs.files import write_json_atomic
+from qdiffusion.training.batches import Batches, derived_seed
+from qdiffusion.training.environment import environment
+from qdiffusion.training.experiment import Experiment, from_json, to_json
+
+WEIGHTS, NOISE, ORDER, MODEL_NOISE = range(4)
+"""What a seed is derived for: initial weights, noise, order of the images, the model's own chance (dropout)."""
+
+
+def build_model(experiment: Experiment, channels: int) -> UNet:
+    """The experiment's model for images of `channels` channels, with the initial weights that its seed decides.
+
+    Raises:
+        UsageError: the model does not fit the images.
+    """
+    with seeded(derived_seed(experiment.seed, WEIGHTS)):
+        return experiment.model.build(channels, experiment.data.size)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's own generators within the block, and put them back as they were behind it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def make_batches(experiment: Experiment, images: ImageSet, index: int) -> Batches:
+    """The batches of stage `index`.
+
+    Raises:
+        UsageError: there are fewer images than one batch takes.
+    """
+    return Batches(images.images, experiment.stages[index].batch_size, (experiment.seed, ORDER, index))
+
+
+def load_training_images(experiment: Experiment) -> ImageSet:
+    """The training images, when all of the experiment fits them.
+
+    Raises:
+        UsageError: the batches, the model, the sampler or the feature network do not fit the images.
+        DataError: the images cannot be read.
+    """
+    make_scheduler(experiment.sampling.sampler, experiment.schedule)
+    images = load_images(experiment.data, "train")
+    for index in range(len(experiment.stages)):
+        make_batches(experiment, images, index)
+    build_model(experiment, images.images.shape[1])
+    if experiment.evaluation.count:
+        load_features(experiment.evaluation.features or default_features(images))
+    return images
+
+
+def write_experiment(run: Run, experiment: Experiment, images: ImageSet) -> None:
+    """Write experiment.json.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    write_json_atomic(
+        run.experiment_path,
+        {
+            "experiment": json.loads(to_json(experiment)),
+            "data": _facts(images),
+            "environment": environment(),
+        },
+    )
+
+
+def read_experiment(run: Run) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment of a run and the facts about its training images.
+
+    Raises:
+        RunError: experiment.json is damaged.
+    """
+    saved = run.read_experiment()
+    try:
+        return from_json(json.dumps(saved["experiment"])), saved["data"]
+    except (UsageError, KeyError, TypeError) as error:
+        raise RunError(f"{run.experiment_path} is damaged: {error} Restore it, or train again.") from error
+
+
+def check_same_images(images: ImageSet, facts: dict[str, Any]) -> None:
+    """Refuse to go on with other images than the run began with.
+
+    Raises:
+        RunError: these are others.
+    """
+    if _facts(images)["sha256"] != facts["sha256"]:
+        raise RunError(
+            f"The training images are not those the run began with: then {facts['source']}, now {images.source}; "
+            "put the old ones back, or train anew."
+        )
+
+
+def _facts(images: ImageSet) -> dict[str, Any]:
+    return {
+        "name": images.name,
+        "source": images.source,
+        "count": len(images),
+        "channels": images.images.shape[1],
+        "size": images.images.shape[2],
+        "sha256": digest({"images": images.images}),
+    }

@@ -1,0 +1,164 @@
+"""The stages of a training, one after the other."""
+
+import math
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+
+from qdiffusion.data import ImageSet, to_unit_range
+from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
+from qdiffusion.errors import TrainingError, UsageError
+from qdiffusion.runs import Run
+from qdiffusion.runs.checkpoint import Checkpoint, checkpoint_path, list_checkpoints, load, prune, save
+from qdiffusion.training.batches import Batches, all_finite, derived_seed
+from qdiffusion.training.ema import EMA
+from qdiffusion.training.experiment import AdamConfig, Experiment, Stage
+from qdiffusion.training.interruption import Interrupted, StopRequest, stop_on_signal
+from qdiffusion.training.log import Log, open_log
+from qdiffusion.training.progress import Progress, Task
+from qdiffusion.training.setup import MODEL_NOISE, NOISE, build_model, make_batches, seeded
+from qdiffusion.training.state import TrainingState
+
+if TYPE_CHECKING:
+    from diffusers import ModelMixin
+
+
+def train_stages(run: Run, experiment: Experiment, images: ImageSet, progress: Progress) -> "ModelMixin":
+    """Train every stage, from the run's last checkpoint on, and return the model with the averaged weights.
+
+    Raises:
+        RunError: the last checkpoint is damaged, or the run cannot be written.
+        TrainingError: the loss or a weight became infinite or NaN.
+        Interrupted: Ctrl-C or SIGTERM; everything is saved.
+    """
+    accelerator = _accelerator(experiment.precision)
+    model = build_model(experiment, images.images.shape[1]).to(accelerator.device)
+    process = GaussianProcess(experiment.schedule.betas()).to(accelerator.device)
+    generator = torch.Generator().manual_seed(derived_seed(experiment.seed, NOISE))
+    checkpoint = _last_checkpoint(run)
+    first_stage, done, seconds = (checkpoint.meta[key] for key in ("stage", "step", "seconds"))
+    ends = list(accumulate(stage.steps for stage in experiment.stages))
+    with (
+        seeded(derived_seed(experiment.seed, MODEL_NOISE)),
+        stop_on_signal() as stop,
+        open_log(run, done, seconds) as log,
+        progress.task("Training", ends[-1], done) as task,
+    ):
+        for index in range(first_stage, len(ends)):
+            stage = experiment.stages[index]
+            begin = ends[index] - stage.steps
+            optimiser = accelerator.prepare(_adam(model, stage.optimiser))
+            state = TrainingState(index, begin, model, EMA(model, stage.ema), optimiser, generator)
+            if index == first_stage and checkpoint.tensors:
+                state.restore(checkpoint)
+            objective = EpsilonObjective(process, stage.p2_gamma, stage.p2_k)
+            batches = make_batches(experiment, images, index)
+            loop = StageLoop(run, experiment, stage, begin, state, batches, objective, accelerator, log, stop, task)
+            loop.run_to(ends[index])
+    return state.ema.model
+
+
+@dataclass(frozen=True)
+class StageLoop:
+    """One stage at work."""
+
+    run: Run
+    experiment: Experiment
+    stage: Stage
+    begin: int
+    state: TrainingState
+    batches: Batches
+    objective: EpsilonObjective
+    accelerator: Accelerator
+    log: Log
+    stop: StopRequest
+    task: Task
+
+    def run_to(self, end: int) -> None:
+        """Train until `end` steps of the run are done."""
+        state = self.state
+        state.model.train()
+        while state.step < end:
+            state.losses.append(self._step())
+            state.step += 1
+            state.ema.update(state.model, state.step - self.begin)
+            self.task.update(state.step)
+            if state.step % self.experiment.log_every == 0 or state.step == end:
+                self._log()
+            if state.step % self.experiment.checkpoint_every == 0 or state.step == end or self.stop.received:
+                self._save()
+            if self.stop.received:
+                raise Interrupted(self.run.path, f"after step {state.step}")
+
+    def _step(self) -> Tensor:
+        """One step of the optimiser; returns the loss, which nobody waits for."""
+        x0 = to_unit_range(self.batches[self.state.step - self.begin]).to(self.accelerator.device)
+        with self.accelerator.autocast():
+            loss, _ = self.objective.loss(self.state.model, x0, self.state.generator)
+        self.accelerator.backward(loss)
+        self.state.optimiser.step()
+        self.state.optimiser.zero_grad()
+        return loss.detach()
+
+    def _log(self) -> None:
+        losses = self._finite_losses()
+        mean = math.fsum(losses) / len(losses)
+        self.state.losses.clear()
+        self.task.update(self.state.step, loss=mean)
+        images = len(losses) * self.stage.batch_size
+        self.log.write(self.state.step, self.stage.name, mean, self.stage.optimiser.learning_rate, images)
+
+    def _save(self) -> None:
+        """Write a checkpoint, once it is sure to be a good one."""
+        self._finite_losses()
+        if not all_finite(self.state.model.state_dict().values()):
+            raise self._diverged(self.state.step)
+        self.log.flush()
+        save(checkpoint_path(self.run, self.state.step), self.state.to_checkpoint(self.log.seconds))
+        prune(self.run)
+
+    def _finite_losses(self) -> list[float]:
+        losses = torch.stack(self.state.losses).tolist() if self.state.losses else []
+        for place, loss in enumerate(losses):
+            if not math.isfinite(loss):
+                raise self._diverged(self.state.step - len(losses) + place + 1)
+        return losses
+
+    def _diverged(self, step: int) -> TrainingError:
+        kept = list_checkpoints(self.run)
+        unharmed = f" {kept[-1].name} from before is unharmed." if kept else ""
+        flag = f"--stages.{self.state.stage}.optimiser.learning-rate"
+        return TrainingError(
+            f"The loss or a weight became infinite or NaN at step {step}; train again with a learning rate below "
+            f"{self.stage.optimiser.learning_rate:g} ({flag}).{unharmed}"
+        )
+
+
+def _accelerator(precision: str) -> Accelerator:
+    """Device and precision of this training.
+
+    Accelerate keeps the first precision of a process for good; a process that trains again may want another one.
+    """
+    AcceleratorState._reset_state()
+    accelerator = Accelerator(mixed_precision=precision)
+    if accelerator.num_processes > 1:
+        raise UsageError(
+            f"Training was started in {accelerator.num_processes} processes, but runs in one; start `qdiffusion train` "
+            "by itself."
+        )
+    return accelerator
+
+
+def _adam(model: nn.Module, config: AdamConfig) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
+
+
+def _last_checkpoint(run: Run) -> Checkpoint:
+    """The last checkpoint; an empty one at step 0 when there is none yet."""
+    paths = list_checkpoints(run)
+    return load(paths[-1]) if paths else Checkpoint({}, {"stage": 0, "step": 0, "seconds": 0.0})

@@ -1,0 +1,82 @@
+"""A run folder as training leaves it, without training; and a reader of HTML that checks it."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import torch
+
+from qdiffusion.runs import Run
+from qdiffusion.runs.files import write_json_atomic
+from qdiffusion.runs.samples import write_samples
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+def make_run(path: Path, name: str = "tiny", source: str = "four drawn digits") -> Run:
+    """A run of 4 steps that has not begun."""
+    run = Run.create(path)
+    record = {
+        "experiment": {"name": name, "data": {"name": "digits"}, "stages": [{"name": "train", "steps": 4}]},
+        "data": {"source": source},
+        "environment": {"qdiffusion": "0.1.0", "python": "3.11"},
+    }
+    write_json_atomic(run.experiment_path, record)
+    return run
+
+
+def log_losses(run: Run, losses: list[float]) -> None:
+    for step, loss in enumerate(losses, start=1):
+        run.append_stats({"step": step, "stage": "train", "loss": loss, "seconds": 61.0 * step})
+
+
+def add_samples(run: Run, name: str = "ddim") -> None:
+    images = torch.arange(2 * 9, dtype=torch.uint8).reshape(2, 1, 3, 3)
+    write_samples(run.samples_path / f"{name}.safetensors", images, {"sampler": "ddim", "steps": 50, "seed": 7})
+
+
+def metrics() -> dict:
+    return {
+        "fid-net": 12.5,
+        "kid-net": 0.25,
+        "kid-net-std": 0.0625,
+        "is-net": None,
+        "is-net-std": None,
+        "floor-fid-net": 1.5,
+        "floor-kid-net": 0.125,
+        "features": "net",
+        "num_features": 128,
+        "reference": "the training <images>",
+        "n_samples": 7000,
+        "n_reference": 60000,
+        "n_floor": 30000,
+        "fid_rank_deficient": False,
+    }
+
+
+class Page(HTMLParser):
+    """Reads a page; fails where a tag is closed that is not open; keeps texts, tags and attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)

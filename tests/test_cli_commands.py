@@ -1,0 +1,158 @@
+"""The verbs from end to end, on a model of seconds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from qdiffusion.cli import main
+from qdiffusion.runs import Run
+from qdiffusion.training import PRESETS, from_json, get_preset
+
+TINY = (
+    *("--data.size", "16", "--data.classes", "0", "1", "--stages.0.batch-size", "8", "--log-every", "2"),
+    *("--model.dim", "8", "--model.groups", "4", "--model.multipliers", "1", "1"),
+    *("--sampling.count", "4", "--sampling.steps", "2"),
+)
+
+
+def output(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(words) == 0
+    return capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    words = ["train", "unet-classical", *TINY, "--evaluation.count", "8", "--steps", "6", "--out", str(out)]
+    assert main(words) == 0
+    return out
+
+
+def test_presets_a_line_each(capsys):
+    lines = output(["presets"], capsys).splitlines()
+    assert [line.split()[0] for line in lines] == list(PRESETS)
+    assert [entry["name"] for entry in json.loads(output(["presets", "--json"], capsys))] == list(PRESETS)
+
+
+def test_describe_takes_fields(capsys):
+    described = json.loads(output(["describe", "qvunet-1hq", "--model.ansatz", "fqconv", "--json"], capsys))
+    assert described["parameters"]["total"] == 475_281
+
+
+def test_describe_as_table_and_as_json_agree(capsys):
+    counts = json.loads(output(["describe", "unet-classical", *TINY, "--json"], capsys))["parameters"]
+    shown = output(["describe", "unet-classical", *TINY], capsys)
+    assert all(f"{counts[kind]:,}" in shown for kind in ("total", "classical", "dead"))
+
+
+def test_help_of_a_preset_lists_its_fields(capsys):
+    shown = output(["train", "qvunet-1hq", "--help"], capsys)
+    for flag in ("--out", "--steps", "--data.name", "--stages.0.optimiser.learning-rate", "--model.ansatz"):
+        assert flag in shown
+
+
+def test_dry_run_prints_the_experiment_and_writes_nothing(capsys, tmp_path):
+    words = ["train", "unet-classical", *TINY, "--steps", "6", "--dry-run", "--out", str(tmp_path / "run")]
+    shown = output(words, capsys)
+    text, _ = json.JSONDecoder().raw_decode(shown)
+    experiment = from_json(json.dumps(text))
+    assert experiment.stages[0].steps == 6
+    assert experiment.model.dim == 8
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_later_flags_win_over_the_shorthand(capsys):
+    words = ["train", "unet-classical", *TINY, "--dry-run", "--steps", "6", "--stages.0.steps", "9"]
+    text, _ = json.JSONDecoder().raw_decode(output(words, capsys))
+    assert text["stages"][0]["steps"] == 9
+
+
+def test_training_leaves_everything(trained):
+    run = Run.open(trained)
+    assert [line["step"] for line in run.read_stats()] == [2, 4, 6]
+    assert run.read_metrics()["n_samples"] == 8
+    for path in (run.model_path, run.report_path, run.figures_path / "loss.png"):
+        assert path.exists()
+    for samples in run.samples_path.glob("*.safetensors"):
+        assert samples.with_suffix(".png").is_file()
+
+
+def test_resume_of_a_finished_run_says_what_there_is(trained, capsys):
+    before = load_file(trained / "model" / "diffusion_pytorch_model.safetensors")
+    shown = output(["resume", str(trained)], capsys)
+    after = load_file(trained / "model" / "diffusion_pytorch_model.safetensors")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    source = Run.open(trained).read_experiment()["data"]["source"]
+    for told in ("fid-mnist-cnn", f"data    {source}", f"run     {trained}", f"qdiffusion sample {trained}"):
+        assert told in shown
+
+
+def test_sample(trained, capsys):
+    shown = output(["sample", str(trained), "-n", "5", "--sampler", "ddpm", "--steps", "3", "--seed", "9"], capsys)
+    images, picture = (Path(line.split()[1]) for line in shown.splitlines())
+    assert load_file(images)["images"].shape == (5, 1, 16, 16)
+    assert picture.is_file()
+    report = (trained / "report.html").read_text()
+    assert f"{images.stem}: count 5, sampler ddpm, steps 3, seed 9" in report
+
+
+def test_evaluate(trained, capsys):
+    scores = json.loads(output(["evaluate", str(trained), "-n", "9", "--seed", "1", "--json"], capsys))
+    assert scores["n_samples"] == 9
+    assert scores["fid-mnist-cnn"] == Run.open(trained).read_metrics()["fid-mnist-cnn"]
+    shown = output(["evaluate", str(trained), "-n", "9", "--seed", "1", "--features", "mnist-cnn"], capsys)
+    assert f"{scores['fid-mnist-cnn']:.3f}" in shown
+    assert scores["reference"] in shown
+
+
+def test_report_can_be_made_again_and_says_how_to_repeat_the_run(trained, capsys):
+    (trained / "report.html").unlink()
+    assert output(["report", str(trained)], capsys) == f"report  {trained}/report.html\n"
+    report = (trained / "report.html").read_text()
+    assert (
+        "qdiffusion train unet-classical --data.classes 0 1 --data.size 16 --model.dim 8 --model.multipliers 1 1"
+        in report
+    )
+    assert get_preset("unet-classical").build().name in report
+
+
+def test_a_run_outlives_its_images(capsys, tmp_path):
+    images = np.random.default_rng(0).integers(256, size=(64, 16, 16), dtype=np.uint8)
+    path, run = tmp_path / "own.npz", tmp_path / "run"
+    np.savez(path, images=images)
+    own = ["--data.path", str(path), "--data.classes", "None", "--evaluation.count", "0", "--steps", "2"]
+    output(["train", "unet-classical", *TINY, *own, "--out", str(run)], capsys)
+    assert "Parameters" in (run / "report.html").read_text()
+    path.unlink()
+    output(["sample", str(run), "-n", "3"], capsys)
+    report = (run / "report.html").read_text()
+    assert "count 3" in report
+    assert "Parameters" not in report
+
+
+def test_data_list(capsys):
+    listed = {entry["name"]: entry for entry in json.loads(output(["data", "list", "--json"], capsys))}
+    assert listed["mnist-subset"]["found"] == "in the package"
+    shown = output(["data", "list"], capsys)
+    for name, entry in listed.items():
+        assert name in shown
+        assert entry["licence"] in shown
+
+
+def test_data_fetch_reports_each_file_once(capsys, monkeypatch, tmp_path):
+    def fetch(name, root, progress):
+        for file in ("a.gz", "b.gz"):
+            for done in (5, 10):
+                progress(file, done, 10)
+        return root / name
+
+    monkeypatch.setattr("qdiffusion.data.fetch", fetch)
+    assert main(["data", "fetch", "mnist", "--root", str(tmp_path)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"data  {tmp_path}/mnist\n"
+    assert "a.gz: 10/10" in shown.err
+    assert "b.gz: 10/10" in shown.err

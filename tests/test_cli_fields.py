@@ -1,0 +1,47 @@
+"""Fields of an experiment as flags, there and back."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qdiffusion.cli.fields import differences, override
+from qdiffusion.data import DataConfig
+from qdiffusion.training import get_preset
+
+PROG = "qdiffusion train quickstart"
+
+
+@given(
+    seed=st.integers(0, 2**40),
+    rate=st.floats(1e-300, 1e300),
+    classes=st.none() | st.lists(st.integers(0, 9), max_size=4).map(tuple),
+    circuits=st.integers(1, 9) | st.just("full"),
+    path=st.none() | st.just("my pictures/=a"),
+)
+def test_flags_of_a_change_make_that_change(seed, rate, classes, circuits, path):
+    preset = get_preset("quickstart").build()
+    stage = preset.stages[0]
+    changed = replace(
+        preset,
+        seed=seed,
+        data=override(DataConfig(), [] if path is None else ["--path", path], PROG),
+        model=replace(preset.model, circuits=circuits),
+        stages=(replace(stage, optimiser=replace(stage.optimiser, learning_rate=rate)),),
+    )
+    changed = replace(changed, data=replace(changed.data, classes=classes))
+    assert override(preset, differences(preset, changed), PROG) == changed
+
+
+def test_no_flags_change_nothing():
+    preset = get_preset("qvunet-1hq").build()
+    assert override(preset, [], PROG) == preset
+    assert differences(preset, preset) == []
+
+
+@pytest.mark.parametrize("flag", ["--stages.0.batch-size", "--stages.0.batch_size"])
+@pytest.mark.parametrize("form", ["{} 7", "{}=7"])
+def test_spellings(flag, form):
+    preset = get_preset("quickstart").build()
+    assert override(preset, form.format(flag).split(), PROG).stages[0].batch_size == 7

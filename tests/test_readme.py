@@ -1,0 +1,59 @@
+"""The README does what it says: its commands and its code run, in order, in an empty folder."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from qdiffusion.cli import main
+from qdiffusion.training import PRESETS
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands(block: str) -> list[list[str]]:
+    lines = block.replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+# diffusers' DPM-Solver++ hands a tensor to numpy in a way that numpy 2 deprecates.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_commands_and_code_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for language, block in BLOCKS:
+        if language == "python":
+            exec(compile(block, "README.md", "exec"), names)
+            continue
+        for program, *words in commands(block):
+            assert program == "qdiffusion"
+            assert main(words) == 0, words
+    assert names["values"].shape == (5, 2, 12)
+    assert names["layer"].weights.grad.shape == (2, 84)
+    assert len(names["pictures"]) == 4
+    for run in ("tour", "own"):
+        assert (tmp_path / "runs" / run / "report.html").is_file()
+
+
+def test_presets_table_lists_every_preset_with_its_parameters():
+    rows = re.findall(r"^\| `([\w-]+)` \|[^|]*\| *([\d,]*) *\|$", README, re.MULTILINE)
+    assert [name for name, _ in rows] == list(PRESETS)
+    for name, count in rows:
+        if count:
+            model = PRESETS[name].build().model.build(channels=1, size=28)
+            assert f"{sum(parameter.numel() for parameter in model.parameters()):,}" == count
+
+
+def test_both_make_targets_come_first():
+    first = README.index("```console")
+    assert README.find("make demo") == first + len("```console\n")
+    assert first < README.index("make test") < README.index("## ")
+
+
+def test_links_to_files_of_the_project_hold():
+    root = Path(__file__).parent.parent
+    links = re.findall(r"(?<!!)\[[^\]]*\]\(([^)#:]+)\)", README)
+    assert links
+    assert [link for link in links if not (root / link).is_file()] == []

@@ -1,0 +1,166 @@
+"""Samples and scores of a run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from qdiffusion.data import load_images, to_uint8
+from qdiffusion.diffusion import make_scheduler, sample
+from qdiffusion.errors import RunError, UsageError
+from qdiffusion.metrics import load_features, score_images
+from qdiffusion.models import UNet
+from qdiffusion.runs import Run
+from qdiffusion.runs.samples import read_samples
+from qdiffusion.training import Interrupted, SamplingConfig, evaluate_run, sample_run, train
+from qdiffusion.training.batches import derived_seed
+from test_training_loop import OnUpdate, signal_at
+from training_tiny import files, tiny, write_images
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("data") / "data.npz")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
+    experiment = tiny(data, sampling=SamplingConfig("ddpm", steps=3, count=0))
+    return train(experiment, tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpmpp"])
+def test_images_are_those_of_the_averaged_model(trained: Run, data: Path, sampler: str) -> None:
+    samples = sample_run(trained, 5, sampler=sampler, steps=4, seed=3, batch_size=3)
+    model = UNet.from_pretrained(trained.model_path).eval()
+    expected = []
+    for first, size in ((0, 3), (3, 2)):
+        scheduler = make_scheduler(sampler, tiny(data).schedule)
+        generator = torch.Generator().manual_seed(derived_seed(3, first))
+        expected.append(to_uint8(sample(model, scheduler, (size, 1, 8, 8), 4, generator).clamp(-1, 1)))
+    assert torch.equal(samples.images, torch.cat(expected))
+    assert torch.equal(read_samples(samples.path).images, samples.images)
+
+
+def test_what_is_not_said_is_the_experiments(trained: Run) -> None:
+    meta = sample_run(trained, 2).meta
+    assert (meta["sampler"], meta["steps"], meta["seed"], meta["count"]) == ("ddpm", 3, 0, 2)
+    assert (meta["step"], meta["finished"]) == (12, True)
+
+
+def test_seeds_make_different_images(trained: Run) -> None:
+    first, second = (sample_run(trained, 2, seed=seed).images for seed in (0, 1))
+    assert not torch.equal(first, second)
+
+
+def test_the_same_request_is_read_not_sampled(trained: Run) -> None:
+    def refuse(done: int) -> None:
+        raise AssertionError("sampled again")
+
+    before = sample_run(trained, 3, seed=5)
+    again = sample_run(trained, 3, seed=5, progress=OnUpdate("Sampling", refuse))
+    assert torch.equal(again.images, before.images)
+    with pytest.raises(AssertionError, match="sampled again"):
+        sample_run(trained, 3, seed=5, batch_size=2, progress=OnUpdate("Sampling", refuse))
+
+
+def test_a_damaged_set_is_sampled_again(trained: Run) -> None:
+    before = sample_run(trained, 3, seed=6)
+    before.path.write_bytes(b"")
+    assert torch.equal(sample_run(trained, 3, seed=6).images, before.images)
+
+
+def test_an_interrupted_sampling_goes_on_where_it_was(trained: Run) -> None:
+    whole = sample_run(trained, 6, seed=7, batch_size=2).images
+    (trained.samples_path / "ddpm-3-seed7-n6.safetensors").unlink()
+    seen: list[int] = []
+
+    def interrupt(done: int) -> None:
+        seen.append(done)
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample_run(trained, 6, seed=7, batch_size=2, progress=OnUpdate("Sampling", interrupt))
+    seen.clear()
+    continued = sample_run(trained, 6, seed=7, batch_size=2, progress=OnUpdate("Sampling", seen.append))
+    assert seen == [4, 5, 6, 7, 8, 9]
+    assert torch.equal(continued.images, whole)
+    assert not [name for name in files(trained.path) if ".parts" in name]
+
+
+def test_parts_of_another_request_are_thrown_away(trained: Run) -> None:
+    expected = sample_run(trained, 4, seed=8, batch_size=4).images
+    (trained.samples_path / "ddpm-3-seed8-n4.safetensors").unlink()
+
+    def interrupt(done: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample_run(trained, 4, seed=8, batch_size=2, progress=OnUpdate("Sampling", interrupt))
+    assert torch.equal(sample_run(trained, 4, seed=8, batch_size=4).images, expected)
+
+
+def test_an_unfinished_run_samples_from_its_last_checkpoint_and_says_so(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(tiny(data), tmp_path / "run", progress=signal_at(5, 2))
+    run = Run.open(tmp_path / "run")
+    meta = sample_run(run, 2).meta
+    assert (meta["step"], meta["finished"]) == (5, False)
+
+
+def test_a_run_without_a_model_is_refused(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(tiny(data), tmp_path / "run", progress=signal_at(1, 2))
+    run = Run.open(tmp_path / "run")
+    for path in run.checkpoints_path.iterdir():
+        path.unlink()
+    with pytest.raises(RunError, match="neither a model nor a checkpoint yet"):
+        sample_run(run, 2)
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path, data: Path) -> None:
+    run = train(tiny(data), tmp_path / "run")
+    weights = run.model_path / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(RunError, match=r"The model of .* cannot be read .*have it written again"):
+        sample_run(run, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"count": 0}, "0 images"),
+        ({"count": 2, "batch_size": 0}, "batches of 0"),
+        ({"count": 2, "sampler": "euler"}, "no sampler 'euler'"),
+        ({"count": 2, "steps": 0}, "0 steps; give 1 to 20"),
+        ({"count": 2, "steps": 21}, "21 steps; give 1 to 20"),
+    ],
+)
+def test_requests_out_of_range_are_refused(trained: Run, asked: dict[str, int], sentence: str) -> None:
+    before = files(trained.path)
+    with pytest.raises(UsageError, match=sentence):
+        sample_run(trained, **asked)
+    assert files(trained.path) == before
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_scores_are_those_of_the_samples_and_stay_in_the_run(trained: Run, data: Path, split: str) -> None:
+    scores = evaluate_run(trained, 20, features="mnist-cnn", seed=4, split=split)
+    samples = read_samples(trained.samples_path / "ddpm-3-seed4-n20.safetensors")
+    reference = load_images(tiny(data).data, split)
+    assert scores == score_images(samples.images, reference, load_features("mnist-cnn"), seed=4)
+    metrics = trained.read_metrics()
+    assert metrics is not None
+    assert scores.to_dict().items() <= metrics.items()
+    expected = {"sampler": "ddpm", "steps": 3, "seed": 4, "split": split, "data": reference.source, "step": 12}
+    assert expected.items() <= metrics.items()
+
+
+def test_own_data_need_a_named_feature_network(trained: Run) -> None:
+    before = files(trained.path)
+    with pytest.raises(UsageError, match="--features"):
+        evaluate_run(trained, 20)
+    assert files(trained.path) == before
