@@ -1,7 +1,10 @@
 """The verbs from end to end, on a model of seconds."""
 
 import json
+import re
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from qdiffusion.cli import main
+from qdiffusion.cli.fields import override
 from qdiffusion.runs import Run
 from qdiffusion.training import PRESETS, from_json, get_preset
 
@@ -113,11 +117,9 @@ def test_report_can_be_made_again_and_says_how_to_repeat_the_run(trained, capsys
     (trained / "report.html").unlink()
     assert output(["report", str(trained)], capsys) == f"report  {trained}/report.html\n"
     report = (trained / "report.html").read_text()
-    assert (
-        "qdiffusion train unet-classical --data.classes 0 1 --data.size 16 --model.dim 8 --model.multipliers 1 1"
-        in report
-    )
-    assert get_preset("unet-classical").build().name in report
+    words = re.search("qdiffusion train unet-classical (.*) --out", report)[1].split()
+    saved = json.dumps(Run.open(trained).read_experiment()["experiment"])
+    assert override(get_preset("unet-classical").build(), words, "qdiffusion train") == from_json(saved)
 
 
 def test_a_run_outlives_its_images(capsys, tmp_path):
@@ -143,16 +145,24 @@ def test_data_list(capsys):
         assert entry["licence"] in shown
 
 
-def test_data_fetch_reports_each_file_once(capsys, monkeypatch, tmp_path):
+def test_data_fetch_shows_one_file_after_the_other(capsys, monkeypatch, tmp_path):
+    told = []
+
+    class Recorder:
+        @contextmanager
+        def task(self, title, total):
+            told.append(("begin", title, total))
+            yield SimpleNamespace(update=lambda done: told.append((title, done)))
+            told.append(("end", title))
+
     def fetch(name, root, progress):
         for file in ("a.gz", "b.gz"):
             for done in (5, 10):
                 progress(file, done, 10)
         return root / name
 
+    monkeypatch.setattr("qdiffusion.training.progress.RichProgress", Recorder)
     monkeypatch.setattr("qdiffusion.data.fetch", fetch)
-    assert main(["data", "fetch", "mnist", "--root", str(tmp_path)]) == 0
-    shown = capsys.readouterr()
-    assert shown.out == f"data  {tmp_path}/mnist\n"
-    assert "a.gz: 10/10" in shown.err
-    assert "b.gz: 10/10" in shown.err
+    assert output(["data", "fetch", "mnist", "--root", str(tmp_path)], capsys) == f"data  {tmp_path}/mnist\n"
+    one, other = ([("begin", file, 10), (file, 5), (file, 10), ("end", file)] for file in ("a.gz", "b.gz"))
+    assert told == [*one, *other]

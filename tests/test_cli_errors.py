@@ -58,6 +58,7 @@ def trained(tmp_path_factory) -> Path:
         (["train", "quickstart", "--out", "x", "--sed=3"], ["--sed", "did you mean --seed?"]),
         (["train", "quickstart", "--out", "x", "--seed", "3", "4"], ["Unknown argument '4'"]),
         (["train", "quickstart", "--out", "x", "--seed", "three"], ["--seed expects int", "three was given"]),
+        (["train", "quickstart", "--out", "x", "--seed=three"], ["--seed expects int", "three was given"]),
         (["train", "quickstart", "--out", "x", "--seed"], ["--seed expects int", "nothing was given"]),
         (["train", "quickstart", "--out", "x", "--precision", "fp4"], ["--precision expects no or bf16", "fp4"]),
         (["describe", "quickstart", "--model.circuits", "all"], ["--model.circuits expects int or full", "all"]),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from qdiffusion.cli.fields import differences, override
 from qdiffusion.data import DataConfig
+from qdiffusion.models import UNetConfig
 from qdiffusion.training import get_preset
 
 PROG = "qdiffusion train quickstart"
@@ -45,3 +46,9 @@ def test_no_flags_change_nothing():
 def test_spellings(flag, form):
     preset = get_preset("quickstart").build()
     assert override(preset, form.format(flag).split(), PROG).stages[0].batch_size == 7
+
+
+def test_no_flags_lead_to_other_fields():
+    preset = get_preset("quickstart").build()
+    assert differences(preset, replace(preset, stages=preset.stages * 2)) is None
+    assert differences(preset, replace(preset, model=UNetConfig())) is None

@@ -11,7 +11,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from torch import nn
 
-from qdiffusion.diffusion import SAMPLERS, ScheduleConfig, make_scheduler, sample
+from qdiffusion.diffusion import SAMPLERS, ScheduleConfig, make_scheduler, sample, set_timesteps
 from qdiffusion.diffusion.schedulers import trailing_timesteps
 from qdiffusion.errors import UsageError
 
@@ -216,8 +216,9 @@ def test_impossible_numbers_of_steps_are_refused_before_the_model_runs(sampler, 
 def test_half_of_the_levels_is_always_possible(timesteps, name, generator):
     """What the refusal of too many steps advises."""
     schedule = ScheduleConfig(name, timesteps)
-    model = independent_denoiser(schedule, 0.2)
-    out = sample(model, make_scheduler("dpmpp", schedule), (1, 1, 1, 1), timesteps // 2, generator)
+    scheduler = make_scheduler("dpmpp", schedule)
+    set_timesteps(scheduler, timesteps // 2)
+    out = sample(independent_denoiser(schedule, 0.2), scheduler, (1, 1, 1, 1), timesteps // 2, generator)
     assert out.isfinite().all()
 
 

@@ -144,6 +144,15 @@ def test_a_signal_saves_and_resume_ends_as_without_it(tmp_path: Path, data: Path
         assert outcome(stopped)[part] == outcome(whole)[part]
 
 
+def test_a_second_signal_does_not_wait_for_the_step(tmp_path: Path, data: Path) -> None:
+    def impatient(done: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(data), tmp_path / "run", progress=OnUpdate("Training", impatient))
+
+
 def test_ctrl_c_while_sampling_says_how_to_go_on(tmp_path: Path, data: Path) -> None:
     def interrupt(done: int) -> None:
         raise KeyboardInterrupt
@@ -162,7 +171,7 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path: Path, data: Path) -> 
 
 def test_a_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoints(tmp_path: Path, data: Path) -> None:
     wild = Stage("wild", 50, 8, AdamConfig(learning_rate=1e30))
-    experiment = tiny(data, stages=(Stage("calm", 4, 8), wild), log_every=100, checkpoint_every=6)
+    experiment = tiny(data, stages=(Stage("calm", 4, 8), wild), log_every=100, checkpoint_every=8)
     with pytest.raises(TrainingError, match=r"NaN at step 6; .*below 1e\+30 .*stages\.1\.opt.*step-00000004.*unharmed"):
         train(experiment, tmp_path / "run")
     (kept,) = list_checkpoints(Run(tmp_path / "run"))

@@ -1,5 +1,6 @@
 """Samples and scores of a run."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from qdiffusion.errors import RunError, UsageError
 from qdiffusion.metrics import load_features, score_images
 from qdiffusion.models import UNet
 from qdiffusion.runs import Run
+from qdiffusion.runs.checkpoint import list_checkpoints, load
 from qdiffusion.runs.samples import read_samples
 from qdiffusion.training import Interrupted, SamplingConfig, evaluate_run, sample_run, train
 from qdiffusion.training.batches import derived_seed
@@ -105,15 +107,20 @@ def test_parts_of_another_request_are_thrown_away(trained: Run) -> None:
 
 def test_an_unfinished_run_samples_from_its_last_checkpoint_and_says_so(tmp_path: Path, data: Path) -> None:
     with pytest.raises(Interrupted):
-        train(tiny(data), tmp_path / "run", progress=signal_at(5, 2))
+        train(tiny(data), tmp_path / "run", progress=signal_at(9, signal.SIGINT))
     run = Run.open(tmp_path / "run")
-    meta = sample_run(run, 2).meta
-    assert (meta["step"], meta["finished"]) == (5, False)
+    samples = sample_run(run, 2, sampler="ddim", steps=4)
+    assert (samples.meta["step"], samples.meta["finished"]) == (9, False)
+    model = tiny(data).model.build(1, 8).eval()
+    model.load_state_dict(load(list_checkpoints(run)[-1]).part("ema"))
+    generator = torch.Generator().manual_seed(derived_seed(0, 0))
+    expected = sample(model, make_scheduler("ddim", tiny(data).schedule), (2, 1, 8, 8), 4, generator)
+    assert torch.equal(samples.images, to_uint8(expected.clamp(-1, 1)))
 
 
 def test_a_run_without_a_model_is_refused(tmp_path: Path, data: Path) -> None:
     with pytest.raises(Interrupted):
-        train(tiny(data), tmp_path / "run", progress=signal_at(1, 2))
+        train(tiny(data), tmp_path / "run", progress=signal_at(1, signal.SIGINT))
     run = Run.open(tmp_path / "run")
     for path in run.checkpoints_path.iterdir():
         path.unlink()

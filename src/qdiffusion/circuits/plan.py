@@ -1,150 +1,85 @@
 """A circuit compiled against its observable.
 
-A plan splits the circuit into independent components, runs components of equal shape side by side, writes each
-component's leading one-wire gates as a product state, fuses the rest into small matrices (built once per call where
-none of their gates reads an input) and reads the observable off the components. Nothing is approximated. The design
-is in docs/circuits.md.
-
-Axes inside a plan: W (1, or the samples where weights differ per sample), C circuits of the bank, K components alike,
-R (the samples where weights are shared, or 1), then what the tensor holds. W·R is the batch.
+A plan splits the circuit into independent components, runs components of equal shape side by side, chooses for each
+how it is computed (see `cost`) and reads the observable off. Nothing is approximated. The design is in
+docs/circuits.md.
 """
 
 from collections.abc import Sequence
-from functools import reduce
-from itertools import chain as concatenate
+from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from qdiffusion.circuits import structure
-from qdiffusion.circuits.circuit import Circuit, Gate, constant
-from qdiffusion.circuits.matrices import GateMatrices, chain
-from qdiffusion.circuits.observables import Observable, PauliSums, State
+from qdiffusion.circuits.circuit import Circuit
+from qdiffusion.circuits.clusterwords import ClusterWords
+from qdiffusion.circuits.cost import cluster_cost, dense_cost
+from qdiffusion.circuits.dense import DenseStates, DenseWords
+from qdiffusion.circuits.observables import Observable, PauliSums, PauliWord, State
 from qdiffusion.circuits.readout import StateReadout, WordReadout
-from qdiffusion.circuits.structure import Block, Component
+from qdiffusion.circuits.structure import Component
+from qdiffusion.circuits.tree import grow_tree
 
-_IDENTITY = Gate("rz", (0,), constant(0.0))
+
+class Method(Protocol):
+    """How the values of some Pauli words, or the states, of K components alike are computed."""
+
+    def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
+        """→ (W, C, K, R, words or amplitudes)."""
+
+    def explain(self) -> str:
+        """What was found and what is done, in a few words."""
 
 
 class Plan:
     """How a circuit and an observable are computed.
 
     `plan(weights, inputs)`: weights (W, C, n_weights) and inputs (W, C, R, n_inputs) in radians → (W, C, R,
-    n_outputs), real, or complex for `state()`.
+    n_outputs), real, or complex for `state()`. W is 1, or the samples where weights differ per sample; R the samples
+    where weights are shared, or 1.
     """
 
     def __init__(self, circuit: Circuit, observable: Observable) -> None:
         self.circuit = circuit
-        self.readout = observable.on(circuit.n_wires)
-        groups = structure.alike(structure.split_components(circuit))
-        self.groups = [ComponentPlan(group, circuit.n_weights) for group in groups]
-        wires = [[component.wires for component in group] for group in groups]
-        orders = [group.order for group in self.groups]
+        readout = observable.on(circuit.n_wires)
+        self._groups = structure.alike(structure.split_components(circuit))
+        wires = [[component.wires for component in group] for group in self._groups]
+        self._methods: list[Method]
         self._read: WordReadout | StateReadout
-        if isinstance(self.readout, PauliSums):
-            self._read = WordReadout(self.readout, wires, orders)
+        if isinstance(readout, PauliSums):
+            self._read = WordReadout(readout, wires)
+            self._methods = [
+                self._choose(group, words) for group, words in zip(self._groups, self._read.local, strict=True)
+            ]
         else:
-            self._read = StateReadout(self.readout, wires, orders)
+            states = [DenseStates(group, circuit.n_weights) for group in self._groups]
+            self._read = StateReadout(readout, wires, [state.order for state in states])
+            self._methods = [*states]
+        self.is_complex = isinstance(readout, State)
 
-    @property
-    def is_complex(self) -> bool:
-        return isinstance(self.readout, State)
+    def _choose(self, group: Sequence[Component], words: Sequence[PauliWord]) -> Method:
+        """Clusters where they are cheaper; they need gates that, after the product prefix, read no input."""
+        prefix, rest = structure.split_prefix(group[0])
+        dense = DenseWords(group, words, self.circuit.n_weights)
+        if len(group) > 1 or any(map(structure.reads_input, rest)):
+            return dense
+        tree = grow_tree(len(group[0].wires), rest)
+        clusters, states = cluster_cost(tree), dense_cost(len(group[0].wires), structure.fuse(rest))
+        if len(tree.clusters) == 1 or clusters is None or clusters >= states:
+            return dense
+        return ClusterWords(tree, prefix, words, self.circuit.n_weights)
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        return self._read([group(weights, inputs) for group in self.groups], inputs)
+        return self._read([method(weights, inputs) for method in self._methods])
 
     def explain(self) -> str:
-        """What was found in the circuit and how each part is computed."""
-        return "\n".join([self.circuit.summary, *(f"  {group.explain()}" for group in self.groups)])
+        """What was found in the circuit and how each part is computed, a line each."""
+        lines = [
+            f"  {_count(group)}: {method.explain()}" for group, method in zip(self._groups, self._methods, strict=True)
+        ]
+        return "\n".join([self.circuit.summary, *lines])
 
 
-class ComponentPlan:
-    """K components of one shape: a product state, then fused blocks on the state vector.
-
-    Between blocks the wires stay in whatever order the last matrix product left them; `order` is the final one.
-    """
-
-    def __init__(self, components: Sequence[Component], n_weights: int) -> None:
-        self.n_wires = len(components[0].wires)
-        self.n_components = len(components)
-        prefixes, rests = zip(*map(structure.split_prefix, components), strict=True)
-        self._prefix = ProductState(prefixes, n_weights)
-        fused = [structure.fuse(rest) for rest in rests]
-        self._blocks = [BlockPlan(alike, n_weights) for alike in zip(*fused, strict=True)]
-        self.order = tuple(range(self.n_wires))
-        for block in self._blocks:
-            self.order = block.reorder(self.order)
-
-    def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """→ the final states (W, C, K, R, 2^n), wires in `order`."""
-        psi = self._prefix(weights, inputs)
-        order = tuple(range(self.n_wires))
-        for block in self._blocks:
-            psi = block(psi, order, weights, inputs)
-            order = block.reorder(order)
-        return psi
-
-    def explain(self) -> str:
-        count = f"{self.n_components} component{'s' if self.n_components > 1 else ''} of {self.n_wires} qubit"
-        blocks = ", ".join(f"{block.n_gates} gates on {len(block.wires)} wires" for block in self._blocks)
-        return f"{count}{'s' if self.n_wires > 1 else ''}: product state, then {blocks or 'nothing'}"
-
-
-class ProductState:
-    """The product state that the leading one-wire gates of K components make of |0…0⟩."""
-
-    def __init__(self, prefixes: Sequence[list[list[Gate]]], n_weights: int) -> None:
-        self._n_wires = len(prefixes[0])
-        self._depth = max(1, *map(len, prefixes[0]))
-        self._gates = GateMatrices([self._padded(prefix) for prefix in prefixes], (0,), n_weights)
-
-    def _padded(self, prefix: list[list[Gate]]) -> list[Gate]:
-        """Step by step and in each step wire by wire, every gate on wire 0 of a register of its own."""
-        runs = [run + [_IDENTITY] * (self._depth - len(run)) for run in prefix]
-        return list(
-            concatenate.from_iterable(
-                structure.renumber([g], g.targets) for step in zip(*runs, strict=True) for g in step
-            )
-        )
-
-    def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """→ (W, C, K, R, 2^n)."""
-        matrices = self._gates(_angles(weights, inputs)).transpose(2, 3)
-        steps = matrices.unflatten(-3, (self._depth, self._n_wires)).unbind(-4)
-        vectors = reduce(lambda v, m: (m @ v.unsqueeze(-1)).squeeze(-1), steps[1:], steps[0][..., 0])
-        return reduce(lambda psi, v: (psi.unsqueeze(-1) * v.unsqueeze(-2)).flatten(-2), vectors.unbind(-2))
-
-
-class BlockPlan:
-    """One fused matrix for each of K components, applied to its wires."""
-
-    def __init__(self, alike: Sequence[Block], n_weights: int) -> None:
-        self.wires = alike[0].wires
-        self.n_gates = len(alike[0].gates)
-        self._per_sample = alike[0].per_sample
-        self._gates = GateMatrices([block.gates for block in alike], self.wires, n_weights)
-
-    def reorder(self, order: tuple[int, ...]) -> tuple[int, ...]:
-        return (*(wire for wire in order if wire not in self.wires), *self.wires)
-
-    def __call__(self, psi: Tensor, order: tuple[int, ...], weights: Tensor, inputs: Tensor) -> Tensor:
-        lead = psi.ndim - 1
-        axes = [lead + order.index(wire) for wire in self.reorder(order)]
-        wires = psi.unflatten(-1, (2,) * len(order)).permute(*range(lead), *axes)
-        columns = wires.reshape(*psi.shape[:-1], -1, 1 << len(self.wires))
-        return (columns @ self._matrix(weights, inputs).mT).flatten(-2)
-
-    def _matrix(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """(W, C, K, R or 1, d, d)."""
-        if self._per_sample:
-            return chain(self._gates(_angles(weights, inputs))).transpose(2, 3)
-        return chain(self._gates(_angles(weights))).unsqueeze(3)
-
-
-def _angles(weights: Tensor, inputs: Tensor | None = None) -> Tensor:
-    """The row of angles that gates index: weights (W, C, n_weights), followed by the inputs of each sample where
-    given.
-    """
-    if inputs is not None:
-        weights = torch.cat([weights.unsqueeze(2).expand(*inputs.shape[:3], -1), inputs], -1)
-    return weights if weights.shape[-1] else weights.new_zeros(*weights.shape[:-1], 1)
+def _count(group: Sequence[Component]) -> str:
+    n_wires = len(group[0].wires)
+    return f"{len(group)} component{'s' * (len(group) > 1)} of {n_wires} qubit{'s' * (n_wires > 1)}"

@@ -34,13 +34,10 @@ class Component:
     wires: tuple[int, ...]
     gates: tuple[Gate, ...]
 
-    @property
-    def shape(self) -> tuple[object, ...]:
-        """Equal for components that differ only in which weights and inputs their angles read."""
-        return (
-            len(self.wires),
-            *(replace(g, angle=g.angle and replace(g.angle, index=0)) for g in self.gates),
-        )
+
+def shape(wires: Sequence[int], gates: Sequence[Gate]) -> tuple[object, ...]:
+    """Equal for gates that differ only in which weights and inputs their angles read."""
+    return (len(wires), *(replace(g, angle=g.angle and replace(g.angle, index=0)) for g in gates))
 
 
 def reads_input(gate: Gate) -> bool:
@@ -82,7 +79,7 @@ def alike(components: Sequence[Component]) -> list[list[Component]]:
     """Components of equal shape side by side, so that they can run as one batch."""
     groups: dict[tuple[object, ...], list[Component]] = defaultdict(list)
     for component in components:
-        groups[component.shape].append(component)
+        groups[shape(component.wires, component.gates)].append(component)
     return list(groups.values())
 
 

@@ -48,9 +48,11 @@ def print_help(experiment: object, prog: str) -> None:
         _parse(experiment, ["--help"], prog)
 
 
-def differences(before: object, after: object) -> list[str]:
-    """The flags that turn one experiment into another of the same structure."""
+def differences(before: object, after: object) -> list[str] | None:
+    """The flags that turn one experiment into another; None when they have other fields, which no flag can change."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
+    if old.keys() != new.keys():
+        return None
     words = []
     for path in (path for path in new if new[path].value != old[path].value):
         value = new[path].value

@@ -204,13 +204,15 @@ def _parameters(experiment: "Experiment") -> dict[str, int] | None:
 
 
 def _command(experiment: "Experiment", run: "Run") -> str | None:
-    """The command line that trains this experiment; None when it began as no preset."""
+    """The command line that trains this experiment; None when no preset and flags make it."""
     from qdiffusion.cli.fields import differences
     from qdiffusion.training.presets import PRESETS
 
     if experiment.name not in PRESETS:
         return None
     flags = differences(PRESETS[experiment.name].build(), experiment)
+    if flags is None:
+        return None
     return shlex.join(["qdiffusion", "train", experiment.name, *flags, "--out", str(run.path)])
 
 

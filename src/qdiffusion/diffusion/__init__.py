@@ -2,7 +2,7 @@
 
 from qdiffusion.diffusion.gaussian import GaussianProcess
 from qdiffusion.diffusion.objectives import EpsilonObjective
-from qdiffusion.diffusion.sampling import SAMPLERS, make_scheduler, sample
+from qdiffusion.diffusion.sampling import SAMPLERS, make_scheduler, sample, set_timesteps
 from qdiffusion.diffusion.schedules import ScheduleConfig, cosine_betas, linear_betas
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "linear_betas",
     "make_scheduler",
     "sample",
+    "set_timesteps",
 ]

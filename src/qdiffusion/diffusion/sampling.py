@@ -72,6 +72,22 @@ def make_scheduler(name: str, schedule: ScheduleConfig, clip: bool = True) -> "S
     return _BUILDERS[name](common, clip)
 
 
+def set_timesteps(scheduler: "SchedulerMixin", steps: int, device: torch.device | str = "cpu") -> None:
+    """Choose the noise levels of `steps` denoising steps.
+
+    Raises:
+        UsageError: steps is out of range for the scheduler.
+    """
+    levels = scheduler.config.num_train_timesteps
+    if not 1 <= steps <= levels:
+        raise UsageError(f"Sampling got {steps} steps; give 1 to {levels}, the noise levels of the training.")
+    scheduler.set_timesteps(steps, device=device)
+    if len(set(scheduler.timesteps.tolist())) < steps:
+        raise UsageError(
+            f"This sampler cannot tell {steps} steps apart on {levels} noise levels; give at most {levels // 2}."
+        )
+
+
 @torch.no_grad()
 def sample(
     model: nn.Module,
@@ -102,7 +118,7 @@ def sample(
     from diffusers.utils.torch_utils import randn_tensor
 
     like = next(model.parameters(), torch.empty(0))
-    _set_timesteps(scheduler, steps, like.device)
+    set_timesteps(scheduler, steps, like.device)
     x = randn_tensor(shape, generator=generator, device=like.device, dtype=like.dtype)
     x = x * scheduler.init_noise_sigma
     for done, t in enumerate(scheduler.timesteps, start=1):
@@ -111,14 +127,3 @@ def sample(
         if on_step is not None:
             on_step(done, x)
     return x
-
-
-def _set_timesteps(scheduler: "SchedulerMixin", steps: int, device: torch.device) -> None:
-    levels = scheduler.config.num_train_timesteps
-    if not 1 <= steps <= levels:
-        raise UsageError(f"Sampling got {steps} steps; give 1 to {levels}, the noise levels of the training.")
-    scheduler.set_timesteps(steps, device=device)
-    if len(set(scheduler.timesteps.tolist())) < steps:
-        raise UsageError(
-            f"This sampler cannot tell {steps} steps apart on {levels} noise levels; give at most {levels // 2}."
-        )

@@ -4,7 +4,7 @@ Of the vertex's channels three at a time go through a 12-qubit circuit, a qubit 
 keep their convolution. With every channel in circuits, what does not fill a 12-qubit circuit goes through 4-qubit ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -132,7 +132,7 @@ class QVUNet(UNet):
         sample_size: int = 28,
         in_channels: int = 1,
         dim: int = 10,
-        multipliers: tuple[int, ...] = (1, 2, 3, 4),
+        multipliers: Sequence[int] = (1, 2, 3, 4),
         heads: int = 4,
         head_dim: int = 32,
         groups: int = 10,

@@ -9,6 +9,7 @@ size; one of the decoder takes two skips in.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal
@@ -92,7 +93,7 @@ class UNet(ModelMixin, ConfigMixin):
         sample_size: int = 28,
         in_channels: int = 1,
         dim: int = 10,
-        multipliers: tuple[int, ...] = (1, 2, 3, 4),
+        multipliers: Sequence[int] = (1, 2, 3, 4),
         heads: int = 4,
         head_dim: int = 32,
         groups: int = 10,

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from qdiffusion.errors import RunError
-from qdiffusion.runs.files import write_bytes_atomic, write_json_atomic
+from qdiffusion.runs.files import told_as_run_error, write_bytes_atomic, write_json_atomic
 from qdiffusion.runs.run import Run
 
 
@@ -41,7 +41,8 @@ def write_samples(path: Path, images: Tensor, meta: dict[str, Any]) -> SampleSet
     Raises:
         RunError: the folder cannot be written.
     """
-    path.unlink(missing_ok=True)
+    with told_as_run_error(path):
+        path.unlink(missing_ok=True)
     write_json_atomic(path.with_suffix(".json"), meta)
     write_bytes_atomic(path, save({"images": images.contiguous()}))
     return SampleSet(images, path, meta)
