@@ -37,14 +37,14 @@ class ClusterWords:
         pulled = [(number, term) for number, word in enumerate(words) for term in self._pull(word)]
         self._halved = self._halves(term for _, term in pulled)
         batches: dict[Place, list[tuple[int, Term]]] = defaultdict(list)
-        self._single: list[tuple[Place, Factors]] = []
+        self._single: list[tuple[Place, Factors, bool]] = []
         order: list[tuple[int, Term]] = []
         for number, term in pulled:
             place, within = self._place(term)
             if all(operator == Pauli("Z") for _, operator in within):
                 batches[place].append((number, term))
             else:
-                self._single.append((place, within))
+                self._single.append((place, within, term.is_hermitian))
                 order.append((number, term))
         self._batches = [(place, Constant(self._signs(place[0], terms))) for place, terms in batches.items()]
         order += [pair for terms in batches.values() for pair in terms]
@@ -60,7 +60,7 @@ class ClusterWords:
         """Root at the cluster with most to read: a lone projector passes through a message for free."""
         work: dict[int, int] = defaultdict(int)
         for wire, operator in term.operators:
-            work[self._paths.home[wire]] += 1 if isinstance(operator, Pick) and operator.inner is None else 2
+            work[self._paths.home[wire]] += 1 if isinstance(operator, Pick) and operator.is_projector else 2
         root = max(work, key=lambda cluster: work[cluster], default=0)
         return (root, self._paths.around(root, term.operators)), self._paths.within(root, term.operators)
 
@@ -70,8 +70,9 @@ class ClusterWords:
         for term in terms:
             (root, around), _ = self._place(term)
             for there, factors in zip(self._paths.neighbours[root], around, strict=True):
-                if len(factors) == 1 and isinstance(factors[0][1], Pick) and self._paths.home[factors[0][0]] == there:
-                    asked[there, root, factors[0][0]].add(factors[0][1].row)
+                for wire, operator in factors if len(factors) == 1 else ():
+                    if isinstance(operator, Pick) and operator.is_projector and self._paths.home[wire] == there:
+                        asked[there, root, wire].add(operator.row)
         return {(source, to): wire for (source, to, wire), bits in asked.items() if len(bits) == 2}
 
     def _signs(self, root: int, terms: Sequence[tuple[int, Term]]) -> np.ndarray:
@@ -85,7 +86,7 @@ class ClusterWords:
         """→ (W, C, 1, R, number of words)."""
         turns = self._turns(angle_row(weights))
         messages = Messages(self._paths, self._states(weights, inputs, turns), turns, self._halved)
-        values = [messages.value(*place, within).unsqueeze(-1) for place, within in self._single]
+        values = [messages.value(*place, within, real).unsqueeze(-1) for place, within, real in self._single]
         values += [messages.probabilities(*place) @ signs.like(weights) for place, signs in self._batches]
         return (torch.cat(values, -1) @ self._scales.like(weights)).unsqueeze(2)
 

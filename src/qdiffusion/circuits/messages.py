@@ -78,19 +78,22 @@ class Messages:
         def compute() -> Tensor:
             phi, dressed = self._states[root], self._dressed(root, around)
             products = torch.view_as_real(phi) * torch.view_as_real(dressed)
-            return products.sum(-1).flatten(3, -2).sum(3)
+            return products.sum(-1).reshape(*phi.shape[:3], -1, phi.shape[-1]).sum(3)
 
         return self._once(("probabilities", root, around), compute)
 
-    def value(self, root: int, around: tuple[Factors, ...], within: Factors) -> Tensor:
-        """Re⟨O⟩, (W, C, R), by the factors `within` the root and those behind its neighbours."""
+    def value(self, root: int, around: tuple[Factors, ...], within: Factors, is_hermitian: bool) -> Tensor:
+        """Re⟨O⟩, (W, C, R), by the factors `within` the root and those behind its neighbours.
+
+        Where O is Hermitian, so is each factor, and a diagonal one needs the probabilities alone.
+        """
         if len(within) != 1:
             dressed = self._apply(within, self._dressed(root, around))
             products = torch.view_as_real(self._states[root]) * torch.view_as_real(dressed)
             return products.flatten(3).sum(-1)
         place, operator = within[0]
         matrix = self._operator(operator)
-        if operator.is_diagonal:
+        if is_hermitian and operator.is_diagonal:
             halves = self.probabilities(root, around).unflatten(-1, (1 << place, 2, -1)).sum((-3, -1))
             return (halves * matrix.diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2)).sum(-1)
         density = self._once(("density", root, around, place), lambda: self._density(root, around, place))
@@ -185,8 +188,8 @@ def _overlaps(first: Tensor, second: Tensor) -> Tensor:
 
 def _projected(within: Factors) -> tuple[int, int] | None:
     """Place and bit of a lone projector."""
-    if len(within) != 1:
-        return None
-    place, pick = within[0]
-    alone = isinstance(pick, Pick) and pick.inner is None and pick.row == pick.column
-    return (place, pick.row) if isinstance(pick, Pick) and alone else None
+    if len(within) == 1:
+        place, operator = within[0]
+        if isinstance(operator, Pick) and operator.is_projector:
+            return place, operator.row
+    return None

@@ -34,6 +34,10 @@ class Pick:
     def is_diagonal(self) -> bool:
         return self.row == self.column
 
+    @property
+    def is_projector(self) -> bool:
+        return self.row == self.column and self.inner is None
+
 
 @dataclass(frozen=True)
 class Dephase:

@@ -67,9 +67,9 @@ class ClusterTree:
         return found
 
 
-def grow_tree(n_wires: int, gates: Sequence[Gate]) -> ClusterTree:
-    """The cluster tree of `gates` on wires 0 … n_wires-1."""
-    clusters = _clusters(n_wires, gates)
+def grow_tree(n_wires: int, gates: Sequence[Gate], merged_wires: int = MERGED_WIRES) -> ClusterTree:
+    """The cluster tree of `gates` on wires 0 … n_wires-1; neighbours are merged up to `merged_wires` wires."""
+    clusters = _clusters(n_wires, gates, merged_wires)
     home = {wire: index for index, cluster in enumerate(clusters) for wire in cluster}
     events: list[list[Event]] = [[] for _ in clusters]
     links: list[Link] = []
@@ -122,7 +122,7 @@ def _is_last(row: Sequence[Event], at: int) -> bool:
     return all(wire != event.wire and all(wire not in gate.wires for gate in event.gates) for event in later)
 
 
-def _clusters(n_wires: int, gates: Sequence[Gate]) -> tuple[tuple[int, ...], ...]:
+def _clusters(n_wires: int, gates: Sequence[Gate], merged_wires: int) -> tuple[tuple[int, ...], ...]:
     firm = {_edge(*pair) for gate in gates if not _is_cuttable(gate) for pair in combinations(gate.wires, 2)}
     soft = Counter(_edge(*gate.wires) for gate in gates if _is_cuttable(gate))
     cut = [pair for pair in _bridges(n_wires, {*firm, *soft}) if pair not in firm]
@@ -130,7 +130,7 @@ def _clusters(n_wires: int, gates: Sequence[Gate]) -> tuple[tuple[int, ...], ...
     for pair in {*firm, *soft}.difference(cut):
         groups.join(*pair)
     for pair in sorted(cut, key=lambda pair: -soft[pair]):
-        if groups.size(pair[0]) + groups.size(pair[1]) <= MERGED_WIRES:
+        if groups.size(pair[0]) + groups.size(pair[1]) <= merged_wires:
             groups.join(*pair)
     return groups.members()
 
