@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,12 +154,16 @@ def test_a_second_signal_does_not_wait_for_the_step(tmp_path: Path, data: Path) 
         train(tiny(data), tmp_path / "run", progress=OnUpdate("Training", impatient))
 
 
-def test_ctrl_c_while_sampling_says_how_to_go_on(tmp_path: Path, data: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_sampling_says_how_to_go_on(tmp_path: Path, data: Path, number: int) -> None:
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+
     def interrupt(done: int) -> None:
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
 
     with pytest.raises(Interrupted, match=r"after the last step .*`qdiffusion resume"):
         train(tiny(data), tmp_path / "run", progress=OnUpdate("Sampling", interrupt))
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert outcome(resume(tmp_path / "run")) == outcome(train(tiny(data), tmp_path / "whole"))
 
 
@@ -295,3 +300,9 @@ def test_experiment_json_says_what_was_trained_on_what(tmp_path: Path, data: Pat
     assert (saved["data"]["count"], saved["data"]["channels"], saved["data"]["size"]) == (len(images), 1, 8)
     assert saved["environment"]["torch"] == torch.__version__
     assert saved["experiment"]["stages"][0]["steps"] == 12
+
+
+def test_trains_outside_the_main_thread(tmp_path: Path, data: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        inside = pool.submit(train, tiny(data), tmp_path / "inside").result()
+    assert outcome(inside) == outcome(train(tiny(data), tmp_path / "outside"))

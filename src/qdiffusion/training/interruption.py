@@ -2,8 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -31,27 +31,37 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Within the block, the first signal only sets `received`; a second one acts as it did before.
-
-    Signal handlers belong to the main thread; in any other the block leaves them alone.
-    """
+    """Within the block, the first signal only sets `received`; a second one acts as it did before."""
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
-        yield request
-        return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
     def receive(number: int, frame: FrameType | None) -> None:
         request.received = True
-        restore()
+        handlers.close()
 
-    for number in SIGNALS:
-        signal.signal(number, receive)
-    try:
+    with ExitStack() as handlers:
+        for number in SIGNALS:
+            handlers.enter_context(_handled_by(receive, number))
         yield request
+
+
+@contextmanager
+def interrupted_by_signal(run: Path, state: str) -> Iterator[None]:
+    """Within the block, Ctrl-C and SIGTERM raise `Interrupted` at once: for work that needs no step finished."""
+    with _handled_by(signal.default_int_handler, signal.SIGTERM):
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            raise Interrupted(run, state) from error
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None], number: int) -> Iterator[None]:
+    """Within the block, `handler` receives the signal; only the main thread may, in any other nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, handler)
+    try:
+        yield
     finally:
-        restore()
+        signal.signal(number, before)

@@ -8,7 +8,7 @@ from functools import partial
 from qdiffusion.data import DataConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.models import QVUNetConfig, UNetConfig
-from qdiffusion.training.experiment import EvaluationConfig, Experiment, Stage
+from qdiffusion.training.experiment import EMAConfig, EvaluationConfig, Experiment, Stage
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def quickstart() -> Experiment:
         name="quickstart",
         data=DataConfig(name="mnist-subset", classes=(0, 1, 2, 3), size=16),
         model=QVUNetConfig(dim=16, groups=8, multipliers=(1, 2, 3), circuits=1, ansatz="hqconv"),
-        stages=(Stage(steps=1500, batch_size=64),),
+        stages=(Stage(steps=800, batch_size=64, ema=EMAConfig(decay=0.9)),),
         evaluation=EvaluationConfig(count=500),
     )
 
