@@ -8,7 +8,7 @@ from functools import partial
 from qdiffusion.data import DataConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.models import QVUNetConfig, UNetConfig
-from qdiffusion.training.experiment import EMAConfig, EvaluationConfig, Experiment, Stage
+from qdiffusion.training.experiment import AdamConfig, EMAConfig, EvaluationConfig, Experiment, Stage
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def quickstart() -> Experiment:
     return Experiment(
         name="quickstart",
         data=DataConfig(name="mnist-subset", classes=(0, 1, 2, 3), size=16),
-        model=QVUNetConfig(dim=16, groups=8, multipliers=(1, 2, 3), circuits=1, ansatz="hqconv"),
-        stages=(Stage(steps=800, batch_size=64, ema=EMAConfig(decay=0.9)),),
+        model=QVUNetConfig(dim=16, groups=8, multipliers=(1, 2, 3), heads=2, head_dim=16, ansatz="hqconv"),
+        stages=(Stage(steps=1200, batch_size=64, optimiser=AdamConfig(learning_rate=2e-3), ema=EMAConfig(decay=0.95)),),
         evaluation=EvaluationConfig(count=500),
     )
 
