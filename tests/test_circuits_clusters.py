@@ -1,5 +1,6 @@
 """Trees of clusters: what they look like, and that they equal the state vector on circuits nobody thought of."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,6 +63,43 @@ def test_every_gate_stands_once_in_a_tree_and_in_order():
     for wires, events in zip(tree.clusters, tree.events, strict=True):
         expected = [g for g in circuit.gates if set(g.wires) <= set(wires)]
         assert [g for event in events for g in event.gates] == expected
+
+
+@pytest.mark.parametrize("backwards", [True, False])
+def test_staircases_equal_the_state_vector(backwards):
+    """Trailing links whose targets control the next: the way one circuit joins all channels of a vertex."""
+    gates = [Gate("rx", (wire + 1,), weight(wire), (wire,)) for wire in range(6)]
+    circuit = angle_encoding(7) >> circuit_of(7, gates[::-1] if backwards else gates, "staircase")
+    (component,) = structure.split_components(circuit)
+    prefix, rest = structure.split_prefix(component)
+    words = [((wire, letter),) for wire in range(7) for letter in "XYZ"]
+    words += [((1, "X"), (4, "Y")), ((0, "Y"), (1, "X"), (2, "Z"), (6, "X"))]
+    weights, inputs = draws(5, (1, 1, circuit.n_weights), (1, 1, 3, 7))
+    clusters = ClusterWords(grow_tree(7, rest, merged_wires=1), prefix, words, circuit.n_weights)(weights, inputs)
+    states = DenseWords([component], words, circuit.n_weights)(weights, inputs)
+    assert_equal_with_gradients(clusters, states, [weights, inputs], 5)
+
+
+def test_one_circuit_over_four_channels_equals_the_state_vector():
+    circuit = angle_encoding(16) >> hqconv(2, n_channels=4)
+    (component,) = structure.split_components(circuit)
+    words = [((wire, "Z"),) for wire in range(16)]
+    weights, inputs = draws(6, (1, 1, circuit.n_weights), (1, 1, 2, 16))
+    clusters = Plan(circuit, pauli_z())(weights, inputs)
+    states = DenseWords([component], words, circuit.n_weights)(weights, inputs).squeeze(2)
+    assert_equal_with_gradients(clusters, states, [weights, inputs], 6)
+
+
+def test_one_circuit_over_all_forty_channels_splits_where_its_links_are_off():
+    """With every link's angles at zero, the 160-wire circuit is forty separate ones of four wires."""
+    joint = angle_encoding(160) >> hqconv(3, n_channels=40)
+    weights, inputs = draws(7, (1, 1, 3, 398), (1, 1, 2, 160))
+    off = torch.cat([weights[..., :320], torch.zeros_like(weights[..., 320:])], -1)
+    values = Plan(joint, pauli_z())(off.flatten(2), inputs)
+    alone = angle_encoding(4) >> hqconv(3, n_channels=1)
+    own = off[..., :320].unflatten(-1, (40, 8)).transpose(2, 3).reshape(1, 40, 24)
+    apart = Plan(alone, pauli_z())(own, inputs.unflatten(-1, (40, 4))[0].transpose(1, 2).reshape(1, 40, 2, 4))
+    assert torch.allclose(values[0, 0].unflatten(-1, (40, 4)).transpose(0, 1), apart[0], atol=1e-12)
 
 
 def test_wires_on_a_cycle_are_never_cut():

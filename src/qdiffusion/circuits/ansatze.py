@@ -19,29 +19,33 @@ _N_CHANNELS, _N_PIXELS = 3, 4
 _N_WIRES = _N_CHANNELS * _N_PIXELS
 
 
-def hqconv(n_layers: int = 3, direction: Direction = "program", block_a: bool = True) -> Circuit:
-    """Hierarchical quantum convolution, 28 weights a layer on 12 wires.
+def hqconv(
+    n_layers: int = 3, direction: Direction = "program", block_a: bool = True, n_channels: int = _N_CHANNELS
+) -> Circuit:
+    """Hierarchical quantum convolution on 4 · n_channels wires, 10 · n_channels - 2 weights a layer (28 for 3).
 
     Block A, on the four wires of each channel: for i = 3, 2, 1, 0 a CRZ, then a CRX, control (i+1) mod 4, target i
-    (weights 0 … 23, channel 0 first). Block B, between channels: CRZ, CRX with control 4, target 8; then CRZ, CRX
-    with control 0, target 4 (weights 24 … 27).
+    (8 weights a channel, channel 0 first). Block B, between neighbouring channels c = n_channels - 2, …, 0: CRZ, CRX
+    with control 4c, target 4(c+1) (2 weights a pair, after those of block A).
 
     Args:
-        n_layers: repetitions; layer l uses weights 28·l … 28·l + 27.
-        direction: "program" as above; "formula" swaps control and target in block A, as the paper prints it, and
-        leaves block B,
-            where both agree.
-        block_a: False leaves block A out and lets block B read the first four weights of each layer, as the released
-        program
-            does; the other 24 then act on nothing.
+        n_layers: repetitions; each uses the next 10 · n_channels - 2 weights.
+        direction: "program" as above; "formula" swaps control and target in block A, as the paper prints it, and leaves
+            block B, where both agree.
+        block_a: False leaves block A out and lets block B read the first weights of each layer, as the released program
+            does; the others then act on nothing.
+        n_channels: 3 in the paper; more join the channels of a whole vertex in one circuit.
 
     De Falco et al. 2024, section 3.1 and figure 5.
     """
     _check(n_layers, direction)
-    ring = [(_wire(channel, (i + 1) % 4), _wire(channel, i)) for channel in range(_N_CHANNELS) for i in (3, 2, 1, 0)]
-    between = [(_wire(1, 0), _wire(2, 0)), (_wire(0, 0), _wire(1, 0))]
+    if n_channels < 1:
+        raise UsageError(f"HQConv needs at least 1 channel, not {n_channels}.")
+    ring = [(_wire(channel, (i + 1) % 4), _wire(channel, i)) for channel in range(n_channels) for i in (3, 2, 1, 0)]
+    between = [(_wire(channel, 0), _wire(channel + 1, 0)) for channel in reversed(range(n_channels - 1))]
     inside = _directed(ring, direction) if block_a else []
-    return _layered(lambda angles: _rotated_pairs([*inside, *between], angles), n_layers, 28, "hqconv")
+    n_weights, n_wires = 10 * n_channels - 2, _N_PIXELS * n_channels
+    return _layered(lambda angles: _rotated_pairs([*inside, *between], angles), n_layers, n_weights, "hqconv", n_wires)
 
 
 def fqconv(n_layers: int = 3, direction: Direction = "program") -> Circuit:

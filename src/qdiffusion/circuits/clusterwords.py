@@ -10,8 +10,9 @@ from torch import Tensor
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.clusters import ClusterStates, LinkTurns
 from qdiffusion.circuits.matrices import Constant
-from qdiffusion.circuits.messages import Factors, Messages, Paths
+from qdiffusion.circuits.messages import Messages
 from qdiffusion.circuits.observables import PauliWord
+from qdiffusion.circuits.paths import Factors, Paths
 from qdiffusion.circuits.product import angle_row
 from qdiffusion.circuits.pullback import Pauli, Pick, Term, pull_back
 from qdiffusion.circuits.tree import ClusterTree
@@ -54,12 +55,14 @@ class ClusterWords:
         self._scales = Constant(scales)
 
     def _pull(self, word: PauliWord) -> list[Term]:
-        return pull_back(word, self.tree.links, self.tree.trailing)
+        return pull_back(word, self._paths)
 
     def _place(self, term: Term) -> tuple[Place, Factors]:
         """Root at the cluster with most to read: a lone projector passes through a message for free."""
         work: dict[int, int] = defaultdict(int)
         for wire, operator in term.operators:
+            if wire in term.deferred:
+                continue
             work[self._paths.home[wire]] += 1 if isinstance(operator, Pick) and operator.is_projector else 2
         root = max(work, key=lambda cluster: work[cluster], default=0)
         return (root, self._paths.around(root, term.operators)), self._paths.within(root, term.operators)

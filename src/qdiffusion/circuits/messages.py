@@ -8,51 +8,17 @@ Messages, and clusters with the messages of their neighbours applied, are shared
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from qdiffusion.circuits.gates import PAULI
 from qdiffusion.circuits.matrices import Constant
-from qdiffusion.circuits.pullback import Dephase, Operator, Pauli, Pick
-from qdiffusion.circuits.tree import ClusterTree
-
-Factors = tuple[tuple[int, Operator], ...]
-"""Operators on distinct wires, sorted by wire."""
+from qdiffusion.circuits.paths import Factors, Paths
+from qdiffusion.circuits.pullback import Conjugate, Dephase, Operator, Pauli, Pick
 
 _PAULI = {letter: Constant(matrix) for letter, matrix in PAULI.items()}
-
-
-class Paths:
-    """Who is whose neighbour in a cluster tree, and what lies behind each neighbour."""
-
-    def __init__(self, tree: ClusterTree) -> None:
-        self.clusters = tree.clusters
-        self.home = tree.home()
-        self.neighbours = {index: list(edges) for index, edges in tree.edges().items()}
-        self._behind = {
-            (here, there): self._wires(here, there) for here, near in self.neighbours.items() for there in near
-        }
-
-    def _wires(self, here: int, there: int) -> frozenset[int]:
-        seen, todo = {here, there}, [there]
-        while todo:
-            new = [other for other in self.neighbours[todo.pop()] if other not in seen]
-            seen.update(new)
-            todo.extend(new)
-        return frozenset(wire for cluster in seen - {here} for wire in self.clusters[cluster])
-
-    def around(self, cluster: int, factors: Factors, skip: int | None = None) -> tuple[Factors, ...]:
-        """The factors behind each neighbour; none behind `skip`."""
-        return tuple(
-            () if there == skip else tuple(f for f in factors if f[0] in self._behind[cluster, there])
-            for there in self.neighbours[cluster]
-        )
-
-    def within(self, cluster: int, factors: Factors) -> Factors:
-        """The factors on the cluster's own wires, renumbered to it."""
-        wires = self.clusters[cluster]
-        return tuple((wires.index(wire), operator) for wire, operator in factors if wire in wires)
 
 
 class Messages:
@@ -101,12 +67,9 @@ class Messages:
 
     def _density(self, root: int, around: tuple[Factors, ...], place: int) -> Tensor:
         """ρ[a, b] = Σ conj(Φ_a) (∏ m Φ)_b over all but the wire: (W, C, R, 2, 2)."""
-        return _overlaps(
-            *(
-                psi.unflatten(-1, (1 << place, 2, -1)).movedim(-2, 3).flatten(4)
-                for psi in (self._states[root], self._dressed(root, around))
-            )
-        )
+        split = (1 << place, 2, -1)
+        phi, dressed = self._states[root], self._dressed(root, around)
+        return _overlaps(phi.unflatten(-1, split), dressed.unflatten(-1, split), -2)
 
     def _message(self, source: int, to: int, factors: Factors) -> Tensor:
         return self._once(("message", source, to, factors), lambda: self._send(source, to, factors))
@@ -117,17 +80,48 @@ class Messages:
             wire = self._halved[source, to]
             first, second = (self._message(source, to, ((wire, Pick(bit, None, bit)),)) for bit in (0, 1))
             return first + second
-        around = self._paths.around(source, factors, skip=to)
+        waiting = self._through_later(source, to, factors)
+        if waiting is not None:
+            return waiting
         within = self._paths.within(source, factors)
-        pair = (self._states[source], self._dressed(source, around, to))
-        projected = _projected(within)
-        if projected is not None:
-            place, bit = projected
-            pair = tuple(psi.unflatten(-1, (1 << place, 2, -1)).select(-2, bit).flatten(-2) for psi in pair)
-        else:
-            pair = (pair[0], self._apply(within, pair[1]))
+        phi, dressed = self._states[source], self._dressed(source, self._paths.around(source, factors, to), to)
         axis = 3 + self._paths.neighbours[source].index(to)
-        return _overlaps(*(psi.movedim(axis, 3).flatten(4) for psi in pair))
+        if len(within) == 1:
+            return self._halves(within[0], phi, dressed, axis)
+        return _overlaps(phi, self._apply(within, dressed), axis)
+
+    def _through_later(self, source: int, to: int, factors: Factors) -> Tensor | None:
+        """The message of a V that has links to pass yet: its elements see different messages from behind."""
+        if len(factors) != 1 or not isinstance(turn := factors[0][1], Conjugate) or turn.inner is not None:
+            return None
+        wire = factors[0][0]
+        if turn.row:
+            return self._message(source, to, ((wire, replace(turn, row=0, column=1)),)).mH
+        later = self._paths.later(wire, turn.link)
+        if not later:
+            return None
+        links = self._paths.tree.links
+        message = self._message(source, to, ((wire, Dephase(turn)),))
+        for row, column in ((0, 1), (1, 0)):
+            behind = [(links[index].target, Conjugate(index, row, None, column)) for index in later]
+            message = message + self._message(source, to, ((wire, Pick(row, turn, column)), *behind))
+        return message
+
+    def _halves(self, factor: tuple[int, Operator], phi: Tensor, dressed: Tensor, axis: int) -> Tensor:
+        """Σ_{a, b} o[a, b] Σ conj(Φ_a) dressed_b over the halves of both where the wire is a and b."""
+        place, operator = factor
+        pairs = [(a, b) for a in (0, 1) for b in (0, 1)]
+        if isinstance(operator, Pick):
+            pairs = [(operator.row, operator.column)]
+        elif operator.is_diagonal:
+            pairs = [(0, 0), (1, 1)]
+        firsts, seconds = (psi.unflatten(-1, (1 << place, 2, -1)).unbind(-2) for psi in (phi, dressed))
+        overlaps = [_overlaps(firsts[a].flatten(-2), seconds[b].flatten(-2), axis) for a, b in pairs]
+        if isinstance(operator, Pick) and operator.is_projector:
+            return overlaps[0]
+        matrix = self._operator(operator)
+        scaled = [matrix[..., a, b, None, None, None] * part for (a, b), part in zip(pairs, overlaps, strict=True)]
+        return sum(scaled[1:], scaled[0])
 
     def _dressed(self, cluster: int, around: tuple[Factors, ...], skip: int | None = None) -> Tensor:
         """Φ with the messages of all neighbours but `skip` applied; those before the last may be shared."""
@@ -181,15 +175,7 @@ class Messages:
         return self._found[key]
 
 
-def _overlaps(first: Tensor, second: Tensor) -> Tensor:
-    """(…, a, n), (…, b, n) → (…, a, b): Σ conj(first) second."""
-    return first.conj() @ second.mT
-
-
-def _projected(within: Factors) -> tuple[int, int] | None:
-    """Place and bit of a lone projector."""
-    if len(within) == 1:
-        place, operator = within[0]
-        if isinstance(operator, Pick) and operator.is_projector:
-            return place, operator.row
-    return None
+def _overlaps(first: Tensor, second: Tensor, axis: int) -> Tensor:
+    """Σ conj(first) second over all but the leading three axes and `axis`, which each keeps: (…, a, b)."""
+    rows, columns = (psi.movedim(axis, 3).flatten(4) for psi in (first, second))
+    return rows.conj() @ columns.mT

@@ -59,15 +59,14 @@ class Plan:
 
     def _choose(self, group: Sequence[Component], words: Sequence[PauliWord]) -> Method:
         """Clusters where they are cheaper; they need gates that, after the product prefix, read no input."""
+        n_wires = len(group[0].wires)
         prefix, rest = structure.split_prefix(group[0])
-        dense = DenseWords(group, words, self.circuit.n_weights)
-        if len(group) > 1 or any(map(structure.reads_input, rest)):
-            return dense
-        tree = grow_tree(len(group[0].wires), rest)
-        clusters, states = cluster_cost(tree), dense_cost(len(group[0].wires), structure.fuse(rest))
-        if len(tree.clusters) == 1 or clusters is None or clusters >= states:
-            return dense
-        return ClusterWords(tree, prefix, words, self.circuit.n_weights)
+        tree = grow_tree(n_wires, rest)
+        fits = len(group) == 1 < len(tree.clusters) and not any(map(structure.reads_input, rest))
+        clusters = cluster_cost(tree) if fits else None
+        if clusters is not None and clusters < dense_cost(n_wires, structure.fuse(rest)):
+            return ClusterWords(tree, prefix, words, self.circuit.n_weights)
+        return DenseWords(group, words, self.circuit.n_weights)
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         return self._read([method(weights, inputs) for method in self._methods])

@@ -115,7 +115,8 @@ class QVUNet(UNet):
         sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant: as for `UNet`; the side of the
             vertex must be even.
         circuits: 12-qubit circuits in each of the four maps (two blocks of two), or "full": as many as fit, and a
-            4-qubit circuit for every channel that is left.
+            4-qubit circuit for every channel that is left; or "joint": one HQConv circuit over all channels, four
+            qubits each.
         ansatz: "hqconv" or "fqconv".
         n_layers: repetitions of the ansatz.
         direction: "program" or "formula", see `circuits.hqconv`.
@@ -137,7 +138,7 @@ class QVUNet(UNet):
         head_dim: int = 32,
         groups: int = 10,
         variant: str = "paper",
-        circuits: int | Literal["full"] = 1,
+        circuits: int | Literal["full", "joint"] = 1,
         ansatz: Literal["hqconv", "fqconv"] = "hqconv",
         n_layers: int = 3,
         direction: Literal["program", "formula"] = "program",
@@ -148,15 +149,16 @@ class QVUNet(UNet):
         """A residual block with circuits, as the configuration asks for them."""
         config = self.config
         deviations = Deviations.parse(config.variant)
+        channels = width if config.circuits == "joint" else CHANNELS_PER_CIRCUIT
         n_circuits = _count_circuits(config.circuits, width)
-        circuit = angle_encoding(12, axis="x") >> _ansatz(config, deviations)
-        head_channels = CHANNELS_PER_CIRCUIT * n_circuits
+        circuit = angle_encoding(4 * channels, axis="x") >> _ansatz(config, deviations, channels)
+        head_channels = channels * n_circuits
         rest_channels = width - head_channels
         make_rest = _basic_circuits if config.circuits == "full" else _square_conv
 
         def make_map(in_channels: int, out_channels: int) -> ChannelSplit:
             bank = QuantumLayer(circuit, pauli_z("each"), n_circuits)
-            head = PatchCircuits(bank, CHANNELS_PER_CIRCUIT, deviations.pixel_major_wires)
+            head = PatchCircuits(bank, channels, deviations.pixel_major_wires)
             return ChannelSplit(head_channels, head, make_rest(rest_channels))
 
         return QResBlock(width, time_dim, config.groups, make_map, deviations)
@@ -164,22 +166,26 @@ class QVUNet(UNet):
 
 def _count_circuits(circuits: int | str, width: int) -> int:
     most = width // CHANNELS_PER_CIRCUIT
-    if circuits == "full":
-        return most
+    if circuits in ("full", "joint"):
+        return most if circuits == "full" else 1
     if not isinstance(circuits, int) or not 1 <= circuits <= most:
         raise UsageError(
             f"The vertex got {circuits!r} circuits of 3 channels each, and has {width} channels;"
-            f' give 1 to {most}, or "full".'
+            f' give 1 to {most}, "full" or "joint".'
         )
     return circuits
 
 
-def _ansatz(config: Any, deviations: Deviations) -> Circuit:
+def _ansatz(config: Any, deviations: Deviations, n_channels: int) -> Circuit:
     if config.ansatz == "hqconv":
-        return hqconv(config.n_layers, config.direction, block_a=not deviations.block_a_skipped)
-    if config.ansatz == "fqconv":
+        return hqconv(config.n_layers, config.direction, not deviations.block_a_skipped, n_channels)
+    if config.ansatz == "fqconv" and n_channels == CHANNELS_PER_CIRCUIT:
         return fqconv(config.n_layers, config.direction)
-    raise UsageError(f"There is no ansatz {config.ansatz!r} for the vertex; choose hqconv or fqconv.")
+    joint = n_channels != CHANNELS_PER_CIRCUIT
+    raise UsageError(
+        f"There is no ansatz {config.ansatz!r} for {'a joint circuit' if joint else 'the vertex'};"
+        f" choose hqconv{'' if joint else ' or fqconv'}."
+    )
 
 
 def _square_conv(channels: int) -> nn.Module:
@@ -199,8 +205,9 @@ class QVUNetConfig(UNetFields):
 
     kind: Literal["qvunet"] = "qvunet"
     """Names this architecture in a saved experiment."""
-    circuits: int | Literal["full"] = 1
-    """12-qubit circuits in each of the vertex's four maps, three channels each; "full" leaves no convolution."""
+    circuits: int | Literal["full", "joint"] = 1
+    """12-qubit circuits in each of the vertex's four maps, three channels each; "full" leaves no convolution, "joint"
+    is one HQConv circuit over all channels."""
     ansatz: Literal["hqconv", "fqconv"] = "hqconv"
     """The trainable part of the circuits."""
     n_layers: int = 3
