@@ -17,28 +17,28 @@ from torch import Tensor
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.matrices import Constant, GateMatrices, chain
-from qdiffusion.circuits.product import ProductState, angle_row
-from qdiffusion.circuits.tree import ClusterTree, Event
+from qdiffusion.circuits.product import ProductState
+from qdiffusion.circuits.tree import ClusterTree
 
 
-class LinkTurns:
-    """V of every link, all links of one shape at once."""
+class RunMatrices:
+    """The matrices of many runs of gates, those of one shape at once; each on wires 0 … n-1 of its own register."""
 
-    def __init__(self, tree: ClusterTree, n_weights: int) -> None:
+    def __init__(self, runs: Sequence[tuple[int, Sequence[Gate]]], n_weights: int) -> None:
         groups: dict[object, list[int]] = defaultdict(list)
-        gates = [structure.renumber(link.gates, (link.target,)) for link in tree.links]
-        for index, found in enumerate(gates):
-            groups[structure.shape((0,), found)].append(index)
+        for index, (n_wires, gates) in enumerate(runs):
+            groups[structure.shape(range(n_wires), gates)].append(index)
         self._groups = [
-            (members, GateMatrices([gates[index] for index in members], (0,), n_weights)) for members in groups.values()
+            (members, GateMatrices([runs[index][1] for index in members], range(runs[members[0]][0]), n_weights))
+            for members in groups.values()
         ]
 
     def __call__(self, angles: Tensor) -> dict[int, Tensor]:
-        """Angles (W, C, n_angles) → for each link (W, C, 2, 2)."""
-        turns: dict[int, Tensor] = {}
+        """Angles (W, C, n_angles) → for each run (W, C, 2^n, 2^n)."""
+        found: dict[int, Tensor] = {}
         for members, matrices in self._groups:
-            turns.update(zip(members, chain(matrices(angles)).unbind(2), strict=True))
-        return turns
+            found.update(zip(members, chain(matrices(angles)).unbind(2), strict=True))
+        return found
 
 
 class ClusterStates:
@@ -48,14 +48,27 @@ class ClusterStates:
         groups: dict[object, list[int]] = defaultdict(list)
         for index in range(len(tree.clusters)):
             groups[_shape(tree, prefix, index)].append(index)
+        runs: dict[tuple[int, int], tuple[int, Sequence[Gate]]] = {
+            (cluster, place): (len(wires), structure.renumber(event.gates, wires))
+            for cluster, wires in enumerate(tree.clusters)
+            for place, event in enumerate(tree.events[cluster])
+            if event.gates
+        }
+        self._keys = list(runs)
+        self._runs = RunMatrices(list(runs.values()), n_weights)
         self._alike = [AlikeClusters(tree, prefix, members, n_weights) for members in groups.values()]
 
-    def __call__(self, weights: Tensor, inputs: Tensor, turns: dict[int, Tensor]) -> dict[int, Tensor]:
-        """→ for each cluster (W, C, R, bonds …, 2^n)."""
+    def tables(self, angles: Tensor, turns: dict[int, Tensor]) -> list[Tensor]:
+        """K^B of all clusters, from the angles of the weights: all that does not depend on the samples."""
+        found = self._runs(angles)
+        runs = {key: found[index] for index, key in enumerate(self._keys)}
+        return [alike.table(runs, turns, angles) for alike in self._alike]
+
+    def __call__(self, tables: Sequence[Tensor], row: Tensor) -> dict[int, Tensor]:
+        """→ for each cluster (W, C, R, bonds …, 2^n), from angles (W, C, R, weights and inputs)."""
         states: dict[int, Tensor] = {}
-        angles, row = angle_row(weights), angle_row(weights, inputs)
-        for alike in self._alike:
-            states.update(zip(alike.members, alike(angles, row, turns).unbind(0), strict=True))
+        for alike, table in zip(self._alike, tables, strict=True):
+            states.update(zip(alike.members, alike(table, row).unbind(0), strict=True))
         return states
 
 
@@ -69,46 +82,42 @@ class AlikeClusters:
         runs = [[list(structure.renumber(prefix[wire], own)) for wire in own] for own in wires]
         self._product = ProductState(runs, n_weights)
         self._phases = None if self._product.phases is None else Constant(self._product.phases)
-        events = zip(*(tree.events[index] for index in members), strict=True)
-        self._steps = [self._step(alike, wires, n_weights) for alike in events]
+        self._steps = [
+            None if event.gates else LinkEnd(wires[0].index(event.wire), self._links(tree, place))
+            for place, event in enumerate(tree.events[members[0]])
+        ]
         order = [event.link for event in tree.events[members[0]] if not event.gates]
         bonds = tree.edges()[members[0]].values()
         self._bond_axes = [order.index(link) for bond in bonds for link in bond]
         self._bond_sizes = [1 << len(bond) for bond in bonds]
 
-    def _step(
-        self, alike: Sequence[Event], wires: Sequence[tuple[int, ...]], n_weights: int
-    ) -> "GateMatrices | LinkEnd":
-        if alike[0].gates:
-            rows = [structure.renumber(event.gates, own) for event, own in zip(alike, wires, strict=True)]
-            return GateMatrices(rows, range(self._n_wires), n_weights)
-        links = None if alike[0].is_control else [event.link for event in alike]
-        return LinkEnd(wires[0].index(alike[0].wire), links)
+    def _links(self, tree: ClusterTree, place: int) -> list[int] | None:
+        """The links whose V acts at this place, None where P does."""
+        alike = [tree.events[index][place] for index in self.members]
+        return None if alike[0].is_control else [event.link for event in alike]
 
-    def __call__(self, angles: Tensor, row: Tensor, turns: dict[int, Tensor]) -> Tensor:
+    def __call__(self, table: Tensor, row: Tensor) -> Tensor:
         phi = self._product(row).movedim(2, 0)
-        table = self._table(angles, turns)
-        if self._phases is None:
-            parts = phi @ table.mT
-        else:
-            table = torch.view_as_real((table * self._phases.like(phi)).mT).flatten(-2)
-            parts = torch.view_as_complex((phi @ table).unflatten(-1, (-1, 2)))
+        parts = phi @ table if self._phases is None else torch.view_as_complex((phi @ table).unflatten(-1, (-1, 2)))
         return parts.unflatten(-1, (*self._bond_sizes, 1 << self._n_wires))
 
-    def _table(self, angles: Tensor, turns: dict[int, Tensor]) -> Tensor:
-        """K^B of all bond values as one matrix, (K, W, C, B · 2^n, 2^n)."""
+    def table(self, runs: dict[tuple[int, int], Tensor], turns: dict[int, Tensor], angles: Tensor) -> Tensor:
+        """K^B of all bond values, (K, W, C, 2^n, B · 2^n); real, twice as wide, where it acts on a real φ."""
         size = 1 << self._n_wires
         table = torch.eye(size, dtype=angles.dtype.to_complex(), device=angles.device)
         table = table.expand(len(self.members), *angles.shape[:2], 1, size, size)
-        for number, step in enumerate(self._steps):
-            if isinstance(step, LinkEnd):
+        for place, step in enumerate(self._steps):
+            if step is not None:
                 table = step(table, turns)
             else:
-                run = chain(step(angles)).movedim(2, 0).unsqueeze(3)
-                table = run @ table if number else run
+                run = torch.stack([runs[index, place] for index in self.members]).unsqueeze(3)
+                table = run @ table if place else run
         split = table.unflatten(3, (2,) * len(self._bond_axes)) if self._bond_axes else table.squeeze(3)
         ordered = split.permute(0, 1, 2, *(3 + axis for axis in self._bond_axes), -2, -1)
-        return ordered.reshape(*table.shape[:3], -1, size)
+        table = ordered.reshape(*table.shape[:3], -1, size).mT
+        if self._phases is None:
+            return table
+        return torch.view_as_real(table * self._phases.like(angles).unsqueeze(-1)).flatten(-2)
 
 
 class LinkEnd:

@@ -8,14 +8,18 @@ import torch
 from torch import Tensor
 
 from qdiffusion.circuits.circuit import Gate
-from qdiffusion.circuits.clusters import ClusterStates, LinkTurns
+from qdiffusion.circuits.clusters import ClusterStates, RunMatrices
 from qdiffusion.circuits.matrices import Constant
 from qdiffusion.circuits.messages import Messages
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.paths import Factors, Paths
 from qdiffusion.circuits.product import angle_row
 from qdiffusion.circuits.pullback import Pauli, Pick, Term, pull_back
+from qdiffusion.circuits.structure import renumber
 from qdiffusion.circuits.tree import ClusterTree
+
+CHUNK = 2048
+"""Samples and circuits at a time: what lies between two operations should fit the processor's caches."""
 
 Place = tuple[int, tuple[Factors, ...]]
 """A root cluster and the factors behind each of its neighbours."""
@@ -33,7 +37,8 @@ class ClusterWords:
     ) -> None:
         self.tree = tree
         self._paths = Paths(self.tree)
-        self._turns = LinkTurns(self.tree, n_weights)
+        links = [(1, renumber(link.gates, (link.target,))) for link in self.tree.links]
+        self._turns = RunMatrices(links, n_weights)
         self._states = ClusterStates(self.tree, prefix, n_weights)
         pulled = [(number, term) for number, word in enumerate(words) for term in self._pull(word)]
         self._halved = self._halves(term for _, term in pulled)
@@ -87,11 +92,17 @@ class ClusterWords:
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, 1, R, number of words)."""
-        turns = self._turns(angle_row(weights))
-        messages = Messages(self._paths, self._states(weights, inputs, turns), turns, self._halved)
-        values = [messages.value(*place, within, real).unsqueeze(-1) for place, within, real in self._single]
-        values += [messages.probabilities(*place) @ signs.like(weights) for place, signs in self._batches]
-        return (torch.cat(values, -1) @ self._scales.like(weights)).unsqueeze(2)
+        angles = angle_row(weights)
+        turns = self._turns(angles)
+        tables = self._states.tables(angles, turns)
+        rows = angle_row(weights, inputs).split(max(1, CHUNK // (weights.shape[0] * weights.shape[1])), dim=2)
+        return torch.cat([self._read(self._states(tables, row), turns, weights) for row in rows], 2).unsqueeze(2)
+
+    def _read(self, states: dict[int, Tensor], turns: dict[int, Tensor], real: Tensor) -> Tensor:
+        messages = Messages(self._paths, states, turns, self._halved)
+        values = [messages.value(*place, within, hermitian).unsqueeze(-1) for place, within, hermitian in self._single]
+        values += [messages.probabilities(*place) @ signs.like(real) for place, signs in self._batches]
+        return torch.cat(values, -1) @ self._scales.like(real)
 
     def explain(self) -> str:
         tree = self.tree

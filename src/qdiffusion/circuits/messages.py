@@ -18,6 +18,9 @@ from qdiffusion.circuits.matrices import Constant
 from qdiffusion.circuits.paths import Factors, Paths
 from qdiffusion.circuits.pullback import Conjugate, Dephase, Operator, Pauli, Pick
 
+Half = tuple[int, int]
+"""A wire's place in its cluster, and its bit."""
+
 _PAULI = {letter: Constant(matrix) for letter, matrix in PAULI.items()}
 
 
@@ -42,6 +45,14 @@ class Messages:
         """Re conj(Φ) (∏ m Φ), summed over bonds: (W, C, R, 2^n)."""
 
         def compute() -> Tensor:
+            for axis, source in enumerate(self._paths.neighbours[root]):
+                if not around[axis] and (source, root) in self._halved:
+                    wire = self._halved[source, root]
+                    first, second = (
+                        self.probabilities(root, (*around[:axis], ((wire, Pick(bit, None, bit)),), *around[axis + 1 :]))
+                        for bit in (0, 1)
+                    )
+                    return first + second
             phi, dressed = self._states[root], self._dressed(root, around)
             products = torch.view_as_real(phi) * torch.view_as_real(dressed)
             return products.sum(-1).reshape(*phi.shape[:3], -1, phi.shape[-1]).sum(3)
@@ -53,23 +64,11 @@ class Messages:
 
         Where O is Hermitian, so is each factor, and a diagonal one needs the probabilities alone.
         """
-        if len(within) != 1:
-            dressed = self._apply(within, self._dressed(root, around))
-            products = torch.view_as_real(self._states[root]) * torch.view_as_real(dressed)
-            return products.flatten(3).sum(-1)
-        place, operator = within[0]
-        matrix = self._operator(operator)
-        if is_hermitian and operator.is_diagonal:
+        if len(within) == 1 and is_hermitian and within[0][1].is_diagonal:
+            place, operator = within[0]
             halves = self.probabilities(root, around).unflatten(-1, (1 << place, 2, -1)).sum((-3, -1))
-            return (halves * matrix.diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2)).sum(-1)
-        density = self._once(("density", root, around, place), lambda: self._density(root, around, place))
-        return (density * matrix.unsqueeze(-3)).sum((-1, -2)).real
-
-    def _density(self, root: int, around: tuple[Factors, ...], place: int) -> Tensor:
-        """ρ[a, b] = Σ conj(Φ_a) (∏ m Φ)_b over all but the wire: (W, C, R, 2, 2)."""
-        split = (1 << place, 2, -1)
-        phi, dressed = self._states[root], self._dressed(root, around)
-        return _overlaps(phi.unflatten(-1, split), dressed.unflatten(-1, split), -2)
+            return (halves * self._operator(operator).diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2)).sum(-1)
+        return self._overlap(root, around, within, None)[..., 0, 0].real
 
     def _message(self, source: int, to: int, factors: Factors) -> Tensor:
         return self._once(("message", source, to, factors), lambda: self._send(source, to, factors))
@@ -84,11 +83,17 @@ class Messages:
         if waiting is not None:
             return waiting
         within = self._paths.within(source, factors)
-        phi, dressed = self._states[source], self._dressed(source, self._paths.around(source, factors, to), to)
-        axis = 3 + self._paths.neighbours[source].index(to)
-        if len(within) == 1:
-            return self._halves(within[0], phi, dressed, axis)
-        return _overlaps(phi, self._apply(within, dressed), axis)
+        if len(within) == 1 and within[0][1].is_diagonal and not _is_projector(within[0][1]):
+            return self._dephased(source, to, factors)
+        return self._overlap(source, self._paths.around(source, factors, to), within, to)
+
+    def _dephased(self, source: int, to: int, factors: Factors) -> Tensor:
+        """The message of a diagonal operator, from those of its two projectors."""
+        (wire, operator), *others = sorted(factors, key=lambda factor: self._paths.home[factor[0]] != source)
+        diagonal = self._operator(operator).diagonal(dim1=-2, dim2=-1)[..., None, None, None]
+        projected = [tuple(sorted([(wire, Pick(bit, None, bit)), *others], key=_wire)) for bit in (0, 1)]
+        first, second = (self._message(source, to, each) for each in projected)
+        return diagonal[..., 0, :, :, :] * first + diagonal[..., 1, :, :, :] * second
 
     def _through_later(self, source: int, to: int, factors: Factors) -> Tensor | None:
         """The message of a V that has links to pass yet: its elements see different messages from behind."""
@@ -107,39 +112,40 @@ class Messages:
             message = message + self._message(source, to, ((wire, Pick(row, turn, column)), *behind))
         return message
 
-    def _halves(self, factor: tuple[int, Operator], phi: Tensor, dressed: Tensor, axis: int) -> Tensor:
-        """Σ_{a, b} o[a, b] Σ conj(Φ_a) dressed_b over the halves of both where the wire is a and b."""
-        place, operator = factor
-        pairs = [(a, b) for a in (0, 1) for b in (0, 1)]
-        if isinstance(operator, Pick):
-            pairs = [(operator.row, operator.column)]
-        elif operator.is_diagonal:
-            pairs = [(0, 0), (1, 1)]
-        firsts, seconds = (psi.unflatten(-1, (1 << place, 2, -1)).unbind(-2) for psi in (phi, dressed))
-        overlaps = [_overlaps(firsts[a].flatten(-2), seconds[b].flatten(-2), axis) for a, b in pairs]
-        if isinstance(operator, Pick) and operator.is_projector:
-            return overlaps[0]
-        matrix = self._operator(operator)
-        scaled = [matrix[..., a, b, None, None, None] * part for (a, b), part in zip(pairs, overlaps, strict=True)]
-        return sum(scaled[1:], scaled[0])
+    def _overlap(self, cluster: int, around: tuple[Factors, ...], within: Factors, to: int | None) -> Tensor:
+        """Σ conj(Φ) o ∏ m Φ over all but the bond to `to`: (W, C, R, bond, bond), (…, 1, 1) where `to` is None."""
+        phi = self._states[cluster]
+        axis = None if to is None else 3 + self._paths.neighbours[cluster].index(to)
+        place, pick = within[0] if len(within) == 1 else (0, None)
+        if not isinstance(pick, Pick):
+            return _overlaps(phi, self._apply(within, self._dressed(cluster, around, to)), axis)
+        row = _half(phi, (place, pick.row))
+        if pick.is_projector:
+            return _overlaps(row, _half(self._dressed(cluster, around, to), (place, pick.row)), axis)
+        column = self._dressed(cluster, around, to, (place, pick.column))
+        return self._operator(pick)[..., pick.row, pick.column, None, None, None] * _overlaps(row, column, axis)
 
-    def _dressed(self, cluster: int, around: tuple[Factors, ...], skip: int | None = None) -> Tensor:
-        """Φ with the messages of all neighbours but `skip` applied; those before the last may be shared."""
+    def _dressed(
+        self, cluster: int, around: tuple[Factors, ...], skip: int | None = None, half: Half | None = None
+    ) -> Tensor:
+        """Φ, or a half of it, with the messages of all neighbours but `skip` applied."""
         neighbours = self._paths.neighbours[cluster]
-        return self._partly(cluster, around, [axis for axis, there in enumerate(neighbours) if there != skip])
+        return self._partly(cluster, around, [axis for axis, there in enumerate(neighbours) if there != skip], half)
 
-    def _partly(self, cluster: int, around: tuple[Factors, ...], axes: Sequence[int]) -> Tensor:
+    def _partly(self, cluster: int, around: tuple[Factors, ...], axes: Sequence[int], half: Half | None) -> Tensor:
         if not axes:
-            return self._states[cluster]
+            return self._states[cluster] if half is None else _half(self._states[cluster], half)
         *before, last = axes
-        key = ("dressed", cluster, tuple((axis, around[axis]) for axis in axes))
-        return self._once(key, lambda: self._receive(cluster, last, around, self._partly(cluster, around, before)))
+        key = ("dressed", cluster, half, tuple((axis, around[axis]) for axis in axes))
+        return self._once(
+            key, lambda: self._receive(cluster, last, around, self._partly(cluster, around, before, half))
+        )
 
     def _receive(self, cluster: int, axis: int, around: tuple[Factors, ...], psi: Tensor) -> Tensor:
         """One message more: Σ_{s'} m[s, s'] psi^{… s' …}."""
         message = self._message(self._paths.neighbours[cluster][axis], cluster, around[axis])
-        message = message.reshape(*message.shape[:3], *(1,) * axis, *message.shape[-2:])
-        return (message @ psi.flatten(4 + axis)).view_as(psi)
+        rows = psi.movedim(3 + axis, 3)
+        return (message @ rows.flatten(4)).view(rows.shape).movedim(3, 3 + axis)
 
     def _operator(self, operator: Operator | None) -> Tensor:
         """(2, 2) or (W, C, 2, 2)."""
@@ -175,7 +181,21 @@ class Messages:
         return self._found[key]
 
 
-def _overlaps(first: Tensor, second: Tensor, axis: int) -> Tensor:
+def _is_projector(operator: Operator) -> bool:
+    return isinstance(operator, Pick) and operator.is_projector
+
+
+def _wire(factor: tuple[int, Operator]) -> int:
+    return factor[0]
+
+
+def _half(psi: Tensor, half: Half) -> Tensor:
+    """The amplitudes whose wire has the bit, (…, 2^n) → (…, 2^(n-1))."""
+    place, bit = half
+    return psi.unflatten(-1, (1 << place, 2, -1)).select(-2, bit).flatten(-2)
+
+
+def _overlaps(first: Tensor, second: Tensor, axis: int | None) -> Tensor:
     """Σ conj(first) second over all but the leading three axes and `axis`, which each keeps: (…, a, b)."""
-    rows, columns = (psi.movedim(axis, 3).flatten(4) for psi in (first, second))
-    return rows.conj() @ columns.mT
+    rows, columns = (psi.unsqueeze(3) if axis is None else psi.movedim(axis, 3) for psi in (first, second))
+    return rows.flatten(4).conj() @ columns.flatten(4).mT
