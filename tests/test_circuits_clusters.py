@@ -36,7 +36,7 @@ def trees(draw):
 @settings(max_examples=80, deadline=None)
 def test_random_trees_equal_the_state_vector(case, seed, merged):
     circuit, words = case
-    (component,) = structure.split_components(circuit)
+    (component,) = structure.split_components(circuit.n_wires, circuit.gates)
     prefix, rest = structure.split_prefix(component)
     tree = grow_tree(circuit.n_wires, rest, merged_wires=merged)
     weights, inputs = draws(seed, (1, 2, circuit.n_weights), (1, 2, 3, circuit.n_inputs))
@@ -70,7 +70,7 @@ def test_staircases_equal_the_state_vector(backwards):
     """Trailing links whose targets control the next: the way one circuit joins all channels of a vertex."""
     gates = [Gate("rx", (wire + 1,), weight(wire), (wire,)) for wire in range(6)]
     circuit = angle_encoding(7) >> circuit_of(7, gates[::-1] if backwards else gates, "staircase")
-    (component,) = structure.split_components(circuit)
+    (component,) = structure.split_components(circuit.n_wires, circuit.gates)
     prefix, rest = structure.split_prefix(component)
     words = [((wire, letter),) for wire in range(7) for letter in "XYZ"]
     words += [((1, "X"), (4, "Y")), ((0, "Y"), (1, "X"), (2, "Z"), (6, "X"))]
@@ -82,7 +82,7 @@ def test_staircases_equal_the_state_vector(backwards):
 
 def test_one_circuit_over_four_channels_equals_the_state_vector():
     circuit = angle_encoding(16) >> hqconv(2, n_channels=4)
-    (component,) = structure.split_components(circuit)
+    (component,) = structure.split_components(circuit.n_wires, circuit.gates)
     words = [((wire, "Z"),) for wire in range(16)]
     weights, inputs = draws(6, (1, 1, circuit.n_weights), (1, 1, 2, 16))
     clusters = Plan(circuit, pauli_z())(weights, inputs)
@@ -112,7 +112,7 @@ def test_a_chain_of_wires_needs_no_state_vector():
     n_wires = 60
     gates = [Gate("ry", (0,), weight(0)), *(Gate("x", (w + 1,), controls=(w,)) for w in range(n_wires - 1))]
     circuit = circuit_of(n_wires, gates, "ghz")
-    (component,) = structure.split_components(circuit)
+    (component,) = structure.split_components(circuit.n_wires, circuit.gates)
     prefix, rest = structure.split_prefix(component)
     words = [((0, "Z"),), ((n_wires - 1, "Z"),), ((7, "Z"), (41, "Z"))]
     (angles,) = draws(3, (1, 1, 1))

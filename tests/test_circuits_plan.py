@@ -77,14 +77,14 @@ def test_random_states_equal_the_dense_reference(data, seed):
 
 
 def test_fqconv_is_four_independent_circuits_of_three_qubits():
-    parts = structure.split_components(angle_encoding(12) >> fqconv(3))
+    parts = structure.split_components(12, (angle_encoding(12) >> fqconv(3)).gates)
     assert [part.wires for part in parts] == [(p, p + 4, p + 8) for p in range(4)]
     assert "4 components of 3 qubits" in Plan(angle_encoding(12) >> fqconv(3), pauli_z()).explain()
 
 
 def test_released_hqconv_leaves_nine_wires_to_themselves():
     circuit = angle_encoding(12) >> hqconv(3, block_a=False)
-    parts = structure.split_components(circuit)
+    parts = structure.split_components(circuit.n_wires, circuit.gates)
     assert sorted(len(part.wires) for part in parts) == [1] * 9 + [3]
     assert next(part.wires for part in parts if len(part.wires) == 3) == (0, 4, 8)
     layer = QuantumLayer(circuit).double()
@@ -98,6 +98,27 @@ def test_released_hqconv_leaves_nine_wires_to_themselves():
     assert (gradient[0, ~alive.flatten()] == 0).all()
     # The last CRZ of each pair still matters to later layers; only the very last layer's leave no trace.
     assert (gradient[0].reshape(3, 28)[:2, :4] != 0).all()
+
+
+def test_plans_say_what_they_found():
+    assert "3 active and 9 idle wires" in Plan(angle_encoding(12) >> hqconv(3, block_a=False), pauli_z()).explain()
+    assert "12 active and 0 idle wires" in Plan(angle_encoding(12) >> hqconv(3), pauli_z()).explain()
+
+
+def test_light_cones_drop_what_cannot_be_seen_and_nothing_else():
+    gates = [
+        Gate("ry", (0,), weight(0)),
+        Gate("rx", (1,), weight(1), (0,)),
+        Gate("ry", (2,), weight(2)),  # reads nothing, is read by nothing
+        Gate("rz", (1,), weight(3)),  # commutes with Z
+        Gate("rz", (1,), weight(4), (0,)),
+    ]
+    assert structure.light_cone(gates, {1}, ()) == gates[:2]
+    assert structure.light_cone(gates, {0}, ()) == gates[:1]
+    assert structure.light_cone(gates, (), {1}) == [*gates[:2], *gates[3:]]
+    # Control 0 is read diagonally behind the controlled gates: phases on it before them cancel, rotations do not.
+    before = [Gate("rz", (0,), weight(0)), Gate("rx", (1,), weight(1), (0,))]
+    assert structure.light_cone(before, {0, 1}, ()) == before[1:]
 
 
 def test_the_directions_differ_as_the_paper_and_the_programs_do():

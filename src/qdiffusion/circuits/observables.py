@@ -25,6 +25,10 @@ class PauliSums:
                         raise UsageError(f"The observable reads wire {wire}, the circuit has wires 0 … {n_wires - 1}.")
         return self
 
+    def wires(self, letters: str) -> set[int]:
+        """The wires on which some word has one of the letters."""
+        return {wire for total in self.sums for _, word in total for wire, letter in word if letter in letters}
+
 
 @dataclass(frozen=True)
 class EachPauli:

@@ -4,10 +4,13 @@ Every function here is pure and works on gates with their wires; none touches a 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from qdiffusion.circuits.circuit import Angle, Circuit, Gate
+import numpy as np
+
+from qdiffusion.circuits.circuit import Angle, Gate
+from qdiffusion.circuits.gates import GATES
 
 FUSED_WIRES = 4
 """Batch-free gates are fused into matrices on at most this many wires: 16×16 products keep a core busy, 32×32 cost
@@ -44,26 +47,48 @@ def reads_input(gate: Gate) -> bool:
     return gate.angle is not None and gate.angle.source == "input"
 
 
-def split_components(circuit: Circuit) -> list[Component]:
+def light_cone(gates: Sequence[Gate], diagonal: Iterable[int], others: Iterable[int]) -> list[Gate]:
+    """The gates that matter to operators which are diagonal on the wires `diagonal`, and arbitrary on `others`.
+
+    From the last gate to the first, a gate is dropped where it cancels against its adjoint: where it meets no operator,
+    or only diagonal ones while it is diagonal itself or meets them with its controls alone. A controlled gate that stays
+    leaves the operators on its controls diagonal.
+    """
+    free, reached = set(others), {*diagonal, *others}
+    kept = []
+    for gate in reversed(gates):
+        if free.isdisjoint(gate.wires) and (is_diagonal(gate) or reached.isdisjoint(gate.targets)):
+            continue
+        kept.append(gate)
+        reached.update(gate.wires)
+        free.update(gate.wires if free.intersection(gate.controls) else gate.targets)
+    return kept[::-1]
+
+
+def is_diagonal(gate: Gate) -> bool:
+    return not np.any(GATES[gate.name].terms * (1 - np.eye(1 << len(gate.targets))))
+
+
+def split_components(n_wires: int, gates: Sequence[Gate]) -> list[Component]:
     """The connected parts of the graph whose edges are the gates, in order of their first wire."""
-    root = list(range(circuit.n_wires))
+    root = list(range(n_wires))
 
     def find(wire: int) -> int:
         while root[wire] != wire:
             wire = root[wire]
         return wire
 
-    for gate in circuit.gates:
+    for gate in gates:
         for wire in gate.wires[1:]:
             first, second = sorted((find(gate.wires[0]), find(wire)))
             root[second] = first
     members: dict[int, list[int]] = defaultdict(list)
-    for wire in range(circuit.n_wires):
+    for wire in range(n_wires):
         members[find(wire)].append(wire)
-    gates: dict[int, list[Gate]] = defaultdict(list)
-    for gate in circuit.gates:
-        gates[find(gate.wires[0])].append(gate)
-    return [Component(tuple(wires), renumber(gates[first], wires)) for first, wires in members.items()]
+    parts: dict[int, list[Gate]] = defaultdict(list)
+    for gate in gates:
+        parts[find(gate.wires[0])].append(gate)
+    return [Component(tuple(wires), renumber(parts[first], wires)) for first, wires in members.items()]
 
 
 def renumber(gates: Sequence[Gate], wires: Sequence[int]) -> tuple[Gate, ...]:
