@@ -93,6 +93,7 @@ def test_resume_of_a_finished_run_says_what_there_is(trained, capsys):
     source = Run.open(trained).read_experiment()["data"]["source"]
     for told in ("fid-mnist-cnn", f"data    {source}", f"run     {trained}", f"qdiffusion sample {trained}"):
         assert told in shown
+    assert f"qdiffusion evaluate {trained} -n 8\n" in shown
 
 
 def test_sample(trained, capsys):
@@ -124,10 +125,11 @@ def test_report_can_be_made_again_and_says_how_to_repeat_the_run(trained, capsys
 
 def test_a_run_outlives_its_images(capsys, tmp_path):
     images = np.random.default_rng(0).integers(256, size=(64, 16, 16), dtype=np.uint8)
-    path, run = tmp_path / "own.npz", tmp_path / "run"
+    path, run = tmp_path / "own.npz", tmp_path / "my run"
     np.savez(path, images=images)
     own = ["--data.path", str(path), "--data.classes", "None", "--evaluation.count", "0", "--steps", "2"]
-    output(["train", "unet-classical", *TINY, *own, "--out", str(run)], capsys)
+    shown = output(["train", "unet-classical", *TINY, *own, "--out", str(run)], capsys)
+    assert f"qdiffusion evaluate '{run}' -n 7000 --features NAME\n" in shown
     assert "Parameters" in (run / "report.html").read_text()
     path.unlink()
     output(["sample", str(run), "-n", "3"], capsys)

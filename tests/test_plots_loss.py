@@ -58,6 +58,13 @@ def test_nothing_logged_is_refused(tmp_path):
 
 
 @given(st.lists(st.floats(-10, 10), min_size=9, max_size=40), st.integers(0, 4))
-def test_smooth_is_the_mean_of_the_neighbours(values, radius):
-    expected = [np.mean(values[max(0, i - radius) : i + radius + 1]) for i in range(len(values))]
+def test_smooth_is_the_mean_of_as_many_neighbours_on_either_side(values, radius):
+    reaches = [min(radius, i) for i in range(len(values))]
+    expected = [np.mean(values[i - reach : i + reach + 1]) for i, reach in enumerate(reaches)]
     np.testing.assert_allclose(smooth(np.array(values), radius), expected, atol=1e-12)
+
+
+def test_smoothed_follows_a_loss_that_falls_by_factors(axes_of):
+    losses = [max(1000.0 * 0.5**step, 1.0) for step in range(100)]
+    _, smoothed = axes_of(losses).lines
+    np.testing.assert_allclose(smoothed.get_ydata()[:5], losses[:5])

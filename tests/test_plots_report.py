@@ -49,6 +49,11 @@ def test_everything_is_told(finished):
     assert "is-net" not in text
 
 
+def test_no_dead_parameters_are_not_mentioned(finished):
+    counts = {"total": 1234, "classical": 1200, "quantum": 34, "dead": 0}
+    assert "of them dead" not in page_of(finished, parameters=counts).text
+
+
 def test_pictures_are_inside(finished):
     images = [attributes["src"] for tag, attributes in page_of(finished).tags if tag == "img"]
     content = [base64.b64decode(source.removeprefix("data:image/png;base64,")) for source in images]

@@ -1,6 +1,7 @@
 """The loop does what its description says: Adam on the objective, EMA, checkpoints, log; and stops well."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -227,6 +228,22 @@ def test_other_images_are_refused(tmp_path: Path, data: Path) -> None:
         resume(run.path)
 
 
+@pytest.mark.parametrize("name", ["checkpoints", "samples"])
+def test_a_folder_that_is_gone_is_made_again(tmp_path: Path, data: Path, name: str) -> None:
+    run = train(tiny(data), tmp_path / "run")
+    before = outcome(run)
+    shutil.rmtree(run.path / name)
+    assert outcome(resume(run.path))["state"] == before["state"]
+
+
+def test_tensorboard_that_cannot_be_written_is_named(tmp_path: Path, data: Path) -> None:
+    run = train(tiny(data), tmp_path / "run")
+    shutil.rmtree(run.tensorboard_path)
+    run.tensorboard_path.touch()
+    with pytest.raises(RunError, match=r"Cannot write .*tensorboard"):
+        resume(run.path)
+
+
 def test_an_edited_experiment_is_refused(tmp_path: Path, data: Path) -> None:
     run = train(tiny(data), tmp_path / "run")
     run.experiment_path.write_text(run.experiment_path.read_text().replace('"log_every"', '"log_evry"'))
@@ -238,13 +255,20 @@ WRONG: list[tuple[dict[str, Any], type[QDiffusionError], str]] = [
     ({"stages": (Stage(batch_size=1000),)}, UsageError, "batch size of at most"),
     ({"stages": (Stage(steps=1, batch_size=8), Stage(batch_size=1000))}, UsageError, "batch size of at most"),
     ({"sampling": SamplingConfig(sampler="euler", steps=2)}, UsageError, "no sampler 'euler'"),  # type: ignore[arg-type]
+    ({"sampling": SamplingConfig(sampler="dpmpp", steps=20)}, UsageError, "cannot tell 20 steps apart"),
     ({"model": UNetConfig()}, UsageError, "Images of 8×8 pixels"),
     ({"evaluation": EvaluationConfig(count=10)}, UsageError, "feature network"),
     ({"evaluation": EvaluationConfig(count=10, features="nowhere.pt")}, UsageError, r"nowhere\.pt"),
+    (
+        {"data": DataConfig(name="mnist-subset", size=8, colour="rgb"), "evaluation": EvaluationConfig(count=10)},
+        UsageError,
+        "mnist-cnn takes grey images",
+    ),
     ({"data": DataConfig(path=Path("missing.npz"))}, DataError, r"missing\.npz"),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.parametrize(("changes", "error", "sentence"), WRONG)
 def test_what_cannot_work_is_refused_before_anything_is_written(
     tmp_path: Path, data: Path, changes: dict[str, Any], error: type[QDiffusionError], sentence: str

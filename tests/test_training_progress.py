@@ -27,6 +27,14 @@ def test_without_a_terminal_one_line_at_the_end_when_it_was_quick() -> None:
     assert re.fullmatch(r"Training: 20/20  loss 0\.0500  \S+/s  0:00 left", line)
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_nothing_is_said_of_a_task_that_is_done_already(terminal: bool) -> None:
+    progress = RichProgress(Console(file=io.StringIO(), force_terminal=terminal))
+    with progress.task("Training", 20, done=20):
+        pass
+    assert lines(progress) == []
+
+
 def test_without_a_terminal_a_line_each_interval() -> None:
     progress = plain(interval=0)
     with progress.task("Sampling", 3) as task:

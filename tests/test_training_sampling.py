@@ -14,7 +14,7 @@ from qdiffusion.models import UNet
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import list_checkpoints, load
 from qdiffusion.runs.samples import read_samples
-from qdiffusion.training import Interrupted, SamplingConfig, evaluate_run, sample_run, train
+from qdiffusion.training import EvaluationConfig, Interrupted, SamplingConfig, evaluate_run, sample_run, train
 from qdiffusion.training.batches import derived_seed
 from test_training_loop import OnUpdate, signal_at
 from training_tiny import files, tiny, write_images
@@ -136,12 +136,16 @@ def test_a_damaged_model_is_refused(tmp_path: Path, data: Path) -> None:
         sample_run(run, 2)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
         ({"count": 0}, "0 images"),
         ({"count": 2, "batch_size": 0}, "batches of 0"),
         ({"count": 2, "sampler": "euler"}, "no sampler 'euler'"),
+        ({"count": 2, "seed": -1}, "seed is -1"),
+        ({"count": 2, "seed": 2**63}, "seed is 9223372036854775808"),
+        ({"count": 2, "sampler": "dpmpp", "steps": 20}, "20 steps apart"),
         ({"count": 2, "steps": 0}, "0 steps; give 1 to 20"),
         ({"count": 2, "steps": 21}, "21 steps; give 1 to 20"),
     ],
@@ -164,6 +168,19 @@ def test_scores_are_those_of_the_samples_and_stay_in_the_run(trained: Run, data:
     assert scores.to_dict().items() <= metrics.items()
     expected = {"sampler": "ddpm", "steps": 3, "seed": 4, "split": split, "data": reference.source, "step": 12}
     assert expected.items() <= metrics.items()
+
+
+def test_the_split_is_the_experiments_unless_said(tmp_path: Path, data: Path) -> None:
+    run = train(tiny(data, evaluation=EvaluationConfig(split="test")), tmp_path / "run")
+    evaluate_run(run, 4, features="mnist-cnn")
+    assert (run.read_metrics() or {})["split"] == "test"
+
+
+def test_too_few_samples_are_refused_before_one_is_drawn(trained: Run) -> None:
+    before = files(trained.path)
+    with pytest.raises(UsageError, match="1 samples against"):
+        evaluate_run(trained, 1, features="mnist-cnn", seed=5)
+    assert files(trained.path) == before
 
 
 def test_own_data_need_a_named_feature_network(trained: Run) -> None:

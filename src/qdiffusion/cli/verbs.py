@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from qdiffusion.training.experiment import Experiment
     from qdiffusion.training.progress import Progress
 
+PUBLISHED_COUNT = 7000
+
 
 def presets(request: Namespace) -> None:
     """`qdiffusion presets`"""
@@ -166,13 +168,23 @@ def _conclude(run: "Run") -> None:
     """What a finished training tells: data, folder, scores, and what to do next."""
     _refresh(run)
     metrics = run.read_metrics()
+    folder = shlex.quote(str(run.path))
     if metrics is not None:
         _print_scores(metrics)
     print(f"data    {run.read_experiment()['data']['source']}")
     print(f"run     {run.path}")
     print(f"report  {run.report_path}")
-    print(f"next    qdiffusion sample {run.path} -n 64")
-    print(f"        qdiffusion evaluate {run.path} -n 7000")
+    print(f"next    qdiffusion sample {folder} -n 64")
+    print(f"        qdiffusion evaluate {folder} {_evaluation_flags(run)}")
+
+
+def _evaluation_flags(run: "Run") -> str:
+    """The experiment's own count, or that of published scores; own data have no feature network but a named one."""
+    from qdiffusion.training.setup import read_experiment
+
+    experiment, _ = read_experiment(run)
+    nameless = experiment.data.path is not None and experiment.evaluation.features is None
+    return f"-n {experiment.evaluation.count or PUBLISHED_COUNT}" + (" --features NAME" if nameless else "")
 
 
 def _print_scores(metrics: dict[str, Any]) -> None:

@@ -81,11 +81,14 @@ def set_timesteps(scheduler: "SchedulerMixin", steps: int, device: torch.device 
     levels = scheduler.config.num_train_timesteps
     if not 1 <= steps <= levels:
         raise UsageError(f"Sampling got {steps} steps; give 1 to {levels}, the noise levels of the training.")
+    if not _distinct(scheduler, steps, device):
+        fewer = next(count for count in range(steps - 1, 0, -1) if _distinct(scheduler, count, device))
+        raise UsageError(f"This sampler cannot tell {steps} steps apart on {levels} noise levels; give {fewer}, say.")
+
+
+def _distinct(scheduler: "SchedulerMixin", steps: int, device: torch.device | str) -> bool:
     scheduler.set_timesteps(steps, device=device)
-    if len(set(scheduler.timesteps.tolist())) < steps:
-        raise UsageError(
-            f"This sampler cannot tell {steps} steps apart on {levels} noise levels; give at most {levels // 2}."
-        )
+    return len(set(scheduler.timesteps.tolist())) == steps
 
 
 @torch.no_grad()

@@ -71,6 +71,20 @@ def score_images(
     )
 
 
+def check_scorable(count: int, reference: ImageSet, features: FeatureNetwork) -> None:
+    """Refuse what `score_images` could not do, before the samples are drawn.
+
+    Raises:
+        UsageError: too few samples or reference images, or images that the network does not take.
+    """
+    _check_counts(count, len(reference))
+    try:
+        _apply(features, reference.images[:1], features.device)
+    except RuntimeError as error:
+        shape = tuple(reference.images.shape[1:])
+        raise UsageError(f"{features.name} does not take images of shape {shape}; name another network.") from error
+
+
 @torch.no_grad()
 def _apply(function: Callable[[Tensor], Tensor], images: Tensor, device: torch.device) -> Tensor:
     """Return the vectors of uint8 (N, C, H, W) as float64 (N, D) on the CPU."""
@@ -85,14 +99,18 @@ def _check_request(samples: Tensor, real: Tensor, kid_subset_size: int, is_split
             f"The samples have shape {tuple(samples.shape[1:])} and the reference images {tuple(real.shape[1:])}; "
             "expected the same channels, height and width."
         )
-    if len(samples) < _MIN_SAMPLES or len(real) < _MIN_REFERENCE:
-        raise UsageError(
-            f"{len(samples)} samples against {len(real)} reference images are too few; "
-            f"expected at least {_MIN_SAMPLES} and {_MIN_REFERENCE}."
-        )
+    _check_counts(len(samples), len(real))
     if kid_subset_size < 2 or is_splits < 2:
         raise UsageError(
             f"The KID subset size is {kid_subset_size} and the IS splits are {is_splits}; expected at least 2 of each."
+        )
+
+
+def _check_counts(n_samples: int, n_reference: int) -> None:
+    if n_samples < _MIN_SAMPLES or n_reference < _MIN_REFERENCE:
+        raise UsageError(
+            f"{n_samples} samples against {n_reference} reference images are too few; "
+            f"expected at least {_MIN_SAMPLES} and {_MIN_REFERENCE}."
         )
 
 

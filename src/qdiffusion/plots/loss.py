@@ -17,7 +17,8 @@ LOG_SCALE_FROM = 10.0
 def loss_curve(run: Run, path: Path) -> None:
     """Draw the logged losses against the step, raw faint and smoothed bold, as PNG.
 
-    The vertical axis is logarithmic when the largest loss is more than ten times the smallest.
+    Smoothed is the logarithm, since a loss falls by factors. The vertical axis is logarithmic when the largest loss is
+    more than ten times the smallest.
 
     Args:
         run: a run that has logged at least one step.
@@ -33,11 +34,14 @@ def loss_curve(run: Run, path: Path) -> None:
     experiment = run.read_experiment()["experiment"]
     steps = np.array([line["step"] for line in stats])
     losses = np.array([line["loss"] for line in stats], dtype=float)
+    radius = len(losses) // 20
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=1, label="logged")
-    axes.plot(steps, smooth(losses, len(losses) // 20), color="tab:blue", linewidth=2, label="smoothed")
-    if losses.min() > 0 and losses.max() / losses.min() > LOG_SCALE_FROM:
+    positive = losses.min() > 0
+    smoothed = np.exp(smooth(np.log(losses), radius)) if positive else smooth(losses, radius)
+    axes.plot(steps, smoothed, color="tab:blue", linewidth=2, label="smoothed")
+    if positive and losses.max() / losses.min() > LOG_SCALE_FROM:
         axes.set_yscale("log")
     axes.set(xlabel="training step", ylabel="loss")
     axes.set_title(f"{experiment['name']} on {experiment['data']['name']}", parse_math=False)
@@ -50,6 +54,12 @@ def loss_curve(run: Run, path: Path) -> None:
 
 
 def smooth(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
-    """Centred moving average, `s_i = mean(v_j : |j - i| ≤ radius, j within the data)`; shape `(N,)`, N > 2 radius."""
-    window = np.ones(2 * radius + 1)
-    return np.convolve(values, window, "same") / np.convolve(np.ones_like(values), window, "same")
+    """Moving average that begins at the first value: a loss falls steeply there, and a one-sided mean would lag behind.
+
+    s_i = mean(v_j : -min(radius, i) ≤ j - i ≤ min(radius, i), j < N); shape (N,).
+    """
+    places = np.arange(len(values))
+    reach = np.minimum(radius, places)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    begins, ends = places - reach, np.minimum(places + reach + 1, len(values))
+    return (sums[ends] - sums[begins]) / (ends - begins)

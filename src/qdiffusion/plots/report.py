@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from qdiffusion.plots import html
@@ -64,10 +65,8 @@ def _summary(run: Run, record: dict[str, Any], parameters: Mapping[str, int]) ->
 
 
 def _parameters(counts: Mapping[str, int]) -> str:
-    return (
-        f"{counts['total']:,}: {counts['classical']:,} classical, {counts['quantum']:,} quantum; "
-        f"{counts['dead']:,} of them dead (their gradient is always zero)"
-    )
+    kinds = f"{counts['total']:,}: {counts['classical']:,} classical, {counts['quantum']:,} quantum"
+    return kinds + (f"; {counts['dead']:,} of them dead (their gradient is always zero)" if counts["dead"] else "")
 
 
 def _samples(run: Run) -> str:
@@ -91,7 +90,7 @@ def _curve(run: Run) -> str:
 def _scores(run: Run) -> str:
     metrics = run.read_metrics()
     if metrics is None:
-        return html.note(f"Not evaluated yet: qdiffusion evaluate {run.path} -n 7000")
+        return html.note(f"Not evaluated yet: qdiffusion evaluate {quote(str(run.path))} -n 7000")
     table = html.columns(("Score", "Samples", "Floor"), score_rows(metrics))
     return table + html.note(score_conditions(metrics)) + html.note(HOW_TO_READ)
 
@@ -100,7 +99,7 @@ def _commands(run: Run, reproduce: str | None) -> str:
     lines = [
         *(("# train the same again", reproduce, "") if reproduce else ()),
         "# go on after an interruption",
-        f"qdiffusion resume {run.path}",
+        f"qdiffusion resume {quote(str(run.path))}",
     ]
     return "\n".join(lines)
 

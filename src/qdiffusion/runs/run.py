@@ -34,8 +34,7 @@ class Run:
         check_free(run.path, overwrite=overwrite)
         with told_as_run_error(run.path):
             run._clear()
-            run.checkpoints_path.mkdir(parents=True, exist_ok=True)
-            run.samples_path.mkdir(exist_ok=True)
+            run._make_folders()
         return run
 
     @classmethod
@@ -139,10 +138,20 @@ class Run:
         kept = [json.dumps(line) + "\n" for line in self.read_stats() if line["step"] <= step]
         write_text_atomic(self.stats_path, "".join(kept))
 
-    def remove_temporaries(self) -> None:
-        """Remove what a process killed while writing has left behind."""
+    def repair(self) -> None:
+        """Remove what a process killed while writing has left behind, and make the folders that are missing.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        with told_as_run_error(self.path):
+            self._make_folders()
         for folder in (self.path, self.checkpoints_path, self.samples_path):
             remove_temporaries(folder)
+
+    def _make_folders(self) -> None:
+        self.checkpoints_path.mkdir(parents=True, exist_ok=True)
+        self.samples_path.mkdir(exist_ok=True)
 
     def _clear(self) -> None:
         """Remove the run's own files. experiment.json goes last: until then the folder is recognised as a run."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 
 from qdiffusion.errors import QDiffusionError
@@ -19,7 +20,7 @@ class Interrupted(QDiffusionError):  # noqa: N818 (no error)
     exit_code = 130
 
     def __init__(self, run: Path, state: str) -> None:
-        super().__init__(f"Stopped {state}; all work is saved. Go on with `qdiffusion resume {run}`.")
+        super().__init__(f"Stopped {state}; all work is saved. Go on with `qdiffusion resume {quote(str(run))}`.")
 
 
 @dataclass

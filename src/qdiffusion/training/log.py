@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qdiffusion.runs import Run
+from qdiffusion.runs.files import told_as_run_error
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -40,13 +41,15 @@ class Log:
                 "images_per_second": round(speed, 3),
             }
         )
-        self._writer.add_scalar("loss", loss, step)
-        self._writer.add_scalar("learning_rate", learning_rate, step)
-        self._writer.add_scalar("images_per_second", speed, step)
+        with told_as_run_error(self._run.tensorboard_path):
+            self._writer.add_scalar("loss", loss, step)
+            self._writer.add_scalar("learning_rate", learning_rate, step)
+            self._writer.add_scalar("images_per_second", speed, step)
 
     def flush(self) -> None:
         """See that TensorBoard has everything so far."""
-        self._writer.flush()
+        with told_as_run_error(self._run.tensorboard_path):
+            self._writer.flush()
 
 
 @contextmanager
@@ -59,5 +62,7 @@ def open_log(run: Run, step: int, seconds: float) -> Iterator[Log]:
     from torch.utils.tensorboard import SummaryWriter
 
     run.truncate_stats(step)
-    with SummaryWriter(str(run.tensorboard_path), purge_step=step + 1) as writer:
+    with told_as_run_error(run.tensorboard_path):
+        writer = SummaryWriter(str(run.tensorboard_path), purge_step=step + 1)
+    with writer:
         yield Log(run, writer, seconds)

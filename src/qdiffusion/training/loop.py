@@ -56,7 +56,7 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Run:
         DataError, TrainingError, Interrupted: as `train`.
     """
     run = Run.open(folder)
-    run.remove_temporaries()
+    run.repair()
     prune(run)
     experiment, facts = read_experiment(run)
     images = load_images(experiment.data, "train")
@@ -76,8 +76,5 @@ def _finish(run: Run, experiment: Experiment, model: "ModelMixin", progress: Pro
     write_folder_atomic(run.model_path, model.save_pretrained)
     if experiment.sampling.count:
         sample_run(run, experiment.sampling.count, seed=experiment.seed, progress=progress)
-    wanted = experiment.evaluation
-    if wanted.count:
-        evaluate_run(
-            run, wanted.count, features=wanted.features, split=wanted.split, seed=experiment.seed, progress=progress
-        )
+    if experiment.evaluation.count:
+        evaluate_run(run, experiment.evaluation.count, seed=experiment.seed, progress=progress)

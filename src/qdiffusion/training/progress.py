@@ -24,7 +24,10 @@ class Progress(Protocol):
     """Where training, sampling and evaluation report how far they are."""
 
     def task(self, title: str, total: int, done: int = 0) -> AbstractContextManager[Task]:
-        """Begin a task of `total` units, `done` of which were done by an earlier process; it ends with the block."""
+        """Begin a task of `total` units, `done` of which were done by an earlier process; it ends with the block.
+
+        Nothing is reported of a task that is done already.
+        """
 
     def say(self, sentence: str) -> None:
         """Tell something worth knowing."""
@@ -57,6 +60,9 @@ class RichProgress:
 
     @contextmanager
     def task(self, title: str, total: int, done: int = 0) -> Iterator[Task]:
+        if done >= total:
+            yield SilentTask()
+            return
         if not self.console.is_terminal:
             lines = LineTask(self.console, title, total, done, self.interval)
             yield lines

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from qdiffusion.data import to_uint8
-from qdiffusion.diffusion import make_scheduler, sample
+from qdiffusion.diffusion import make_scheduler, sample, set_timesteps
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, digest, list_checkpoints, load
@@ -22,6 +22,8 @@ from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.environment import environment
 from qdiffusion.training.progress import Progress, SilentProgress
 from qdiffusion.training.setup import build_model, read_experiment
+
+MAX_SEED = 2**63
 
 
 def sample_run(
@@ -56,9 +58,12 @@ def sample_run(
     experiment, facts = read_experiment(run)
     if count < 1 or batch_size < 1:
         raise UsageError(f"{count} images in batches of {batch_size} were asked for; give at least 1 of each.")
+    if not 0 <= seed < MAX_SEED:
+        raise UsageError(f"The seed is {seed}; give a whole number from 0 to 2^63 - 1.")
     sampler = experiment.sampling.sampler if sampler is None else sampler
     steps = experiment.sampling.steps if steps is None else steps
     scheduler = make_scheduler(sampler, experiment.schedule)
+    set_timesteps(scheduler, steps)
     model, origin = load_model(run)
     request = {"sampler": sampler, "steps": steps, "seed": seed, "count": count, "batch_size": batch_size, **origin}
     path = run.samples_path / f"{sampler}-{steps}-seed{seed}-n{count}.safetensors"

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from qdiffusion.data import ImageSet, load_images
-from qdiffusion.diffusion import make_scheduler
+from qdiffusion.data import ImageSet, Split, load_images
+from qdiffusion.diffusion import make_scheduler, set_timesteps
 from qdiffusion.errors import RunError, UsageError
-from qdiffusion.metrics import default_features, load_features
+from qdiffusion.metrics import FeatureNetwork, check_scorable, default_features, load_features
 from qdiffusion.models import UNet
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import digest
@@ -57,14 +57,29 @@ def load_training_images(experiment: Experiment) -> ImageSet:
         UsageError: the batches, the model, the sampler or the feature network do not fit the images.
         DataError: the images cannot be read.
     """
-    make_scheduler(experiment.sampling.sampler, experiment.schedule)
+    set_timesteps(make_scheduler(experiment.sampling.sampler, experiment.schedule), experiment.sampling.steps)
     images = load_images(experiment.data, "train")
     for index in range(len(experiment.stages)):
         make_batches(experiment, images, index)
     build_model(experiment, images.images.shape[1])
     if experiment.evaluation.count:
-        load_features(experiment.evaluation.features or default_features(images))
+        load_reference(experiment, experiment.evaluation.count)
     return images
+
+
+def load_reference(
+    experiment: Experiment, count: int, *, features: str | None = None, split: Split | None = None
+) -> tuple[ImageSet, FeatureNetwork]:
+    """The real images and the feature network that `count` samples are scored with; the experiment's own when None.
+
+    Raises:
+        UsageError: an unknown network, one that does not take these images, or too few of either images.
+        DataError: the images or the network cannot be read.
+    """
+    reference = load_images(experiment.data, split or experiment.evaluation.split)
+    network = load_features(features or experiment.evaluation.features or default_features(reference))
+    check_scorable(count, reference, network)
+    return reference, network
 
 
 def write_experiment(run: Run, experiment: Experiment, images: ImageSet) -> None:
@@ -93,7 +108,8 @@ def read_experiment(run: Run) -> tuple[Experiment, dict[str, Any]]:
     try:
         return from_json(json.dumps(saved["experiment"])), saved["data"]
     except (UsageError, KeyError, TypeError) as error:
-        raise RunError(f"{run.experiment_path} is damaged: {error} Restore it, or train again.") from error
+        reason = str(error).rstrip(".")
+        raise RunError(f"{run.experiment_path} is damaged: {reason}; restore it, or train again.") from error
 
 
 def check_same_images(images: ImageSet, facts: dict[str, Any]) -> None:
