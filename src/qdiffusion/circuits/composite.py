@@ -27,6 +27,9 @@ class Phase:
 Piece = Gate | Phase
 Pieces = tuple[Piece, ...]
 
+QUARTER = constant(pi / 2)
+"""A quarter turn."""
+
 _INVERSE_PHASES = {"s": -pi / 2, "t": -pi / 4}
 
 
@@ -62,7 +65,7 @@ def rot(phi: Angle, theta: Angle, omega: Angle, wire: int) -> tuple[Gate, ...]:
 
 def u2(phi: Angle, lam: Angle, wire: int) -> tuple[Gate, ...]:
     """U2(φ, λ) = U3(π/2, φ, λ)."""
-    return u3(constant(pi / 2), phi, lam, wire)
+    return u3(QUARTER, phi, lam, wire)
 
 
 def u3(theta: Angle, phi: Angle, lam: Angle, wire: int) -> tuple[Gate, ...]:
