@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint bench setup clean
 
 # Trains a small QVU-Net from random weights, samples, evaluates and writes runs/quickstart/report.html.
 demo: setup
@@ -15,6 +15,12 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# Peers and this project side by side; for a quiet machine, results into benchmarks/results and docs/benchmarks.md.
+bench: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+	for name in circuits banks training_step dense; do $(BIN)/python benchmarks/$$name.py --out benchmarks/results/$$name.json || exit 1; done
+	$(BIN)/python benchmarks/table.py
 
 setup: .venv/ready
 

@@ -50,8 +50,8 @@ def reads_input(gate: Gate) -> bool:
 def light_cone(gates: Sequence[Gate], diagonal: Iterable[int], others: Iterable[int]) -> list[Gate]:
     """The gates that matter to operators which are diagonal on the wires `diagonal`, and arbitrary on `others`.
 
-    From the last gate to the first, a gate is dropped where it cancels against its adjoint: where it meets no operator,
-    or only diagonal ones while it is diagonal itself or meets them with its controls alone. A controlled gate that stays
+    From the last gate to the first, a gate is dropped where it cancels against its adjoint: it meets no operator, or
+    only diagonal ones while it is diagonal itself or meets them with its controls alone. A controlled gate that stays
     leaves the operators on its controls diagonal.
     """
     free, reached = set(others), {*diagonal, *others}

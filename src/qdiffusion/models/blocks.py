@@ -62,8 +62,10 @@ class ChannelNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(1, channels, 1, 1))
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
-        return (x - mean) * (torch.rsqrt(variance + 1e-5) * self.gain)
+        # var_mean over a strided dimension is 40 times slower here than two plain means.
+        centred = x - x.mean(dim=1, keepdim=True)
+        variance = centred.square().mean(dim=1, keepdim=True)
+        return centred * (torch.rsqrt(variance + 1e-5) * self.gain)
 
 
 class ResBlock(nn.Module):

@@ -1,0 +1,113 @@
+"""What does a training step of 128 images cost: the plain U-Net, ours, and the hybrids?
+
+A step is forward, backward and the update of fused Adam on 28×28 images; the moving average of the weights is left out.
+Candidates take turns, step by step, so that a drift of the machine hits all alike; the first round warms up. Plain and
+ours start from the same weights, and their losses and gradients are compared before anything is timed.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from harness import Bar, arguments, cores, in_child, publish, report, timed, timing_of
+from plain_unet import PlainUNet
+from torch import Tensor, nn
+
+from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
+from qdiffusion.models import UNet
+from qdiffusion.training.presets import PRESETS
+from qdiffusion.training.setup import build_model
+
+PLAIN, CLASSICAL = "plain U-Net", "unet-classical"
+MOST_RATIO = {
+    "qvunet-1hq": 1.05,
+    "qvunet-1fq": 1.05,
+    "qvunet-7hq": 1.15,
+    "qvunet-full-hq": 1.35,
+    "qvunet-joint160": 1.6,
+}
+MOST_OF_PLAIN = 0.5
+TOLERANCE = 1e-4
+
+
+def loss_of(model: nn.Module, images: Tensor, seed: int) -> Tensor:
+    """The training loss at the noise and the levels that `seed` draws."""
+    objective = EpsilonObjective(GaussianProcess(PRESETS[CLASSICAL].build().schedule.betas()))
+    return objective.loss(model, images, torch.Generator().manual_seed(seed))[0]
+
+
+def training_step(model: nn.Module, images: Tensor) -> Callable[[], None]:
+    """A call that does one step of training."""
+    process = GaussianProcess(PRESETS[CLASSICAL].build().schedule.betas())
+    objective, generator = EpsilonObjective(process), torch.Generator().manual_seed(0)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.99), fused=True)
+
+    def step() -> None:
+        objective.loss(model, images, generator)[0].backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return step
+
+
+def check_plain(model: UNet, images: Tensor) -> None:
+    """Ends the benchmark where the plain form and ours differ in the loss or a gradient."""
+    found = []
+    for network in (PlainUNet(model), model):
+        loss = loss_of(network, images, seed=1)
+        found.append([loss.detach(), *torch.autograd.grad(loss, list(model.parameters()))])
+    pairs = zip(*found, strict=True)
+    # torch's maximum keeps a NaN, Python's may drop it.
+    distance = float(torch.stack([(a - b).abs().max() / b.abs().max().clamp(min=1) for a, b in pairs]).max())
+    if not distance <= TOLERANCE:
+        raise SystemExit(f"The plain U-Net differs from ours by {distance:.1e}, more than {TOLERANCE:.0e}: not timed.")
+
+
+def take_turns(batch: int, rounds: int) -> dict[str, list[float]]:
+    """Runs in the child: the seconds of each candidate's steps, first round left out."""
+    torch.set_num_threads(cores())
+    images = torch.rand(batch, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    ours = {name: build_model(PRESETS[name].build(), 1) for name in (CLASSICAL, *MOST_RATIO) if name in PRESETS}
+    check_plain(ours[CLASSICAL], images[:16])
+    models: dict[str, nn.Module] = {PLAIN: PlainUNet(deepcopy(ours[CLASSICAL])), **ours}
+    steps = {name: training_step(model, images) for name, model in models.items()}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds + 1):
+        for name, step in steps.items():
+            times[name].append(timed(step))
+    return {name: row[1:] for name, row in times.items()}
+
+
+def rows_of(times: dict[str, list[float]], batch: int) -> list[dict[str, Any]]:
+    """Each candidate's times, and its `ratio` to our classical step."""
+    timings = {name: timing_of(seconds) for name, seconds in times.items()}
+    classical = timings[CLASSICAL].median
+    return [
+        {"peer": name, "batch": batch, "step_s": timing, "ratio": timing.median / classical}
+        for name, timing in timings.items()
+    ]
+
+
+def bars(rows: list[dict[str, Any]]) -> list[Bar]:
+    """Ours against plain, and the hybrids against ours."""
+    ratio = {row["peer"]: row["ratio"] for row in rows}
+    hybrids = [
+        Bar(f"{name}: of the classical step", ratio[name], most, "lower")
+        for name, most in MOST_RATIO.items()
+        if name in ratio
+    ]
+    return [Bar("classical U-Net: of the plain step", 1 / ratio[PLAIN], MOST_OF_PLAIN, "lower"), *hybrids]
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    batch, rounds = (8, 2) if options.quick else (128, 9)
+    rows = rows_of(in_child(take_turns, batch, rounds), batch)
+    skipped = [f"{name}: no such preset" for name in MOST_RATIO if name not in PRESETS]
+    question = f"A training step of {batch} images of 28×28: forward, backward, fused Adam; without the moving average"
+    publish(report(question, rows, bars(rows), skipped, quick=options.quick), options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What is compared in benchmarks/ computes the same, and what they write can be read."""
+
+import json
+import sys
+from dataclasses import replace
+
+import banks
+import circuits
+import harness
+import numpy as np
+import peers
+import pytest
+import table
+import torch
+import training_step
+from plain_unet import PlainUNet
+from problem import Answer, Problem, check
+
+from qdiffusion.models import UNetConfig
+
+QUICK = harness.Effort(repeats=1, seconds=0.0)
+PEERS = [name for name in peers.PEERS if "JAX" not in name]
+
+
+@pytest.mark.filterwarnings("ignore")  # peers' own
+@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("ansatz", ["hqconv", "fqconv"])
+def test_peers_values_and_gradients_are_ours(name, ansatz):
+    if peers.PEERS[name].missing:
+        pytest.skip("not installed")
+    problem = Problem(ansatz, batch=2, n_layers=2)
+    engine = peers.PEERS[name].build(problem)
+    expected = peers.ours(problem, torch.float64).gradients()
+    check(name, engine.gradients(), expected, 1e-5)
+    np.testing.assert_allclose(np.asarray(engine.forward()), expected.values, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("ansatz", ["hqconv", "fqconv"])
+def test_banks_are_their_circuits_one_by_one_in_plain_torch(ansatz):
+    problem = Problem(ansatz, batch=2, n_circuits=3)
+    plain = peers.plain_torch(problem, torch.float64).gradients()
+    check("plain", plain, peers.ours(problem, torch.float64).gradients(), 1e-10)
+
+
+def test_first_samples_of_a_problem_are_the_same_numbers():
+    whole, part = Problem("fqconv", 5), Problem("fqconv", 5).first(2)
+    for mine, theirs in zip(part.numbers(), whole.numbers(), strict=True):
+        np.testing.assert_array_equal(mine, theirs[: len(mine)])
+    assert part.batch == 2
+    assert not np.array_equal(whole.numbers()[0], replace(whole, seed=1).numbers()[0])
+
+
+@pytest.mark.parametrize("field", ["values", "grad_x", "grad_weights"])
+@pytest.mark.parametrize("wrong", [1e-3, float("nan")])
+def test_a_peer_that_differs_anywhere_is_not_timed(field, wrong):
+    answer = Answer(*(np.zeros((2, 3)) for _ in range(3)))
+    off = np.zeros((2, 3))
+    off[1, 2] = wrong
+    check("same", answer, answer)
+    with pytest.raises(SystemExit, match=r"differs .* not timed"):
+        check("peer", replace(answer, **{field: off}), answer)
+
+
+def test_plain_unet_is_the_unet_gradients_included():
+    model = UNetConfig(dim=4, multipliers=(1, 2, 3), heads=2, head_dim=4, groups=4).build(1, 28).double()
+    images = torch.rand(2, 1, 28, 28, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = []
+    for network in (PlainUNet(model), model):
+        loss = training_step.loss_of(network, images, seed=3)
+        found.append([loss, *torch.autograd.grad(loss, list(model.parameters()))])
+    for plain, ours in zip(*found, strict=True):
+        torch.testing.assert_close(plain, ours, rtol=1e-9, atol=1e-12)
+
+
+def test_comparison_of_training_steps_finds_a_wrong_network(monkeypatch):
+    model = UNetConfig(dim=4, multipliers=(1, 2), heads=1, head_dim=4, groups=4).build(1, 8)
+    images = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    training_step.check_plain(model, images)
+    monkeypatch.setattr("plain_unet.LAYER_EPS", 1e-1)
+    with pytest.raises(SystemExit, match="not timed"):
+        training_step.check_plain(model, images)
+
+
+def test_a_timing_is_of_the_calls_after_the_warm_up():
+    calls = []
+    timing = harness.measure(lambda: calls.append(len(calls)), harness.Effort(repeats=4, seconds=0.0))
+    assert (len(calls), timing.repeats) == (5, 4)
+    assert timing.min <= timing.median <= timing.max
+    assert timing.scaled(3) == harness.Timing(3 * timing.median, 3 * timing.min, 3 * timing.max, 4)
+    assert harness.timing_of([3.0, 1.0, 2.0]) == harness.Timing(2.0, 1.0, 3.0, 3)
+
+
+def seconds(median: float) -> harness.Timing:
+    return harness.Timing(median, median, median, 1)
+
+
+def test_circuit_bars_compare_with_the_fastest_peer():
+    times = [("qdiffusion", 1.0), ("slow", 500.0), ("fast", 60.0)]
+    rows = [
+        {"peer": peer, "ansatz": ansatz, "gradients_s": seconds(time)}
+        for ansatz in ("hqconv", "fqconv")
+        for peer, time in times
+    ]
+    bars = circuits.bars(circuits.with_ratios(rows))
+    assert [(bar.value, bar.limit, bar.met) for bar in bars] == [(60.0, 40.0, True), (60.0, 100.0, False)]
+    assert all("fast" in bar.what for bar in bars)
+
+
+def test_training_bars_are_ratios_to_our_classical_step():
+    rows = training_step.rows_of({"plain U-Net": [4.0], "unet-classical": [2.0], "qvunet-1fq": [2.2]}, 128)
+    bars = training_step.bars(rows)
+    assert [(bar.value, bar.met) for bar in bars] == [(0.5, True), (1.1, False)]
+
+
+def test_results_are_json_that_becomes_a_table(tmp_path, monkeypatch, capsys):
+    # In this process: children are for times, and this test is of what is written.
+    monkeypatch.setattr(banks, "in_child", lambda function, *args: function(*args))
+    monkeypatch.setattr(banks, "cores", lambda: 1)
+    rows = [banks.row(Problem("fqconv", *size), QUICK) for size in ((3, 2), (3, 1))]
+    result = harness.report("A question", rows, banks.bars(rows), ["jax: not installed"], quick=False)
+    harness.publish(result, tmp_path / "results" / "banks.json")
+    assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "results" / "banks.json").read_text())
+    monkeypatch.setattr(
+        sys, "argv", ["table", "--results", str(tmp_path / "results"), "--out", str(tmp_path / "benchmarks.md")]
+    )
+    table.main()
+    page = (tmp_path / "benchmarks.md").read_text()
+    first = rows[0]["gradients_s"]
+    for text in ("## banks", "A question", "jax: not installed", f"torch {torch.__version__}", f"{first.median:.3g} ("):
+        assert text in page
+    widths = {line.count("|") for line in page.split("| peer")[1].split("\n\n")[0].splitlines()[1:]}
+    assert len(widths) == 1
+
+
+def test_quick_runs_judge_no_bars():
+    bars = [harness.Bar("x", 1.0, 2.0, "lower")]
+    assert harness.report("q", [], bars, [], quick=True)["bars"] == []
+    assert harness.report("q", [], bars, [], quick=False)["bars"][0]["met"] is True
