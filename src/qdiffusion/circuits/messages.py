@@ -55,7 +55,9 @@ class Messages:
                     return first + second
             phi, dressed = self._states[root], self._dressed(root, around)
             products = torch.view_as_real(phi) * torch.view_as_real(dressed)
-            return products.sum(-1).reshape(*phi.shape[:3], -1, phi.shape[-1]).sum(3)
+            # Bonds first: whole rows are added, where real and imaginary parts alone would be added in pairs.
+            over_bonds = products.reshape(*phi.shape[:3], -1, 2 * phi.shape[-1]).sum(3)
+            return over_bonds.unflatten(-1, (-1, 2)).sum(-1)
 
         return self._once(("probabilities", root, around), compute)
 
