@@ -139,15 +139,19 @@ class Messages:
             return self._states[cluster] if half is None else _half(self._states[cluster], half)
         *before, last = axes
         key = ("dressed", cluster, half, tuple((axis, around[axis]) for axis in axes))
-        return self._once(
-            key, lambda: self._receive(cluster, last, around, self._partly(cluster, around, before, half))
-        )
+        return self._once(key, lambda: self._receive(cluster, last, around, before, half))
 
-    def _receive(self, cluster: int, axis: int, around: tuple[Factors, ...], psi: Tensor) -> Tensor:
-        """One message more: Σ_{s'} m[s, s'] psi^{… s' …}."""
+    def _receive(
+        self, cluster: int, axis: int, around: tuple[Factors, ...], before: Sequence[int], half: Half | None
+    ) -> Tensor:
+        """One message more than those of `before`: Σ_{s'} m[s, s'] psi^{… s' …}."""
         message = self._message(self._paths.neighbours[cluster][axis], cluster, around[axis])
-        rows = psi.movedim(3 + axis, 3)
-        return (message @ rows.flatten(4)).view(rows.shape).movedim(3, 3 + axis)
+        psi = self._partly(cluster, around, before, half)
+        shape = psi.movedim(3 + axis, 3).shape
+        # Several messages along one bond meet the same state: it is laid out for them once.
+        key = ("rows", cluster, half, axis, tuple((other, around[other]) for other in before))
+        rows = self._once(key, lambda: psi.movedim(3 + axis, 3).flatten(4))
+        return (message @ rows).view(shape).movedim(3, 3 + axis)
 
     def _operator(self, operator: Operator | None) -> Tensor:
         """(2, 2) or (W, C, 2, 2)."""
