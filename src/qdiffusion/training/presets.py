@@ -72,5 +72,10 @@ PRESETS: dict[str, Preset] = {
         _published(
             "qvunet-full-fq", "QVU-Net, FQConv on every channel", QVUNetConfig(circuits="full", ansatz="fqconv")
         ),
+        _published(
+            "qvunet-joint160",
+            "QVU-Net, one HQConv circuit of 160 qubits over all channels",
+            QVUNetConfig(circuits="joint", ansatz="hqconv"),
+        ),
     )
 }
