@@ -108,5 +108,5 @@ def test_total_steps_adds_up_the_stages() -> None:
 def test_unknown_preset_lists_all_and_guesses() -> None:
     with pytest.raises(UsageError, match=r"no preset 'qvunet-1qh'.*unet-classical.*Did you mean qvunet-1hq\?"):
         get_preset("qvunet-1qh")
-    with pytest.raises(UsageError, match=r"there are quickstart, .*qvunet-full-fq\.$"):
+    with pytest.raises(UsageError, match=f"there are {', '.join(PRESETS)}\\.$"):
         get_preset("zzz")
