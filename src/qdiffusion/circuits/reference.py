@@ -1,7 +1,7 @@
 """The slow, obvious simulator that every fast path must equal: gate by gate on the whole complex128 state vector.
 
 It shares no code with the plans: each rotation is exp(-iθG/2) = cos(θ/2) - i sin(θ/2) G for a generator with G² = 1
-(torch's matrix_exp is off by up to 1e-11 here), controls act on the rows where they are 1.
+(torch's matrix_exp was off by 3e-13 at some angles, 1e-10 over a circuit), controls act on the rows where they are 1.
 """
 
 from math import pi
