@@ -40,7 +40,7 @@ class ClusterWords:
         links = [(1, renumber(link.gates, (link.target,))) for link in self.tree.links]
         self._turns = RunMatrices(links, n_weights)
         self._states = ClusterStates(self.tree, prefix, n_weights)
-        pulled = [(number, term) for number, word in enumerate(words) for term in self._pull(word)]
+        pulled = [(number, term) for number, word in enumerate(words) for term in pull_back(word, self._paths)]
         self._halved = self._halves(term for _, term in pulled)
         batches: dict[Place, list[tuple[int, Term]]] = defaultdict(list)
         self._single: list[tuple[Place, Factors, bool]] = []
@@ -58,9 +58,6 @@ class ClusterWords:
         for row, (number, term) in enumerate(order):
             scales[row, number] = term.scale
         self._scales = Constant(scales)
-
-    def _pull(self, word: PauliWord) -> list[Term]:
-        return pull_back(word, self._paths)
 
     def _place(self, term: Term) -> tuple[Place, Factors]:
         """Root at the cluster with most to read: a lone projector passes through a message for free."""

@@ -56,7 +56,6 @@ class Plan:
             states = [DenseStates(group, circuit.n_weights) for group in self._groups]
             self._read = StateReadout(readout, wires, [state.order for state in states])
             self._methods = [*states]
-        self.is_complex = isinstance(readout, State)
 
     def _choose(self, group: Sequence[Component], words: Sequence[PauliWord]) -> Method:
         """Clusters where they are cheaper; they need gates that, after the product prefix, read no input."""
