@@ -1,181 +1,226 @@
 """Dense circuits against PennyLane lightning.qubit with adjoint: time of forward and all gradients, and peak memory.
 
-Random brickwork: RY(input) on every wire, then layers of RX, RZ on every wire and a brick layer of CNOT. Values and
-gradients are compared before any time is printed. Each side's peak memory is read in a fresh child process.
+RY(input) on every wire, then layers of one-wire gates on every wire and a brick layer of two-wire gates. Two kinds:
+
+- "generic" has one of RX, RY, RZ on a wire, RXX·RZZ or CRX on a pair, by chance, and reads the parity of all wires:
+  no cluster and no light cone is small, so that the plan is a state vector.
+- "cnot" has RX, RZ and CNOT and reads the sum of ⟨Z⟩, which a plan may cut into clusters or light cones.
+
+Six layers are the first to reach 200 gates at 20 qubits. Both sides give values and gradients by inputs and weights in
+complex64; they are compared before any time is printed, each in a fresh process. lightning.qubit takes a batch one
+sample after another: some are run, and the time scaled.
 """
 
 import argparse
-import json
-import resource
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from harness import FULL, QUICK, Bar, Timing, measure, publish, report
+from harness import FULL, QUICK, Bar, Effort, Timing, cores, in_child, measure, publish, report
+from problem import Answer, check
 
 if TYPE_CHECKING:
-    from qdiffusion.circuits import QuantumLayer
+    from qdiffusion.circuits import Circuit, QuantumLayer
 
-Result = tuple[np.ndarray, np.ndarray]
-"""Values (batch, outputs) and the gradient of their sum by the weights."""
+LEAST_RATIO = {1: 1.0, 64: 3.0}
+"""Batch size → how much faster than lightning.qubit we must be."""
 
+MOST_STATES = 6.0
+MEMORY_QUBITS = 20
+ONCE_FROM = 20
+"""From so many qubits on, calls take seconds and are repeated twice only."""
 
-def gates(n_wires: int, n_layers: int) -> list[tuple[str, tuple[int, ...]]]:
-    found: list[tuple[str, tuple[int, ...]]] = []
-    for layer in range(n_layers):
-        found += [(name, (wire,)) for wire in range(n_wires) for name in ("rx", "rz")]
-        found += [("cnot", (wire, wire + 1)) for wire in range(layer % 2, n_wires - 1, 2)]
-    return found
-
-
-def angles(args: argparse.Namespace) -> Result:
-    random = np.random.default_rng(0)
-    shapes = (args.batch, args.qubits), (2 * args.qubits * args.layers,)
-    x, weights = (random.uniform(0, 2 * np.pi, shape).astype(np.float32) for shape in shapes)
-    return x, weights
+LIGHTNING_SAMPLES = 4
+WARM_UP_QUBITS = 14
+"""Enough for the libraries to load the code that larger circuits use; its states are 128 kB."""
 
 
-def layer_of(args: argparse.Namespace) -> "QuantumLayer":
-    from qdiffusion.circuits import Gate, QuantumLayer, angle_encoding, circuit_of, pauli_sum, pauli_z, weight
-
-    found, index = [], 0
-    for name, wires in gates(args.qubits, args.layers):
-        if name == "cnot":
-            found.append(Gate("x", wires[1:], controls=wires[:1]))
-        else:
-            found.append(Gate(name, wires, weight(index)))
-            index += 1
-    total = {"I" * wire + "Z" + "I" * (args.qubits - wire - 1): 1.0 for wire in range(args.qubits)}
-    observable = pauli_sum(total) if args.observable == "sum" else pauli_z("each")
-    return QuantumLayer(
-        angle_encoding(args.qubits, axis="y") >> circuit_of(args.qubits, found, "brickwork"), observable
-    )
+Way = Literal["auto", "adjoint"]
 
 
-def explained(args: argparse.Namespace) -> str:
-    """How our plan computes the circuit."""
-    return layer_of(args).plan.explain().splitlines()[-1].split(": ", 1)[1].split(",")[0]
+@dataclass(frozen=True)
+class Case:
+    """A circuit, a batch, and how we compute it: "auto" is what the plan chooses, "adjoint" a state vector."""
+
+    kind: str
+    qubits: int
+    batch: int
+    layers: int
+    way: Way
+
+    @property
+    def effort(self) -> Effort:
+        return FULL if self.qubits < ONCE_FROM else Effort(repeats=2, seconds=0.0)
 
 
-def ours(args: argparse.Namespace) -> Callable[[], Result]:
-    layer = layer_of(args)
-    x, weights = (torch.from_numpy(array).unsqueeze(-2) for array in angles(args))
+@dataclass(frozen=True)
+class Measured:
+    """What a child process hands back: an answer to compare, the times of a call, and the peak memory in states."""
 
-    def run() -> Result:
-        leaf = weights.clone().requires_grad_()
-        values = layer(x, leaf)
-        (gradient,) = torch.autograd.grad(values.sum(), leaf)
-        return values.detach().squeeze(1).numpy(), gradient.flatten().numpy()
-
-    return run
+    answer: Answer
+    time: Timing
+    peak_states: float | None
 
 
-def lightning(args: argparse.Namespace) -> Callable[[], Result]:
+def circuit_of_case(case: Case) -> "Circuit":
+    from qdiffusion.circuits import Angle, Gate, angle_encoding, circuit_of, weight
+
+    random, found = np.random.default_rng(0), list[Gate]()
+
+    def fresh() -> Angle:
+        return weight(sum(gate.angle is not None for gate in found))
+
+    for layer in range(case.layers):
+        for wire in range(case.qubits):
+            names = ("rx", "rz") if case.kind == "cnot" else (str(random.choice(["rx", "ry", "rz"])),)
+            for name in names:
+                found.append(Gate(name, (wire,), fresh()))
+        for pair in zip(range(layer % 2, case.qubits - 1, 2), range(layer % 2 + 1, case.qubits, 2), strict=True):
+            if case.kind == "cnot":
+                found.append(Gate("x", pair[1:], controls=pair[:1]))
+            elif random.random() < 0.5:
+                found.append(Gate("rx", pair[1:], fresh(), pair[:1]))
+            else:
+                found.append(Gate("rxx", pair, fresh()))
+                found.append(Gate("rzz", pair, fresh()))
+    return angle_encoding(case.qubits, axis="y") >> circuit_of(case.qubits, found, case.kind)
+
+
+def layer_of(case: Case) -> "QuantumLayer":
+    from qdiffusion.circuits import QuantumLayer, pauli_sum
+
+    singles = {"I" * wire + "Z" + "I" * (case.qubits - wire - 1): 1.0 for wire in range(case.qubits)}
+    observable = pauli_sum({"Z" * case.qubits: 1.0} if case.kind == "generic" else singles)
+    return QuantumLayer(circuit_of_case(case), observable, differentiation=case.way)
+
+
+def angles(case: Case, n_weights: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same first samples at every batch size."""
+    random = np.random.default_rng(1)
+    weights = random.uniform(0, 2 * np.pi, n_weights).astype(np.float32)
+    x = random.uniform(0, 2 * np.pi, (case.batch, case.qubits)).astype(np.float32)
+    return torch.from_numpy(x).requires_grad_(), torch.from_numpy(weights).requires_grad_()
+
+
+def answer_of(values: torch.Tensor, x: torch.Tensor, weights: torch.Tensor) -> Answer:
+    gradients = torch.autograd.grad(values.sum(), [x, weights])
+    return Answer(values.detach().flatten().numpy(), *(gradient.numpy() for gradient in gradients))
+
+
+def ours(case: Case) -> Callable[[], Answer]:
+    layer = layer_of(case)
+    x, weights = angles(case, layer.circuit.n_weights)
+    return lambda: answer_of(layer(x.unsqueeze(1), weights.unsqueeze(0)), x, weights)
+
+
+def lightning(case: Case) -> Callable[[], Answer]:
     import pennylane as qml
 
-    device = qml.device("lightning.qubit", wires=args.qubits, c_dtype=np.complex64)
+    device = qml.device("lightning.qubit", wires=case.qubits, c_dtype=np.complex64)
+    circuit = circuit_of_case(case)
+    names = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ, "rxx": qml.IsingXX, "rzz": qml.IsingZZ}
 
     @qml.qnode(device, interface="torch", diff_method="adjoint")
-    def circuit(x: torch.Tensor, weights: torch.Tensor) -> object:
-        free = iter(weights)
-        for wire in range(args.qubits):
-            qml.RY(x[wire], wires=wire)
-        for name, wires in gates(args.qubits, args.layers):
-            if name == "cnot":
-                qml.CNOT(wires=wires)
-            else:
-                {"rx": qml.RX, "rz": qml.RZ}[name](next(free), wires=wires)
-        paulis = [qml.PauliZ(wire) for wire in range(args.qubits)]
-        return [qml.expval(qml.sum(*paulis))] if args.observable == "sum" else [qml.expval(p) for p in paulis]
+    def run(x: torch.Tensor, weights: torch.Tensor) -> object:
+        for gate in circuit.gates:
+            if gate.angle is None:
+                qml.CNOT(wires=gate.wires)
+                continue
+            angle = (x if gate.angle.source == "input" else weights)[gate.angle.index]
+            (qml.CRX if gate.controls else names[gate.name])(angle, wires=gate.wires)
+        join = qml.prod if case.kind == "generic" else qml.sum
+        return qml.expval(join(*map(qml.PauliZ, range(case.qubits))))
 
-    x, weights = map(torch.from_numpy, angles(args))
-
-    def run() -> Result:
-        leaf = weights.clone().requires_grad_()
-        values = torch.stack([torch.stack(list(circuit(row, leaf))) for row in x])
-        (gradient,) = torch.autograd.grad(values.sum(), leaf)
-        return values.detach().numpy(), gradient.numpy()
-
-    return run
+    x, weights = angles(case, circuit.n_weights)
+    return lambda: answer_of(torch.stack([run(row, weights) for row in x]), x, weights)
 
 
 SIDES = {"ours": ours, "lightning": lightning}
 
 
-def child(args: argparse.Namespace) -> None:
-    """One side in this process: prints seconds of each run and the peak above what importing and building took."""
-    run = SIDES[args.side](args)
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    values, gradient = run()
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) * 1024
-    time = measure(run, QUICK if args.quick else FULL)
-    states = peak / (args.batch * 2**args.qubits * 8)
-    record = {"time": asdict(time), "peak_states": states, "values": values.tolist(), "gradient": gradient.tolist()}
-    print(json.dumps(record))
+def memory(field: str) -> int | None:
+    """Bytes of `field` in Linux's account of this process, which starts anew with the process; None elsewhere."""
+    path = Path("/proc/self/status")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
 
 
-def row(args: argparse.Namespace) -> dict[str, Any]:
-    """Both sides, each in a fresh process; nothing is returned where they differ."""
-    found = {}
-    for side in SIDES:
-        command = [sys.executable, __file__, "--side", side, "--observable", args.observable]
-        for name in ("qubits", "batch", "layers"):
-            command += [f"--{name}", str(getattr(args, name))]
-        command += ["--quick"] if args.quick else []
-        found[side] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    for key in ("values", "gradient"):
-        mine, theirs = (np.array(found[side][key]) for side in SIDES)
-        worst = float(np.abs(mine - theirs).max() / max(1.0, np.abs(theirs).max()))
-        if not worst < 1e-4:
-            raise SystemExit(f"The {key} differ by {worst:.1e}; no time is reported.")
-    mine, theirs = found["ours"], found["lightning"]
-    return {
-        "qubits": args.qubits,
-        "batch": args.batch,
-        "layers": args.layers,
-        "observable": args.observable,
-        "way": explained(args),
-        "gradients_s": Timing(**mine["time"]),
-        "lightning_gradients_s": Timing(**theirs["time"]),
-        "peak_states": round(mine["peak_states"], 2),
-        "lightning_peak_states": round(theirs["peak_states"], 2),
-        "ratio": theirs["time"]["median"] / mine["time"]["median"],
-    }
+def measure_side(side: str, case: Case, effort: Effort) -> Measured:
+    """Runs in the child. What importing, building and a first small circuit take is no part of the peak."""
+    torch.set_num_threads(cores())
+    SIDES[side](replace(case, qubits=WARM_UP_QUBITS, batch=1))()
+    run = SIDES[side](case)
+    base = memory("VmRSS")
+    answer = run()
+    top = memory("VmHWM")
+    states = None if base is None or top is None else (top - base) / (case.batch * 2**case.qubits * 8)
+    return Measured(answer, measure(run, effort), states)
+
+
+def explained(case: Case) -> str:
+    """How our plan computes the circuit."""
+    return layer_of(case).plan.explain().splitlines()[-1].split(": ", 1)[1]
+
+
+def rows_of(case: Case, ways: Sequence[Way], quick: bool) -> list[dict[str, Any]]:
+    """A row for each of our ways of computing the case; ends the benchmark where the sides differ."""
+    effort = QUICK if quick else case.effort
+    part = replace(case, batch=min(case.batch, LIGHTNING_SAMPLES))
+    theirs = in_child(measure_side, "lightning", part, effort)
+    scaled = theirs.time.scaled(case.batch / part.batch)
+    rows = []
+    for way in ways:
+        own = replace(case, way=way)
+        mine = in_child(measure_side, "ours", own, effort)
+        first = mine if part == case else in_child(measure_side, "ours", replace(part, way=way), QUICK)
+        check(f"lightning.qubit ({own})", theirs.answer, first.answer)
+        rows.append(
+            {
+                **asdict(own),
+                "gates": len(circuit_of_case(case).gates),
+                "plan": explained(own),
+                "gradients_s": mine.time,
+                "lightning_gradients_s": scaled,
+                "lightning_samples": part.batch,
+                "ratio": scaled.median / mine.time.median,
+                "peak_states": mine.peak_states,
+                "lightning_peak_states": theirs.peak_states,
+            }
+        )
+    return rows
 
 
 def bars(rows: Sequence[dict[str, Any]]) -> list[Bar]:
-    """Never slower than lightning one sample at a time, three times faster in batches of 64."""
-    least = {1: 1.0, 64: 3.0}
-    named = [(f"{row['qubits']} qubits, batch {row['batch']}: times lightning", row) for row in rows]
-    return [Bar(what, row["ratio"], least[row["batch"]], "higher") for what, row in named if row["batch"] in least]
+    """Never slower than lightning one sample at a time, three times faster in batches of 64; six states a sample."""
+    found = []
+    for row in rows:
+        name = f"{row['kind']}, {row['way']}, {row['qubits']} qubits, batch {row['batch']}"
+        if row["batch"] in LEAST_RATIO:
+            found.append(Bar(f"{name}: times lightning", row["ratio"], LEAST_RATIO[row["batch"]], "higher"))
+        if row["qubits"] == MEMORY_QUBITS and row["peak_states"] is not None:
+            found.append(Bar(f"{name}: states a sample", row["peak_states"], MOST_STATES, "lower"))
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kind", nargs="+", choices=("generic", "cnot"), default=["generic", "cnot"])
+    parser.add_argument("--way", nargs="+", choices=("auto", "adjoint"), default=["auto", "adjoint"])
     parser.add_argument("--qubits", type=int, nargs="+", default=[10, 12, 14, 16, 18, 20, 22])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
-    parser.add_argument("--most-amplitudes", type=int, default=1 << 22, help="leave out larger batches of states")
-    parser.add_argument("--layers", type=int, default=10)
-    parser.add_argument("--observable", choices=("sum", "each"), default="sum")
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--most-amplitudes", type=int, default=1 << 26, help="leave out larger batches of states")
     parser.add_argument("--quick", action="store_true", help="a small size, once; no bar is judged")
-    parser.add_argument("--side", choices=tuple(SIDES), help="run one side only, in this process")
     parser.add_argument("--out", type=Path, help="write the JSON to this file")
     args = parser.parse_args()
-    sizes = [(qubits, batch) for batch in args.batch for qubits in args.qubits]
-    cases = [argparse.Namespace(**{**vars(args), "qubits": q, "batch": b}) for q, b in sizes]
-    if args.side:
-        return child(cases[0])
+    cases = [Case(k, q, b, args.layers, "auto") for k in args.kind for b in args.batch for q in args.qubits]
     kept = [case for case in cases if case.batch << case.qubits <= args.most_amplitudes]
-    left = [f"{case.qubits} qubits, batch {case.batch}" for case in cases if case not in kept]
-    rows = [row(case) for case in (kept[:1] if args.quick else kept)]
-    question = (
-        "Random brickwork of 10 to 22 qubits: forward and gradients of all weights, against lightning.qubit's adjoint"
-    )
+    left = [f"{case.kind}, {case.qubits} qubits, batch {case.batch}" for case in cases if case not in kept]
+    rows = [row for case in (kept[:1] if args.quick else kept) for row in rows_of(case, args.way, args.quick)]
+    question = "Dense circuits of 10 to 22 qubits: forward and all gradients, against lightning.qubit's adjoint"
     publish(report(question, rows, bars(rows), left, quick=args.quick), args.out)
 
 

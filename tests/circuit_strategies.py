@@ -1,10 +1,25 @@
 """Random circuits and observables for hypothesis, and how to run them through the dense reference."""
 
+from dataclasses import replace
+
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qdiffusion.circuits import Circuit, Gate, Observable, circuit_of, constant, input, pauli_sum, weight
+from qdiffusion.circuits import (
+    Circuit,
+    Gate,
+    Observable,
+    circuit_of,
+    constant,
+    diagonal,
+    input,
+    measure,
+    pauli_sum,
+    postselect,
+    unitary,
+    weight,
+)
 from qdiffusion.circuits.gates import GATES
 from qdiffusion.circuits.reference import evaluate
 
@@ -34,9 +49,43 @@ def gates(draw, n_wires: int, n_weights: int, n_inputs: int):
 
 
 @st.composite
-def circuits(draw, max_wires: int = MAX_WIRES, max_gates: int = 14) -> Circuit:
+def matrix_gates(draw, n_wires: int):
+    """A random unitary, full or diagonal, on one or two wires."""
+    wires = draw(st.permutations(range(n_wires)))
+    n_targets = draw(st.integers(1, min(2, n_wires)))
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    random = torch.randn(2**n_targets, 2**n_targets, dtype=torch.complex128, generator=generator)
+    controls = tuple(wires[n_targets : n_targets + draw(st.integers(0, 1))])
+    if draw(st.booleans()):
+        return diagonal(random[0] / random[0].abs(), wires[:n_targets], controls)
+    return unitary(torch.linalg.qr(random)[0], wires[:n_targets], controls)
+
+
+@st.composite
+def open_circuits(draw, max_wires: int = 4, post_selects: bool = True) -> Circuit:
+    """Circuits with given matrices, measurements, post-selections and prepared wires anywhere."""
     n_wires = draw(st.integers(1, max_wires))
-    found = draw(st.lists(gates(n_wires, 4, 3), max_size=max_gates))
+    wire = st.integers(0, n_wires - 1)
+    kinds = [gates(n_wires, 4, 3), gates(n_wires, 4, 3), matrix_gates(n_wires), st.builds(measure, wire)]
+    if post_selects:
+        kinds.append(st.builds(postselect, wire, st.integers(0, 1)))
+    found = tuple(draw(st.lists(st.one_of(kinds), max_size=10)))
+    prepared = tuple(draw(st.permutations(range(n_wires)))[: draw(st.integers(0, n_wires))])
+    n_amplitudes = 1 << len(prepared) if prepared else 0
+    moved = tuple(
+        replace(gate, angle=replace(gate.angle, index=gate.angle.index + n_amplitudes))
+        if gate.angle and gate.angle.source == "input"
+        else gate
+        for gate in found
+    )
+    return Circuit(n_wires, moved, 4, 3 + n_amplitudes, "open", prepared)
+
+
+@st.composite
+def circuits(draw, max_wires: int = MAX_WIRES, max_gates: int = 14, matrices: bool = True) -> Circuit:
+    n_wires = draw(st.integers(1, max_wires))
+    kinds = [gates(n_wires, 4, 3), *([matrix_gates(n_wires)] if matrices else [])]
+    found = draw(st.lists(st.one_of(kinds), max_size=max_gates))
     circuit = circuit_of(n_wires, found, "random")
     return Circuit(n_wires, circuit.gates, 4, 3, "random")
 

@@ -1,16 +1,33 @@
 """The un-computing backward pass against the dense reference, and against backprop where the reference is too slow."""
 
+from itertools import product
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuit_strategies import circuits, dense
-from qdiffusion.circuits import Circuit, Gate, adjoint, circuit_of, input, pauli_x, pauli_z, state, structure, weight
+from qdiffusion.circuits import (
+    Circuit,
+    Gate,
+    adjoint,
+    chunks,
+    circuit_of,
+    input,
+    pauli_x,
+    pauli_z,
+    seating,
+    state,
+    structure,
+    weight,
+)
+from qdiffusion.circuits import words as reading
 from qdiffusion.circuits.dense import DenseStates
+from qdiffusion.circuits.permutation import permutation
 from qdiffusion.circuits.reference import simulate
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.words import HalvedWords, TabledWords
+from qdiffusion.circuits.words import DensityWords, HalvedWords, TabledWords, WordValues
 from qdiffusion.errors import UsageError
 
 
@@ -30,6 +47,12 @@ def in_order(psi: torch.Tensor, order: tuple[int, ...]) -> torch.Tensor:
     return psi.reshape(-1, *[2] * len(order)).permute(0, *axes).flatten(1)
 
 
+def cut_into_stages(patch: pytest.MonkeyPatch, wires: int) -> None:
+    """However small the state."""
+    patch.setattr(seating, "WHOLE_WIRES", wires)
+    patch.setattr(seating, "STAGE_WIRES", wires)
+
+
 def brickwork(n_wires: int, n_layers: int) -> Circuit:
     """RY(input), then layers of RX, RZ and CNOT bricks."""
     gates = [Gate("ry", (wire,), input(wire)) for wire in range(n_wires)]
@@ -42,15 +65,22 @@ def brickwork(n_wires: int, n_layers: int) -> Circuit:
     return circuit_of(n_wires, gates, "brickwork")
 
 
-@given(data=st.data(), seed=st.integers(0, 2**31), per_sample=st.booleans(), chunk=st.sampled_from([1, 1 << 18]))
-@settings(max_examples=40, deadline=None)
-def test_adjoint_equals_the_dense_reference(data, seed, per_sample, chunk):
+@given(
+    data=st.data(),
+    seed=st.integers(0, 2**31),
+    per_sample=st.booleans(),
+    chunk=st.sampled_from([1, 8, 1 << 18]),
+    stage_wires=st.integers(1, 6),
+)
+@settings(max_examples=60, deadline=None)
+def test_adjoint_equals_the_dense_reference(data, seed, per_sample, chunk, stage_wires):
     circuit = data.draw(circuits())
     x, weights = draw(seed, 3, 1, circuit.n_inputs), draw(seed + 1, 3 if per_sample else 1, 1, circuit.n_weights)
     inputs = x.unsqueeze(2) if per_sample else x.transpose(0, 1).unsqueeze(0)
-    compiled = states(circuit, "adjoint")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adjoint, "CHUNK", chunk)
+        patch.setattr(chunks, "CHUNK", chunk)
+        cut_into_stages(patch, stage_wires)
+        compiled = states(circuit, "adjoint")
         got = in_order(compiled(weights, inputs), compiled.order)
         expected = dense(circuit, state(), x, weights).squeeze(1)
         assert torch.allclose(got, expected, rtol=0, atol=1e-10)
@@ -77,7 +107,8 @@ def test_gradients_through_several_blocks_equal_the_dense_reference():
         assert torch.allclose(mine, other, rtol=0, atol=1e-10)
 
 
-def test_second_derivatives_equal_those_of_backprop():
+def test_second_derivatives_equal_those_of_backprop(monkeypatch):
+    cut_into_stages(monkeypatch, 5)
     circuit = brickwork(6, 4)
     found = []
     for way in ("adjoint", "backprop"):
@@ -90,40 +121,97 @@ def test_second_derivatives_equal_those_of_backprop():
         assert torch.allclose(ours, theirs, rtol=0, atol=1e-10)
 
 
-def test_wires_anywhere_meet_their_block_in_fourteen_qubits():
-    """Large enough for blocks in place, moved to the front and moved to the end."""
-    circuit = brickwork(14, 3)
-    x, weights = draw(3, 1, 1, 1, 14), draw(4, 1, 1, circuit.n_weights)
+def test_twenty_wires_equal_the_dense_reference_in_stages():
+    """Large enough for several stages, for blocks in place and at the end, and for copies between them."""
+    circuit = brickwork(20, 3)
+    x, weights = draw(3, 1, 1, 1, 20), draw(4, 1, 1, circuit.n_weights)
     compiled = states(circuit, "adjoint")
-    got = in_order(compiled(weights, x), compiled.order)[0]
-    assert torch.allclose(got, simulate(circuit, x[0, 0, 0], weights[0, 0]), rtol=0, atol=1e-10)
-    blocks = structure.fuse(structure.split_prefix(Component(tuple(range(14)), circuit.gates))[1])
-    order, posts, moved = tuple(range(14)), set(), False
-    for block in blocks:
-        place, _, order = adjoint.seat(order, block.wires)
-        posts.add(place.post == 1)
-        moved |= place.axes != tuple(range(len(place.axes)))
-    assert posts == {True, False}
-    assert moved
+    with torch.no_grad():
+        got = in_order(compiled(weights, x), compiled.order)[0]
+        assert torch.allclose(got, simulate(circuit, x[0, 0, 0], weights[0, 0]), rtol=0, atol=1e-10)
+    blocks = structure.fuse(structure.split_prefix(Component(tuple(range(20)), circuit.gates))[1])
+    way = seating.route(tuple(range(20)), [block.wires for block in blocks])
+    assert len(way.stages) > 1
+    seats = [place for stage in way.stages for _, place in stage.steps]
+    assert {place.post == 1 for place in seats} == {True, False}
+    assert {place.arrange.moves for place in seats} == {True, False}
+
+
+@given(data=st.data(), n_wires=st.integers(2, 9), stage_wires=st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_routes_take_blocks_that_share_a_wire_in_order(data, n_wires, stage_wires):
+    order = tuple(data.draw(st.permutations(range(n_wires))))
+    wires = st.lists(st.integers(0, n_wires - 1), min_size=1, max_size=4, unique=True).map(lambda w: tuple(sorted(w)))
+    blocks = data.draw(st.lists(wires, max_size=8))
+    with pytest.MonkeyPatch.context() as patch:
+        cut_into_stages(patch, stage_wires)
+        way = seating.route(order, blocks)
+    taken = [index for stage in way.stages for index, _ in stage.steps]
+    assert sorted(taken) == list(range(len(blocks)))
+    for wire in range(n_wires):
+        touching = [index for index in taken if wire in blocks[index]]
+        assert touching == sorted(touching)
+    # A state whose every amplitude is its own number shows where each wire stands.
+    numbers = torch.arange(1 << n_wires)
+    for stage in way.stages:
+        numbers = stage.arrange(numbers)
+        for index, place in stage.steps:
+            numbers = place.arrange(stage.split(numbers)).flatten()
+            assert sorted(way.registers[index]) == sorted(blocks[index])
+            block = numbers.view(-1, place.pre, place.dim, place.post)[0, 0, :, 0]
+            places = [n_wires - 1 - order.index(wire) for wire in way.registers[index]]
+            bits = torch.stack([block >> at & 1 for at in places], -1)
+            assert torch.equal((bits * 2 ** torch.arange(len(places)).flip(0)).sum(-1), torch.arange(place.dim))
+    places = [n_wires - 1 - order.index(wire) for wire in way.order]
+    bits = torch.stack([numbers >> at & 1 for at in places], -1)
+    assert torch.equal((bits * 2 ** torch.arange(n_wires).flip(0)).sum(-1), torch.arange(1 << n_wires))
+
+
+def test_no_samples_give_no_states():
+    circuit = brickwork(5, 2)
+    x, weights = draw(1, 1, 1, 0, 5), draw(2, 1, 1, circuit.n_weights)
+    value = states(circuit, "adjoint")(weights, x)
+    assert value.shape == (1, 1, 1, 0, 32)
+    (gradient,) = torch.autograd.grad(value.real.sum(), weights)
+    assert torch.equal(gradient, torch.zeros_like(weights))
+
+
+def test_copies_that_move_little_cost_little():
+    long, short = (
+        permutation((0, 1, 2, 3, 4, 5), (1, 0, 2, 3, 4, 5)),
+        permutation((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 5, 4)),
+    )
+    assert 0 < long.cost < short.cost
+    assert permutation((0, 1), (0, 1)).cost == 0
 
 
 @pytest.mark.parametrize("observable", [pauli_x(), pauli_z()])
-def test_sums_and_halved_words_equal_a_table_of_signs(observable):
+def test_every_reading_of_words_equals_a_table_of_signs(observable, monkeypatch):
+    monkeypatch.setattr(reading, "PIECE", 32)
     n = 7
     strings = ["XXIIIYZ", "YYIZXII", "YIIIIII", "IZZIIIZ", "ZIIIIII", "IIIIIII", "XYZXYZX"]
     words = [tuple((w, letter) for w, letter in enumerate(s) if letter != "I") for s in strings]
-    words += [word for total in observable.on(n).sums for _, word in total]
+    words += observable.on(n).words
     order = (3, 0, 6, 1, 2, 5, 4)
     psi = torch.complex(draw(5, 2, 1 << n), draw(6, 2, 1 << n)).detach().requires_grad_()
     pull = draw(7, 2, len(words)).detach()
     found = []
-    for words_of in (TabledWords, HalvedWords):
+    for words_of in (TabledWords, HalvedWords, DensityWords, WordValues):
         values = words_of(words, order)(psi)
+        (plain,) = torch.autograd.grad((values.sin() * pull).sum(), psi, retain_graph=True)
         (gradient,) = torch.autograd.grad((values.sin() * pull).sum(), psi, create_graph=True)
         (second,) = torch.autograd.grad(gradient.abs().pow(2).sum(), psi)
-        found.append((values, gradient, second))
-    for table, halved in zip(*found, strict=True):
-        assert torch.allclose(table, halved, rtol=1e-10, atol=1e-8)
+        found.append((values, plain, gradient, second))
+    for table, *others in zip(*found, strict=True):
+        for other in others:
+            assert torch.allclose(table, other, rtol=1e-10, atol=1e-8)
+
+
+def test_all_words_on_few_wires_are_read_from_one_density_matrix():
+    two = [tuple((w, p) for w, p in zip((1, 4), pair, strict=True) if p != "I") for pair in product("IXYZ", repeat=2)]
+    reads = WordValues([*two, ((0, "Z"),), tuple((w, "Y") for w in range(7))], tuple(range(7)))._reads
+    assert [type(read) for read in reads] == [DensityWords, TabledWords]
+    assert type(WordValues([((w, "Z"),) for w in range(7)], tuple(range(7)))._reads[0]) is TabledWords
 
 
 def test_what_is_not_unitary_takes_backprop():

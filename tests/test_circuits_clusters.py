@@ -1,13 +1,28 @@
 """Trees of clusters: what they look like, and that they equal the state vector on circuits nobody thought of."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdiffusion.circuits import Gate, Plan, angle_encoding, circuit_of, hqconv, pauli_z, structure, weight
+from qdiffusion.circuits import (
+    Gate,
+    Plan,
+    angle_encoding,
+    circuit_of,
+    clusterwords,
+    hqconv,
+    pauli_z,
+    structure,
+    weight,
+)
 from qdiffusion.circuits.clusterwords import ClusterWords
 from qdiffusion.circuits.dense import DenseWords
+from qdiffusion.circuits.messages import compile_words
+from qdiffusion.circuits.paths import Paths
+from qdiffusion.circuits.rows import Rows
 from qdiffusion.circuits.tree import grow_tree
 from test_circuits_plan import assert_equal_with_gradients, draws
 
@@ -25,24 +40,115 @@ def trees(draw):
         if draw(st.booleans()):
             gates.append(Gate("ry", (draw(st.sampled_from(edge)),), weight(len(gates))))
         gates.append(Gate(draw(st.sampled_from(["rx", "rz", "p"])), (target,), weight(len(gates)), (control,)))
-    circuit = angle_encoding(n_wires, draw(st.sampled_from("xy"))) >> circuit_of(n_wires, gates, "tree", 32)
+    circuit = angle_encoding(n_wires, draw(st.sampled_from("xyz"))) >> circuit_of(n_wires, gates, "tree", 32)
     word = st.dictionaries(st.integers(0, n_wires - 1), st.sampled_from("XYZ"), min_size=1).map(
         lambda letters: tuple(sorted(letters.items()))
     )
     return circuit, draw(st.lists(word, min_size=1, max_size=4, unique=True))
 
 
-@given(case=trees(), seed=st.integers(0, 2**31), merged=st.sampled_from([1, 2, 4]))
-@settings(max_examples=80, deadline=None)
-def test_random_trees_equal_the_state_vector(case, seed, merged):
-    circuit, words = case
+def two_ways(circuit, words, merged=4):
+    """The words of a circuit of one component by clusters, and by its state vector."""
     (component,) = structure.split_components(circuit.n_wires, circuit.gates)
     prefix, rest = structure.split_prefix(component)
     tree = grow_tree(circuit.n_wires, rest, merged_wires=merged)
-    weights, inputs = draws(seed, (1, 2, circuit.n_weights), (1, 2, 3, circuit.n_inputs))
-    clusters = ClusterWords(tree, prefix, words, circuit.n_weights)(weights, inputs)
-    states = DenseWords([component], words, circuit.n_weights)(weights, inputs)
-    assert_equal_with_gradients(clusters, states, [weights, inputs], seed)
+    return ClusterWords(tree, prefix, words, circuit.n_weights), DenseWords([component], words, circuit.n_weights)
+
+
+def tied(edges, names=("rx", "rz", "ry")):
+    """Links from wire to wire, in order, behind a rotation of every wire that no rotation commutes with."""
+    gates = [
+        Gate(names[index % len(names)], (target,), weight(index), (control,))
+        for index, (control, target) in enumerate(edges)
+    ]
+    n_wires = 1 + max(max(edge) for edge in edges)
+    return angle_encoding(n_wires, "y") >> circuit_of(n_wires, gates, "tied")
+
+
+def all_letters(n_wires):
+    return [((wire, letter),) for wire in range(n_wires) for letter in "XYZ"]
+
+
+@given(case=trees(), seed=st.integers(0, 2**31), merged=st.sampled_from([1, 2, 4]), per_sample=st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_random_trees_equal_the_state_vector(case, seed, merged, per_sample):
+    circuit, words = case
+    clusters, states = two_ways(circuit, words, merged)
+    batch, samples = (3, 1) if per_sample else (1, 3)
+    weights, inputs = draws(seed, (batch, 2, circuit.n_weights), (batch, 2, samples, circuit.n_inputs))
+    assert_equal_with_gradients(clusters(weights, inputs), states(weights, inputs), [weights, inputs], seed)
+
+
+@given(case=trees(), seed=st.integers(0, 2**31), merged=st.sampled_from([1, 2, 4]))
+@settings(max_examples=15, deadline=None)
+def test_second_derivatives_equal_the_state_vectors(case, seed, merged):
+    circuit, words = case
+    weights, inputs = draws(seed, (1, 1, circuit.n_weights), (1, 1, 2, circuit.n_inputs))
+    found = []
+    for way in two_ways(circuit, words, merged):
+        value = way(weights, inputs).sin().sum() + 0 * (weights.sum() + inputs.sum())
+        first = torch.autograd.grad(value, [weights, inputs], create_graph=True)
+        again = sum((gradient.sin() + 0 * gradient).sum() for gradient in first)
+        zero = 0 * (weights.square().sum() + inputs.square().sum())
+        found.append((*first, *torch.autograd.grad(again + zero, [weights, inputs])))
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        # Wire 2 is turned twice, and passes what it took on to wire 3 in between.
+        [(1, 2), (2, 3), (1, 2), (0, 1)],
+        [(1, 2), (2, 3), (3, 4), (1, 2), (0, 1)],
+        # Two links behind one V, and a V that comes back.
+        [(1, 2), (1, 4), (2, 3), (0, 1)],
+        [(1, 2), (2, 1), (2, 3), (0, 1)],
+    ],
+)
+def test_a_turn_waits_only_where_nothing_turns_it_again(edges):
+    circuit = tied(edges)
+    clusters, states = two_ways(circuit, all_letters(circuit.n_wires), merged=1)
+    weights, inputs = draws(8, (1, 1, circuit.n_weights), (1, 1, 3, circuit.n_inputs))
+    assert_equal_with_gradients(clusters(weights, inputs), states(weights, inputs), [weights, inputs], 8)
+
+
+def test_samples_of_many_chunks_equal_those_of_one(monkeypatch):
+    circuit = angle_encoding(12) >> hqconv(3)
+    clusters, _ = two_ways(circuit, [((wire, "Z"),) for wire in range(12)])
+    weights, inputs = draws(9, (1, 2, circuit.n_weights), (1, 2, 7, 12))
+    whole = clusters(weights, inputs)
+    monkeypatch.setattr(clusterwords, "CHUNK", 4)
+    assert_equal_with_gradients(clusters(weights, inputs), whole, [weights, inputs], 9)
+
+
+def test_each_further_channel_costs_as_much_as_the_one_before():
+    words = {n: [((wire, "Z"),) for wire in range(4 * n)] for n in (5, 6, 7)}
+    steps = [
+        len(compile_words(Paths(grow_tree(4 * n, hqconv(3, n_channels=n).gates)), words[n]).program.steps)
+        for n in words
+    ]
+    assert steps[2] - steps[1] == steps[1] - steps[0]
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_rows_are_the_axes_they_name(data):
+    """Whatever axes are kept and however they lie, both contractions are those of einsum."""
+    sizes = tuple(data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=4)))
+    kept = tuple(data.draw(st.lists(st.sampled_from(range(len(sizes))), unique=True)))
+    rows = Rows(sizes, kept)
+    first, second, matrix = draws(3, (2, math.prod(sizes)), (2, math.prod(sizes)), (2, rows.count, rows.count))
+    axes, new = "abcd"[: len(sizes)], {axis: "wxyz"[axis] for axis in kept}
+    changed = "".join(new.get(axis, letter) for axis, letter in enumerate(axes))
+    old_kept, new_kept = "".join(axes[axis] for axis in kept), "".join(new[axis] for axis in kept)
+    shape = [sizes[axis] for axis in kept]
+    expected = torch.einsum(f"n{axes},n{changed}->n{old_kept}{new_kept}", *(t.view(2, *sizes) for t in (first, second)))
+    assert torch.allclose(rows.overlap(first, second), expected.reshape(2, rows.count, rows.count))
+    applied = torch.einsum(
+        f"n{new_kept}{old_kept},n{axes}->n{changed}", matrix.view(2, *shape, *shape), first.view(2, *sizes)
+    )
+    assert torch.allclose(rows.apply(matrix, first), applied.flatten(1))
 
 
 def test_hqconv_is_three_clusters_and_its_last_links_belong_to_the_observables():
@@ -68,16 +174,12 @@ def test_every_gate_stands_once_in_a_tree_and_in_order():
 @pytest.mark.parametrize("backwards", [True, False])
 def test_staircases_equal_the_state_vector(backwards):
     """Trailing links whose targets control the next: the way one circuit joins all channels of a vertex."""
-    gates = [Gate("rx", (wire + 1,), weight(wire), (wire,)) for wire in range(6)]
-    circuit = angle_encoding(7) >> circuit_of(7, gates[::-1] if backwards else gates, "staircase")
-    (component,) = structure.split_components(circuit.n_wires, circuit.gates)
-    prefix, rest = structure.split_prefix(component)
-    words = [((wire, letter),) for wire in range(7) for letter in "XYZ"]
-    words += [((1, "X"), (4, "Y")), ((0, "Y"), (1, "X"), (2, "Z"), (6, "X"))]
+    steps = [(wire, wire + 1) for wire in range(6)]
+    circuit = tied(steps[::-1] if backwards else steps)
+    words = [*all_letters(7), ((1, "X"), (4, "Y")), ((0, "Y"), (1, "X"), (2, "Z"), (6, "X"))]
+    clusters, states = two_ways(circuit, words, merged=1)
     weights, inputs = draws(5, (1, 1, circuit.n_weights), (1, 1, 3, 7))
-    clusters = ClusterWords(grow_tree(7, rest, merged_wires=1), prefix, words, circuit.n_weights)(weights, inputs)
-    states = DenseWords([component], words, circuit.n_weights)(weights, inputs)
-    assert_equal_with_gradients(clusters, states, [weights, inputs], 5)
+    assert_equal_with_gradients(clusters(weights, inputs), states(weights, inputs), [weights, inputs], 5)
 
 
 def test_one_circuit_over_four_channels_equals_the_state_vector():

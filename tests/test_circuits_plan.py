@@ -111,12 +111,12 @@ def test_light_cones_drop_what_cannot_be_seen_and_nothing_else():
         Gate("rz", (1,), weight(3)),  # commutes with Z
         Gate("rz", (1,), weight(4), (0,)),
     ]
-    assert structure.light_cone(gates, {1}, ()) == gates[:2]
-    assert structure.light_cone(gates, {0}, ()) == gates[:1]
-    assert structure.light_cone(gates, (), {1}) == [*gates[:2], *gates[3:]]
+    assert structure.light_cone(gates, {1}, ()) == [0, 1]
+    assert structure.light_cone(gates, {0}, ()) == [0]
+    assert structure.light_cone(gates, (), {1}) == [0, 1, 3, 4]
     # Control 0 is read diagonally behind the controlled gates: phases on it before them cancel, rotations do not.
     before = [Gate("rz", (0,), weight(0)), Gate("rx", (1,), weight(1), (0,))]
-    assert structure.light_cone(before, {0, 1}, ()) == before[1:]
+    assert structure.light_cone(before, {0, 1}, ()) == [1]
 
 
 def test_the_directions_differ_as_the_paper_and_the_programs_do():

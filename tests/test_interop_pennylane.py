@@ -208,16 +208,26 @@ def test_values_of_observables_and_a_global_phase():
     imported_equals(qnode(build, lambda: qml.expval(word)), x, w, pauli_sum({"XYIII": 1, "IZIII": 0.5}))
 
 
-def test_a_constant_unitary_is_decomposed():
-    matrix = qml.matrix(qml.prod(qml.RX(0.3, 0), qml.CRY(1.2, [0, 1]), qml.T(1)))
+def test_constant_matrices_stay_one_gate():
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.linalg.qr(torch.randn(8, 8, dtype=torch.complex128, generator=generator))[0].numpy()
+    phases = [1, 1j, -1, (1 + 1j) / math.sqrt(2)]
 
     def build(x, w):
         qml.RX(x[0], 2)
-        qml.QubitUnitary(matrix, [2, 0])
+        qml.QubitUnitary(matrix, [2, 0, 3])
         qml.RY(w[0], 0)
+        qml.ctrl(qml.adjoint(qml.QubitUnitary(matrix, [4, 0, 1])), [2])
+        qml.DiagonalQubitUnitary(phases, [1, 3])
 
     x, w = draws(7, (1,), (1,))
-    imported_equals(qnode(build, lambda: qml.probs(range(N_WIRES))), x, w, probabilities())
+    node = qnode(build, lambda: qml.probs(range(N_WIRES)))
+    imported_equals(node, x, w, probabilities())
+    assert [g.name for g in from_pennylane(node, x, w, inputs=["x"]).gates].count("unitary") == 3
+
+
+def test_matrices_that_train_are_refused():
+    refused(lambda x, w: qml.QubitUnitary(torch.diag(torch.exp(1j * w)), 0), "train", w=(0.3, 0.4))
 
 
 def test_arguments_are_numbered_by_the_signature():

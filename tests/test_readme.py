@@ -32,6 +32,9 @@ def test_commands_and_code_run(tmp_path, monkeypatch):
             assert main(words) == 0, words
     assert names["values"].shape == (5, 2, 12)
     assert names["layer"].weights.grad.shape == (2, 84)
+    assert abs(names["chances"].sum() - 1) < 1e-6
+    counts = names["noisy"].detach() * 50
+    assert (counts - counts.round()).abs().max() < 1e-4  # means of 100 signs
     assert len(names["pictures"]) == 4
     for run in ("tour", "own"):
         assert (tmp_path / "runs" / run / "report.html").is_file()

@@ -2,18 +2,25 @@
 
 from qdiffusion.circuits.ansatze import basic_entangling, fqconv, hqconv
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate, circuit_of, constant, input, weight
-from qdiffusion.circuits.encodings import angle_encoding
+from qdiffusion.circuits.encodings import angle_encoding, state_preparation
 from qdiffusion.circuits.layer import QuantumLayer
 from qdiffusion.circuits.observables import (
     Observable,
+    branches,
+    concatenate,
+    density_matrix,
+    hermitian,
     pauli_sum,
     pauli_x,
     pauli_y,
     pauli_z,
     probabilities,
     state,
+    trainable_hermitian,
 )
+from qdiffusion.circuits.operations import diagonal, measure, postselect, unitary
 from qdiffusion.circuits.plan import Plan
+from qdiffusion.circuits.subcircuits import controlled, inverse, on_wires
 
 __all__ = [
     "Angle",
@@ -24,16 +31,29 @@ __all__ = [
     "QuantumLayer",
     "angle_encoding",
     "basic_entangling",
+    "branches",
     "circuit_of",
+    "concatenate",
     "constant",
+    "controlled",
+    "density_matrix",
+    "diagonal",
     "fqconv",
+    "hermitian",
     "hqconv",
     "input",
+    "inverse",
+    "measure",
+    "on_wires",
     "pauli_sum",
     "pauli_x",
     "pauli_y",
     "pauli_z",
+    "postselect",
     "probabilities",
     "state",
+    "state_preparation",
+    "trainable_hermitian",
+    "unitary",
     "weight",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
-from qdiffusion.circuits.gates import GATES
+from qdiffusion.circuits.gates import GATES, Entries, GateKind, controlled
 from qdiffusion.errors import UsageError
 
 
@@ -62,23 +62,43 @@ def constant(value: float) -> Angle:
 
 @dataclass(frozen=True)
 class Gate:
-    """The gate `name` of `gates.GATES` on `targets`, applied where all `controls` are 1."""
+    """The gate `name` of `gates.GATES` on `targets`, applied where all `controls` are 1.
+
+    The gates of `operations` (`unitary`, `diagonal`, `postselect`) bring their own `matrix`; `measure` has none.
+    """
 
     name: str
     targets: tuple[int, ...]
     angle: Angle | None = None
     controls: tuple[int, ...] = ()
+    matrix: Entries | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        kind = GATES.get(self.name)
-        if kind is None:
+        if self.name not in GATES and self.matrix is None and not self.is_measurement:
             raise UsageError(f"Unknown gate {self.name!r}; there are {', '.join(GATES)}.")
-        if len(self.targets) != kind.n_wires:
-            raise UsageError(f"Gate {self.name} acts on {kind.n_wires} wire(s), not on {self.targets}.")
-        if (self.angle is None) != (kind.frequency is None):
-            raise UsageError(f"Gate {self.name} takes {'no angle' if kind.frequency is None else 'an angle'}.")
+        n_wires = 1 if self.is_measurement else self.kind.n_wires - len(self.controls)
+        takes_angle = not self.is_measurement and self.kind.frequency is not None
+        if len(self.targets) != n_wires:
+            raise UsageError(f"Gate {self.name} acts on {n_wires} wire(s), not on {self.targets}.")
+        if (self.angle is not None) != takes_angle:
+            raise UsageError(f"Gate {self.name} takes {'an angle' if takes_angle else 'no angle'}.")
         if len(set(self.wires)) != len(self.wires):
             raise UsageError(f"Gate {self.name} names a wire twice: {self.wires}; give distinct wires.")
+        if self.controls and (self.is_measurement or not self.is_unitary):
+            raise UsageError(f"Gate {self.name} takes no controls, not {self.controls}: it is not unitary.")
+
+    @property
+    def kind(self) -> GateKind:
+        """Its constants, controls included."""
+        return controlled(self.name, len(self.controls), self.matrix)
+
+    @property
+    def is_measurement(self) -> bool:
+        return self.name == "measure"
+
+    @property
+    def is_unitary(self) -> bool:
+        return self.name not in ("measure", "postselect")
 
     @property
     def wires(self) -> tuple[int, ...]:
@@ -94,6 +114,9 @@ class Gate:
 class Circuit:
     """Gates in order of application on wires 0 … n_wires-1 (wire 0 the most significant bit), starting from |0…0⟩.
 
+    The k wires `prepared` start in a state of their own instead: their 2^k amplitudes, the first wire given the most
+    significant bit, are the circuit's first 2^k inputs.
+
     `first >> second` applies `first`, then `second`: the weights of `second` follow those of `first`, inputs are
     shared, so that `encoding >> ansatz >> encoding >> ansatz` uploads the same data twice.
     """
@@ -103,10 +126,17 @@ class Circuit:
     n_weights: int
     n_inputs: int
     name: str = field(default="circuit", compare=False)
+    prepared: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.n_wires < 1:
             raise UsageError(f"A circuit needs at least 1 wire, not {self.n_wires}.")
+        if len(set(self.prepared)) < len(self.prepared) or not all(0 <= w < self.n_wires for w in self.prepared):
+            raise UsageError(f"Prepared wires {self.prepared} must be distinct and within 0 … {self.n_wires - 1}.")
+        if self.n_inputs < self.n_amplitudes:
+            raise UsageError(
+                f"{len(self.prepared)} prepared wires need {self.n_amplitudes} inputs, not {self.n_inputs}."
+            )
         counts = {"weight": self.n_weights, "input": self.n_inputs}
         for gate in self.gates:
             if not all(0 <= wire < self.n_wires for wire in gate.wires):
@@ -121,6 +151,8 @@ class Circuit:
             raise UsageError(
                 f"A circuit of {self.n_wires} wires cannot be followed by one of {after.n_wires}; make them equal."
             )
+        if after.prepared and (self.prepared or self.gates):
+            raise UsageError(f"{after.name} prepares a state and must come first, not after {self.name}.")
         shifted = tuple(_shift_weight(gate, self.n_weights) for gate in after.gates)
         return Circuit(
             self.n_wires,
@@ -128,10 +160,16 @@ class Circuit:
             self.n_weights + after.n_weights,
             max(self.n_inputs, after.n_inputs),
             f"{self.name} >> {after.name}",
+            self.prepared or after.prepared,
         )
 
     def __str__(self) -> str:
         return "\n".join([self.summary, *(f"  {gate}" for gate in self.gates)])
+
+    @property
+    def n_amplitudes(self) -> int:
+        """How many of the inputs, the first, are amplitudes."""
+        return 1 << len(self.prepared) if self.prepared else 0
 
     @property
     def summary(self) -> str:

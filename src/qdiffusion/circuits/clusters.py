@@ -4,11 +4,12 @@ Let B run over all values of a cluster's links. The cluster's part is Φ^B = K^B
 inputs, K^B the product of its own gates with P_s or V^s at each of its links, built once per call. The whole state is
 the sum over all links' values of the product of all clusters' parts.
 
-Axes: (K, W, C, R, the bond to each neighbour in order, 2^n), with K the clusters alike; W, C and R as in `dense`.
+Clusters of one size are built together, gate by gate and link by link; those with links at the same places also meet
+their inputs together. Axes: (G, K, …) with G = W·C circuits and K clusters; W, C and R as in `dense`.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,140 +17,193 @@ from torch import Tensor
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
-from qdiffusion.circuits.matrices import Constant, GateMatrices, chain
-from qdiffusion.circuits.product import ProductState
-from qdiffusion.circuits.tree import ClusterTree
+from qdiffusion.circuits.composition import GateProducts
+from qdiffusion.circuits.folding import fold
+from qdiffusion.circuits.gates import embed
+from qdiffusion.circuits.matrices import Constant
+from qdiffusion.circuits.paths import Paths
+from qdiffusion.circuits.product import ProductState, angle_row
+from qdiffusion.circuits.tree import Event
 
 
 class RunMatrices:
     """The matrices of many runs of gates, those of one shape at once; each on wires 0 … n-1 of its own register."""
 
-    def __init__(self, runs: Sequence[tuple[int, Sequence[Gate]]], n_weights: int) -> None:
+    def __init__(self, runs: Sequence[Sequence[Gate]], n_wires: int, n_weights: int) -> None:
+        self._size = 1 << n_wires
         groups: dict[object, list[int]] = defaultdict(list)
-        for index, (n_wires, gates) in enumerate(runs):
+        for index, gates in enumerate(runs):
             groups[structure.shape(range(n_wires), gates)].append(index)
         self._groups = [
-            (members, GateMatrices([runs[index][1] for index in members], range(runs[members[0]][0]), n_weights))
-            for members in groups.values()
+            GateProducts([[runs[index]] for index in members], range(n_wires), n_weights) for members in groups.values()
         ]
+        order = [index for members in groups.values() for index in members]
+        self._order = None if order == sorted(order) else Constant(np.argsort(order))
 
-    def __call__(self, angles: Tensor) -> dict[int, Tensor]:
-        """Angles (W, C, n_angles) → for each run (W, C, 2^n, 2^n)."""
-        found: dict[int, Tensor] = {}
-        for members, matrices in self._groups:
-            found.update(zip(members, chain(matrices(angles)).unbind(2), strict=True))
-        return found
+    def __call__(self, angles: Tensor) -> Tensor:
+        """Angles (…, n_angles) → (…, runs, 2^n, 2^n)."""
+        none = angles.new_empty(*angles.shape[:-1], 0, self._size, self._size, dtype=angles.dtype.to_complex())
+        found = [matrices(angles).squeeze(-3) for matrices in self._groups]
+        matrices = torch.cat(found, -3) if len(found) > 1 else found[0] if found else none
+        return matrices if self._order is None else matrices[..., self._order.like(angles), :, :]
 
 
-class ClusterStates:
-    """Φ of every cluster, those alike computed together."""
+class LinkEnds:
+    """Ends of links in clusters of one size: both P_s, or both V^s, as one matrix (2^n values, s) × 2^n values.
 
-    def __init__(self, tree: ClusterTree, prefix: Sequence[list[Gate]], n_weights: int) -> None:
+    Args:
+        ends: for each its event and its wire's place in its cluster.
+        n_wires: of each cluster.
+    """
+
+    def __init__(self, ends: Sequence[tuple[Event, int]], n_wires: int) -> None:
+        size = 1 << n_wires
+        units = np.eye(4).reshape(4, 2, 2)
+        terms = np.zeros((len(ends), 5, size, 2, size), dtype=complex)
+        for term, (event, place) in zip(terms, ends, strict=True):
+            if event.is_control:
+                term[0] = np.moveaxis(embed(units[[0, 3]].astype(complex), (place,), n_wires), 0, 1)
+            else:
+                term[0, :, 0] = np.eye(size)
+                term[1:, :, 1] = embed(units.astype(complex), (place,), n_wires)
+        self._terms = Constant(terms.reshape(len(ends), 5, 2 * size * size))
+        self._shape = (2 * size, size)
+        # The number 1, then the four elements of V; at a control only the former counts.
+        index = [[0, *range(1 + 4 * event.link, 5 + 4 * event.link)] for event, _ in ends]
+        self._index = Constant(np.array(index, dtype=int).reshape(-1, 5))
+
+    def __call__(self, elements: Tensor) -> Tensor:
+        """1 and the elements of all V, (G, 1 + 4 links) → (G, ends, 2 · 2^n, 2^n)."""
+        index, terms = self._index.like(elements.real), self._terms.like(elements.real)
+        return (elements[:, index].unsqueeze(-2) @ terms).squeeze(-2).unflatten(-1, self._shape)
+
+
+class Family:
+    """Clusters of one size that start alike: the same leading gates on as many wires.
+
+    Attributes:
+        members: the clusters, those with links at the same places side by side.
+    """
+
+    def __init__(self, paths: Paths, clusters: Sequence[int], prefix: Sequence[list[Gate]], n_weights: int) -> None:
         groups: dict[object, list[int]] = defaultdict(list)
-        for index in range(len(tree.clusters)):
-            groups[_shape(tree, prefix, index)].append(index)
-        runs: dict[tuple[int, int], tuple[int, Sequence[Gate]]] = {
-            (cluster, place): (len(wires), structure.renumber(event.gates, wires))
-            for cluster, wires in enumerate(tree.clusters)
-            for place, event in enumerate(tree.events[cluster])
-            if event.gates
-        }
-        self._keys = list(runs)
-        self._runs = RunMatrices(list(runs.values()), n_weights)
-        self._alike = [AlikeClusters(tree, prefix, members, n_weights) for members in groups.values()]
+        for cluster in clusters:
+            groups[_pattern(paths, cluster)].append(cluster)
+        self.members = [cluster for group in groups.values() for cluster in group]
+        self._n_wires = len(paths.clusters[clusters[0]])
+        self._groups = [Alike(paths, group) for group in groups.values()]
+        starts = [
+            [list(structure.renumber(prefix[wire], paths.clusters[cluster])) for wire in paths.clusters[cluster]]
+            for cluster in self.members
+        ]
+        gates = [gate for start in starts for run in start for gate in run]
+        self._inputs_only = bool(gates) and all(map(structure.reads_input, gates))
+        self._product = ProductState(starts, 0 if self._inputs_only else n_weights)
+        self._phases = None if self._product.phases is None else Constant(self._product.phases)
+        placed = [
+            (event, paths.clusters[cluster])
+            for group in groups.values()
+            for events in zip(*(paths.tree.events[cluster] for cluster in group), strict=True)
+            for event, cluster in zip(events, group, strict=True)
+        ]
+        self._runs = RunMatrices(
+            [structure.renumber(event.gates, wires) for event, wires in placed if event.gates], self._n_wires, n_weights
+        )
+        self._ends = LinkEnds(
+            [(event, wires.index(event.wire)) for event, wires in placed if not event.gates], self._n_wires
+        )
 
-    def tables(self, angles: Tensor, turns: dict[int, Tensor]) -> list[Tensor]:
-        """K^B of all clusters, from the angles of the weights: all that does not depend on the samples."""
-        found = self._runs(angles)
-        runs = {key: found[index] for index, key in enumerate(self._keys)}
-        return [alike.table(runs, turns, angles) for alike in self._alike]
+    def _sizes(self, *, is_run: bool) -> list[int]:
+        return [len(group.clusters) for group in self._groups for step in group.steps if step is is_run]
 
-    def __call__(self, tables: Sequence[Tensor], row: Tensor) -> dict[int, Tensor]:
-        """→ for each cluster (W, C, R, bonds …, 2^n), from angles (W, C, R, weights and inputs)."""
-        states: dict[int, Tensor] = {}
-        for alike, table in zip(self._alike, tables, strict=True):
-            states.update(zip(alike.members, alike(table, row).unbind(0), strict=True))
+    def tables(self, angles: Tensor, elements: Tensor) -> list[Tensor]:
+        """K^B of each group, (G, K, 2^n, numbers); real, twice as wide, where φ is real."""
+        runs = iter(self._runs(angles).split(self._sizes(is_run=True), 1))
+        ends = iter(self._ends(elements).split(self._sizes(is_run=False), 1))
+        tables = [group.table(runs, ends, angles) for group in self._groups]
+        if self._phases is None:
+            return tables
+        phases = self._phases.like(angles).unsqueeze(-1)
+        return [torch.view_as_real(table * phases).flatten(-2) for table in tables]
+
+    def __call__(self, tables: Sequence[Tensor], weights: Tensor, inputs: Tensor) -> list[Tensor]:
+        """→ for each member (W·C·R, numbers)."""
+        phi = self._product(inputs if self._inputs_only else angle_row(weights, inputs)).flatten(0, 1)
+        parts = phi.split([len(group.clusters) for group in self._groups], 1)
+        states: list[Tensor] = []
+        for part, table in zip(parts, tables, strict=True):
+            found = part @ table
+            if self._phases is not None:
+                found = torch.view_as_complex(found.unflatten(-1, (-1, 2)))
+            states += [state.flatten(0, 1) for state in found.unbind(1)]
         return states
 
 
-class AlikeClusters:
-    """Clusters that differ only in which weights and inputs their angles read."""
+class Alike:
+    """Clusters of one size with links at the same places, whichever end of a link stands there.
 
-    def __init__(self, tree: ClusterTree, prefix: Sequence[list[Gate]], members: Sequence[int], n_weights: int) -> None:
-        self.members = members
-        wires = [tree.clusters[index] for index in members]
-        self._n_wires = len(wires[0])
-        runs = [[list(structure.renumber(prefix[wire], own)) for wire in own] for own in wires]
-        self._product = ProductState(runs, n_weights)
-        self._phases = None if self._product.phases is None else Constant(self._product.phases)
-        self._steps = [
-            None if event.gates else LinkEnd(wires[0].index(event.wire), self._links(tree, place))
-            for place, event in enumerate(tree.events[members[0]])
-        ]
-        order = [event.link for event in tree.events[members[0]] if not event.gates]
-        bonds = tree.edges()[members[0]].values()
-        self._bond_axes = [order.index(link) for bond in bonds for link in bond]
-        self._bond_sizes = [1 << len(bond) for bond in bonds]
+    Attributes:
+        steps: of each of their events whether it is a run of gates, or else the end of a link.
+    """
 
-    def _links(self, tree: ClusterTree, place: int) -> list[int] | None:
-        """The links whose V acts at this place, None where P does."""
-        alike = [tree.events[index][place] for index in self.members]
-        return None if alike[0].is_control else [event.link for event in alike]
+    def __init__(self, paths: Paths, clusters: Sequence[int]) -> None:
+        self.clusters, first = clusters, clusters[0]
+        self.steps = [bool(event.gates) for event in paths.tree.events[first]]
+        self._size = 1 << len(paths.clusters[first])
+        n_values = len(paths.clusters[first]) + self.steps.count(False)
+        # From (…, wires, links from last to first, input) to (…, input, axes), a bond being its links.
+        self._sizes = (*(2,) * n_values, self._size)
+        self._order = (0, 1, 2 + n_values, *(2 + place for place in _places(paths, first)))
 
-    def __call__(self, table: Tensor, row: Tensor) -> Tensor:
-        phi = self._product(row).movedim(2, 0)
-        parts = phi @ table if self._phases is None else torch.view_as_complex((phi @ table).unflatten(-1, (-1, 2)))
-        return parts.unflatten(-1, (*self._bond_sizes, 1 << self._n_wires))
-
-    def table(self, runs: dict[tuple[int, int], Tensor], turns: dict[int, Tensor], angles: Tensor) -> Tensor:
-        """K^B of all bond values, (K, W, C, 2^n, B · 2^n); real, twice as wide, where it acts on a real φ."""
-        size = 1 << self._n_wires
-        table = torch.eye(size, dtype=angles.dtype.to_complex(), device=angles.device)
-        table = table.expand(len(self.members), *angles.shape[:2], 1, size, size)
-        for place, step in enumerate(self._steps):
-            if step is not None:
-                table = step(table, turns)
-            else:
-                run = torch.stack([runs[index, place] for index in self.members]).unsqueeze(3)
-                table = run @ table if place else run
-        split = table.unflatten(3, (2,) * len(self._bond_axes)) if self._bond_axes else table.squeeze(3)
-        ordered = split.permute(0, 1, 2, *(3 + axis for axis in self._bond_axes), -2, -1)
-        table = ordered.reshape(*table.shape[:3], -1, size).mT
-        if self._phases is None:
-            return table
-        return torch.view_as_real(table * self._phases.like(angles).unsqueeze(-1)).flatten(-2)
-
-
-class LinkEnd:
-    """A cluster's end of a link: both P_s, or both V^s where `links` names each cluster's link, as a new bond value."""
-
-    def __init__(self, wire: int, links: Sequence[int] | None) -> None:
-        self._wire = wire
-        self._links = links
-        self._projectors = Constant(np.eye(2).reshape(2, 1, 2, 1, 1))
-
-    def __call__(self, table: Tensor, turns: dict[int, Tensor]) -> Tensor:
-        """(K, W, C, B, d, d) → (K, W, C, 2B, d, d), the new value last."""
-        split = table.unflatten(-2, (1 << self._wire, 2, -1)).unsqueeze(4)
-        if self._links is None:
-            pair = split * self._projectors.like(table.real)
+    def table(self, runs: Iterator[Tensor], ends: Iterator[Tensor], angles: Tensor) -> Tensor:
+        """K^B, complex (G, K, 2^n, numbers), from the stacks of all runs and of all ends, (G, K, …) each."""
+        factors = [next(runs if is_run else ends).flatten(0, 1) for is_run in self.steps]
+        if factors:
+            table = fold(factors)
         else:
-            turn = torch.stack([turns[link] for link in self._links])[:, :, :, None, None, None]
-            turned = (turn @ split.flatten(-2)).view_as(split)
-            pair = torch.cat([split, turned], 4)
-        return pair.flatten(5, 7).flatten(3, 4)
+            table = torch.eye(self._size, dtype=angles.dtype.to_complex(), device=angles.device)
+            table = table.expand(len(angles) * len(self.clusters), -1, -1)
+        return table.reshape(len(angles), -1, *self._sizes).permute(self._order).flatten(3)
 
 
-def _shape(tree: ClusterTree, prefix: Sequence[list[Gate]], index: int) -> object:
-    """Equal for clusters alike."""
-    wires = tree.clusters[index]
-    bonds = list(tree.edges()[index].values())
-    events: list[object] = []
-    for event in tree.events[index]:
-        if event.gates:
-            events.append(structure.shape(wires, structure.renumber(event.gates, wires)))
+def _places(paths: Paths, cluster: int) -> tuple[int, ...]:
+    """Where the parts of a cluster's axes stand among its wires and, from last to first, its links."""
+    wires = paths.clusters[cluster]
+    links = [event.link for event in reversed(paths.tree.events[cluster]) if not event.gates]
+    places: list[int] = []
+    for axis in paths.axes[cluster]:
+        if axis.bond is None:
+            places += [place for place, wire in enumerate(wires) if wire == axis.wire]
         else:
-            place = next((b, bond.index(event.link)) for b, bond in enumerate(bonds) if event.link in bond)
-            events.append((wires.index(event.wire), event.is_control, place))
-    starts = tuple(structure.shape((0,), structure.renumber(prefix[wire], (wire,))) for wire in wires)
-    return (len(wires), tuple(map(len, bonds)), tuple(events), starts)
+            places += [len(wires) + links.index(link) for link in paths.bonds[cluster, axis.bond]]
+    return tuple(places)
+
+
+def _pattern(paths: Paths, cluster: int) -> object:
+    """Equal for clusters whose K^B are the same products of matrices of the same sizes, laid out in the same way."""
+    return tuple(bool(event.gates) for event in paths.tree.events[cluster]), _places(paths, cluster)
+
+
+class ClusterStates:
+    """Φ of every cluster."""
+
+    def __init__(self, paths: Paths, prefix: Sequence[list[Gate]], n_weights: int) -> None:
+        families: dict[object, list[int]] = defaultdict(list)
+        for cluster, wires in enumerate(paths.clusters):
+            starts = [structure.shape((0,), structure.renumber(prefix[wire], (wire,))) for wire in wires]
+            families[tuple(starts)].append(cluster)
+        self._families = [Family(paths, members, prefix, n_weights) for members in families.values()]
+
+    def tables(self, angles: Tensor, turns: Tensor) -> list[list[Tensor]]:
+        """K^B of all clusters, from the angles of the weights (G, n_weights) and V of all links (G, links, 2, 2): all
+        that does not depend on the samples.
+        """
+        elements = torch.cat([turns.new_ones(len(turns), 1), turns.flatten(1)], 1)
+        return [family.tables(angles, elements) for family in self._families]
+
+    def __call__(self, tables: Sequence[Sequence[Tensor]], weights: Tensor, inputs: Tensor) -> list[Tensor]:
+        """→ for each cluster (W·C·R, bonds and wires as `Paths.sizes` has them)."""
+        states: dict[int, Tensor] = {}
+        for family, own in zip(self._families, tables, strict=True):
+            states.update(zip(family.members, family(own, weights, inputs), strict=True))
+        return [states[cluster] for cluster in range(len(states))]

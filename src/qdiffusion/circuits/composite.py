@@ -113,6 +113,10 @@ def _under(piece: Piece, controls: tuple[int, ...]) -> Gate:
 def _inverse(piece: Piece) -> Piece:
     if piece.angle is not None:
         return replace(piece, angle=-piece.angle)
+    if isinstance(piece, Gate) and piece.matrix is not None:
+        return replace(
+            piece, matrix=tuple(tuple(e.conjugate() for e in column) for column in zip(*piece.matrix, strict=True))
+        )
     if isinstance(piece, Gate) and piece.name in _INVERSE_PHASES:
         return Gate("p", piece.targets, constant(_INVERSE_PHASES[piece.name]), piece.controls)
     return piece

@@ -5,30 +5,37 @@ samples where weights are shared, or 1), then what the tensor holds. W·R is the
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from qdiffusion.circuits import structure
-from qdiffusion.circuits.adjoint import Differentiation, evolve, seat, uses_adjoint
-from qdiffusion.circuits.circuit import Gate, constant
-from qdiffusion.circuits.matrices import Constant, GateMatrices, chain
+from qdiffusion.circuits.adjoint import Differentiation, evolve, uses_adjoint
+from qdiffusion.circuits.circuit import Gate
+from qdiffusion.circuits.composition import GateProducts
+from qdiffusion.circuits.matrices import Constant
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.product import ProductState, angle_row
+from qdiffusion.circuits.seating import route
 from qdiffusion.circuits.structure import Block, Component, renumber
 from qdiffusion.circuits.words import WordValues
+from qdiffusion.errors import UsageError
 
 WHOLE_PRODUCT = 12
 """Product states on more wires are built from two halves, so that autograd keeps the halves and no whole state."""
 
-_IDENTITY = Gate("rz", (0,), constant(0.0))
+MOST_WIRES = 30
+"""2^30 amplitudes are 8 GB in complex64, and as much again to differentiate."""
 
 
 class DenseStates:
     """The final states of K components of one shape.
 
-    Between blocks the wires stay in whatever order the last matrix product left them; `order` is the final one.
+    They are normalised where post-selection left less than 1. Between blocks the wires stay in whatever order the last
+    matrix product left them; `order` is the final one.
 
     Args:
         components: K components alike.
@@ -36,42 +43,62 @@ class DenseStates:
         differentiation: "backprop", "adjoint" or "auto", see `adjoint.evolve`.
 
     Raises:
-        UsageError: an unknown way of differentiation.
+        UsageError: an unknown way of differentiation, "adjoint" where post-selection is not unitary, or more than 30
+            wires.
     """
 
     def __init__(
         self, components: Sequence[Component], n_weights: int, *, differentiation: Differentiation = "auto"
     ) -> None:
-        uses_adjoint(differentiation, 0)
+        self._is_unitary = components[0].is_unitary
+        uses_adjoint(differentiation, 0, self._is_unitary)
         self.n_wires = len(components[0].wires)
-        self.n_components = len(components)
-        self.differentiation = differentiation
+        if self.n_wires > MOST_WIRES:
+            raise UsageError(
+                f"A component of {self.n_wires} qubits needs a state of 2^{self.n_wires} amplitudes, beyond the "
+                f"2^{MOST_WIRES} this machine's memory is trusted with; read fewer wires or use fewer layers."
+            )
+        self._n_components, self._differentiation = len(components), differentiation
         prefixes, rests = zip(*map(structure.split_prefix, components), strict=True)
-        cuts = (0, self.n_wires // 2, self.n_wires) if self.n_wires > WHOLE_PRODUCT else (0, self.n_wires)
-        self._products = [
-            ProductPart([prefix[start:stop] for prefix in prefixes], n_weights) for start, stop in pairwise(cuts)
-        ]
+        self._n_amplitudes = 1 << len(components[0].prepared) if components[0].prepared else 0
+        free = [wire for wire in range(self.n_wires) if wire not in components[0].prepared]
         fused = list(zip(*map(structure.fuse, rests), strict=True))
+        starts = [gate for wire in free for gate in prefixes[0][wire]]
+        per_sample = any(block.per_sample for block in (alike[0] for alike in fused))
+        self._inputs_only = not per_sample and bool(starts) and all(map(structure.reads_input, starts))
+        cuts = (0, len(free) // 2, len(free)) if len(free) > WHOLE_PRODUCT else (0, len(free))
+        self._products = [
+            ProductPart(
+                [[prefix[wire] for wire in free[start:stop]] for prefix in prefixes],
+                0 if self._inputs_only else n_weights,
+            )
+            for start, stop in pairwise(cuts)
+            if stop > start
+        ]
         self._n_gates = [(len(alike[0].gates), len(alike[0].wires)) for alike in fused]
-        order = tuple(range(self.n_wires))
-        self._seats, registers = [], []
-        for alike in fused:
-            place, register, order = seat(order, alike[0].wires)
-            self._seats.append(place)
-            registers.append(register)
-        self.order = order
-        self._matrices = BlockMatrices(fused, registers, n_weights)
+        self._route = route((*components[0].prepared, *free), [alike[0].wires for alike in fused])
+        self.order = self._route.order
+        self._matrices = BlockMatrices(fused, self._route.registers, n_weights)
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, K, R, 2^n), wires in `order`."""
-        row = angle_row(weights, inputs)
-        psi = self._products[0](row)
-        for part in self._products[1:]:
-            psi = (psi.unsqueeze(-1) * part(row).unsqueeze(-2)).flatten(-2)
-        if not self._seats:
-            return psi
-        matrices = self._matrices(angle_row(weights), row)
-        return evolve(self._seats, psi.flatten(0, 2), matrices, self.differentiation).reshape(psi.shape)
+        # Most circuits meet their inputs in the prefix alone: no row of all angles is then made for every sample.
+        row = inputs.real if self._inputs_only else angle_row(weights, inputs.real)
+        psi = reduce(_outer, self._starts(inputs, row))
+        if self._route.stages:
+            matrices = self._matrices(angle_row(weights), row)
+            last = evolve(self._route, psi.flatten(0, 2), matrices, self._differentiation, self._is_unitary)
+            psi = last.reshape(psi.shape)
+        return psi if self._is_unitary else psi / torch.linalg.vector_norm(psi, dim=-1, keepdim=True)
+
+    def _starts(self, inputs: Tensor, row: Tensor) -> Iterator[Tensor]:
+        """The given amplitudes, then the product states of the other wires."""
+        if self._n_amplitudes:
+            given = inputs[..., : self._n_amplitudes].to(row.dtype.to_complex()).unsqueeze(2)
+            shape = (*row.shape[:2], self._n_components, *given.shape[3:])
+            yield given.expand(shape)
+        for part in self._products:
+            yield part(row)
 
     def explain(self) -> str:
         blocks = ", ".join(f"{n_gates} gates on {n_wires}" for n_gates, n_wires in self._n_gates)
@@ -96,6 +123,12 @@ class DenseWords:
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, K, R, number of words)."""
         return self._read(self._states(weights, inputs))
+
+
+def _outer(first: Tensor, second: Tensor) -> Tensor:
+    """(…, a) and (…, b) → (…, a·b)."""
+    # As a product of matrices, so that the gradient of either needs no second array of this size.
+    return (first.unsqueeze(-1) @ second.unsqueeze(-2)).flatten(-2)
 
 
 class ProductPart:
@@ -130,23 +163,16 @@ class BlockMatrices:
             groups[len(block.wires), block.per_sample, (len(block.gates) - 1).bit_length()].append(index)
         self._groups = []
         for (n_wires, per_sample, _), members in groups.items():
-            depth = max(len(blocks[index][0].gates) for index in members)
-            gates = [
-                [g for index in members for g in _padded(blocks[index][k], registers[index], depth)]
+            alike = [
+                [renumber(blocks[index][k].gates, registers[index]) for index in members]
                 for k in range(len(blocks[members[0]]))
             ]
-            self._groups.append((members, per_sample, depth, GateMatrices(gates, tuple(range(n_wires)), n_weights)))
+            self._groups.append((members, per_sample, GateProducts(alike, range(n_wires), n_weights)))
 
     def __call__(self, shared: Tensor, row: Tensor) -> list[Tensor]:
         """Weights (W, C, n) and angles of every sample (W, C, R, n_angles) → (L, R or 1, d, d) of each block."""
         found: dict[int, Tensor] = {}
-        for members, per_sample, depth, gates in self._groups:
-            steps = gates(row if per_sample else shared.unsqueeze(2)).unflatten(-3, (len(members), depth))
-            matrices = chain(steps).transpose(2, 3).flatten(0, 2)
+        for members, per_sample, products in self._groups:
+            matrices = products(row if per_sample else shared.unsqueeze(2)).transpose(2, 3).flatten(0, 2)
             found.update(zip(members, matrices.unbind(2), strict=True))
         return [found[index] for index in range(self._count)]
-
-
-def _padded(block: Block, register: tuple[int, ...], depth: int) -> list[Gate]:
-    """The block's gates on its own register, followed by identities up to `depth` gates."""
-    return [*renumber(block.gates, register), *[_IDENTITY] * (depth - len(block.gates))]

@@ -4,9 +4,10 @@ Every gate here, with or without an angle, has the form
 
 .. math:: U(\theta) = K_0 + \cos(f\theta) K_1 + \sin(f\theta) K_2
 
-with constant matrices K and a frequency f (1/2 for rotations, 1 for the phase gate; K₁ = K₂ = 0 for fixed gates).
+with constant matrices K and a frequency f (1/2 for rotations, 1 for the phase gate; K₁ = K₂ = 0 without).
 Controlling a gate keeps the form: K₀ gains the identity on the other control values. So the matrices of any number of
-gates are one small product of (1, cos, sin) with constants, however many circuits and samples there are.
+gates are one small product of (1, cos, sin) with constants, however many circuits and samples there are. A gate given
+by its matrix is K₀ alone.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrices = NDArray[np.complex128]
+Entries = tuple[tuple[complex, ...], ...]
+"""A matrix row by row, hashable."""
 
 _I = np.eye(2, dtype=complex)
 PAULI: dict[str, Matrices] = {
@@ -75,9 +78,11 @@ GATES: dict[str, GateKind] = {
 
 
 @cache
-def controlled(name: str, n_controls: int) -> GateKind:
-    """The gate `name` under `n_controls` controls, which are its first, most significant wires."""
-    kind = GATES[name]
+def controlled(name: str, n_controls: int, matrix: Entries | None = None) -> GateKind:
+    """The gate `name`, or the one given by its matrix, under `n_controls` controls, which are its first, most
+    significant wires.
+    """
+    kind = GATES[name] if matrix is None else _fixed(np.array(matrix))
     size = kind.terms.shape[-1]
     terms = np.zeros((3, size << n_controls, size << n_controls), dtype=complex)
     terms[0] = np.eye(size << n_controls)

@@ -1,14 +1,19 @@
 """Circuits as torch modules."""
 
 import math
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from qdiffusion.circuits.circuit import Circuit
-from qdiffusion.circuits.observables import Observable, pauli_z
-from qdiffusion.circuits.plan import Plan
+from qdiffusion.circuits.observables import Expectations, Observable, Probabilities, pauli_z
+from qdiffusion.circuits.plan import Output, Plan
+from qdiffusion.circuits.shift import ShiftedAngles, shifted
 from qdiffusion.errors import UsageError
+
+NORM_TOLERANCE = 1e-3
+"""A state's norm drifts by about 1e-7 a gate in float32."""
 
 
 class QuantumLayer(nn.Module):
@@ -20,19 +25,30 @@ class QuantumLayer(nn.Module):
         circuit: an encoding and an ansatz, `angle_encoding(12) >> hqconv(3)`.
         observable: what is read out, ⟨Z⟩ of every wire by default.
         n_circuits: circuits in the bank; all run in one batched call.
-        generator: draws the initial weights, U(0, 2π).
+        differentiation: "auto" is the cheaper of "backprop", which keeps intermediate states, and "adjoint", which
+            un-computes them in a memory of a few states; "parameter-shift" evaluates shifted circuits instead. All are
+            exact.
+        shots: estimate Pauli observables from this many measurements in each basis, gradients by parameter shift from
+            further ones; None computes them exactly.
+        generator: draws the initial weights, U(0, 2π), and those of trainable observables, N(0, 1).
 
     Attributes:
         weights: angles in radians at the gate, (n_circuits, n_weights), in the circuit's gate order.
+        observable_weights: the free matrices of trainable Hermitians, (n_circuits, n_observable_weights), or None.
+        plan: how it is computed; `plan.explain()` says so.
 
     Shape:
-        x (*batch, n_circuits, n_inputs), real, radians → (*batch, n_circuits, n_outputs) of the same real dtype
-        (complex for `state()`). Computed in the wider of x's and the weights' precision: float32/complex64 or
-        float64/complex128.
+        x (*batch, n_circuits, n_inputs), real, radians; complex or real amplitudes first where the circuit prepares a
+        state → (*batch, n_circuits, n_outputs) of the same real dtype; complex (…, 2^n) for `state()` and (…, 2^k, 2^k)
+        for `density_matrix()`; for `branches()` complex states (…, B, 2^m) and real probabilities (…, B). Computed in
+        the wider of x's and the weights' precision: float32/complex64 or float64/complex128.
 
     Raises:
-        UsageError: x or weights of the wrong shape or dtype.
+        UsageError: x or weights of the wrong shape or dtype, amplitudes whose norm is not 1, no generator where
+            chance is asked for, or a differentiation that the circuit and observable do not allow.
     """
+
+    observable_weights: nn.Parameter | None
 
     def __init__(
         self,
@@ -40,6 +56,8 @@ class QuantumLayer(nn.Module):
         observable: Observable | None = None,
         n_circuits: int = 1,
         *,
+        differentiation: Literal["auto", "backprop", "adjoint", "parameter-shift"] = "auto",
+        shots: int | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -48,40 +66,80 @@ class QuantumLayer(nn.Module):
         self.circuit = circuit
         self.observable = pauli_z("each") if observable is None else observable
         self.n_circuits = n_circuits
-        self.plan = Plan(circuit, self.observable)
+        self._shifts: ShiftedAngles | None = None
+        if differentiation == "parameter-shift" or (shots is not None and differentiation == "auto"):
+            self._shifts = ShiftedAngles(circuit)
+            _check_shift(circuit, self.observable)
+            self.plan = Plan(self._shifts.circuit, self.observable, shots=shots)
+        elif shots is not None:
+            raise UsageError(f"Shots have no {differentiation!r} gradient; use 'parameter-shift'.")
+        else:
+            self.plan = Plan(circuit, self.observable, differentiation=differentiation)
+        readout = self.observable.on(circuit.n_wires)
+        n_observable_weights = readout.n_weights if isinstance(readout, Expectations) else 0
         self.weights = nn.Parameter(torch.empty(n_circuits, circuit.n_weights))
+        trainable = nn.Parameter(torch.empty(n_circuits, n_observable_weights)) if n_observable_weights else None
+        self.register_parameter("observable_weights", trainable)
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draws the weights from U(0, 2π)."""
+        """Draws the weights from U(0, 2π), those of observables from N(0, 1)."""
         with torch.no_grad():
             self.weights.uniform_(0, 2 * math.pi, generator=generator)
+            if self.observable_weights is not None:
+                self.observable_weights.normal_(generator=generator)
 
-    def forward(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, weights: Tensor | None = None, *, generator: torch.Generator | None = None) -> Any:
         """Runs the bank; `weights`, broadcast to (*batch, n_circuits, n_weights), stand in for the layer's own where
-        given.
+        given; `generator` draws shots and sampled branches.
         """
         given = self.weights if weights is None else weights
         self._check(x, given)
-        dtype = torch.promote_types(torch.promote_types(x.dtype, given.dtype), torch.float32)
+        dtype = torch.promote_types(torch.promote_types(x.real.dtype, given.dtype), torch.float32)
         batch = x.shape[:-2]
         per_sample = given.ndim > 2
         if per_sample:
             given = given.expand(*batch, *given.shape[-2:])
         given = given.expand(*given.shape[:-2], self.n_circuits, -1)
-        bank_weights, inputs = (
-            tensor.reshape(math.prod(tensor.shape[:-2]), *tensor.shape[-2:]).to(dtype) for tensor in (given, x)
+        bank, inputs = (
+            tensor.reshape(math.prod(tensor.shape[:-2]), *tensor.shape[-2:])
+            for tensor in (given.to(dtype), x.to(dtype.to_complex() if x.is_complex() else dtype))
         )
         inputs = inputs.unsqueeze(2) if per_sample else inputs.transpose(0, 1).unsqueeze(0)
-        out = self.plan(bank_weights, inputs)
-        out = out.squeeze(2) if per_sample else out.squeeze(0).transpose(0, 1)
-        return out.reshape(*batch, *out.shape[1:])
+        # Autocast would run the products of a state's amplitudes in half precision.
+        with torch.autocast(x.device.type, enabled=False):
+            found = self._values(bank, inputs, generator)
+
+        def restored(out: Tensor) -> Tensor:
+            """(W, C, R, …) → (*batch, C, …)."""
+            return out.transpose(1, 2).reshape(*batch, self.n_circuits, *out.shape[3:])
+
+        return restored(found) if isinstance(found, Tensor) else tuple(map(restored, found))
+
+    @torch.compiler.disable  # Dynamo cannot trace gradients written by hand; it breaks the graph here instead.
+    def _values(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
+        """→ (W, C, R, …), see `Plan`."""
+        if self._shifts is None:
+            return self.plan(weights, inputs, self.observable_weights, generator)
+        angles = self._shifts(weights, inputs)
+        amplitudes = inputs[..., : self.circuit.n_amplitudes].transpose(1, 2).flatten(0, 1).unsqueeze(2)
+
+        def values(angles: Tensor) -> Tensor:
+            found = self.plan.read(angles, amplitudes, generator)
+            assert isinstance(found, Tensor), "branches are refused by _check_shift"
+            return found.squeeze(2)
+
+        found = shifted(angles, values, self._shifts.rules)
+        split = found.unflatten(0, (weights.shape[0], inputs.shape[2])).transpose(1, 2)
+        return self.plan.combine(split, self.observable_weights)
 
     def _check(self, x: Tensor, weights: Tensor) -> None:
         n_inputs, n_weights = self.circuit.n_inputs, self.circuit.n_weights
-        if x.ndim < 2 or x.shape[-2:] != (self.n_circuits, n_inputs) or not x.is_floating_point():
+        complex_allowed = x.is_complex() and self.circuit.prepared
+        if x.ndim < 2 or x.shape[-2:] != (self.n_circuits, n_inputs) or not (x.is_floating_point() or complex_allowed):
             raise UsageError(
-                f"QuantumLayer got x of shape {tuple(x.shape)} and {x.dtype}; it takes real angles of shape "
+                f"QuantumLayer got x of shape {tuple(x.shape)} and {x.dtype}; it takes "
+                f"{'amplitudes, then real angles,' if self.circuit.prepared else 'real angles'} of shape "
                 f"(*batch, {self.n_circuits}, {n_inputs}): circuits, then inputs."
             )
         shape = (*x.shape[:-2], self.n_circuits, n_weights)
@@ -90,9 +148,29 @@ class QuantumLayer(nn.Module):
                 f"QuantumLayer got weights of shape {tuple(weights.shape)} and {weights.dtype}; they must be real and "
                 f"broadcast to {shape}."
             )
+        if self.circuit.prepared:
+            self._check_amplitudes(x[..., : self.circuit.n_amplitudes])
+
+    def _check_amplitudes(self, amplitudes: Tensor) -> None:
+        if self._shifts is not None and amplitudes.requires_grad:
+            raise UsageError("Parameter shift differentiates angles, not amplitudes; detach x or use 'backprop'.")
+        norms = torch.linalg.vector_norm(amplitudes.detach(), dim=-1)
+        if norms.numel() and not bool(((norms - 1).abs() <= NORM_TOLERANCE).all()):
+            raise UsageError(
+                f"QuantumLayer got amplitudes of norm {norms.min():.4g} to {norms.max():.4g}; a state has norm 1, "
+                "normalise them: x / x.norm(dim=-1, keepdim=True)."
+            )
 
     def extra_repr(self) -> str:
         return f"{self.circuit.name}, n_circuits={self.n_circuits}, n_weights={self.circuit.n_weights}"
+
+
+def _check_shift(circuit: Circuit, observable: Observable) -> None:
+    """Shift rules hold for what is linear in the state's density matrix, and real."""
+    if not isinstance(observable.on(circuit.n_wires), Expectations | Probabilities):
+        raise UsageError(f"Parameter shift needs expectation values or probabilities, not {type(observable).__name__}.")
+    if any(gate.name == "postselect" for gate in circuit.gates):
+        raise UsageError("Post-selected values are ratios, which parameter shift cannot differentiate; use 'backprop'.")
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -1,207 +1,256 @@
-"""Expectation values on a tree of clusters, by messages.
+"""Expectation values on a tree of clusters, as a program of messages.
 
 For an operator O = ∏ o_c, one factor a cluster, with Φ as in `clusters`:
 
-    m_{a→b}[s, s'] = Σ conj(Φ_a^{… s}) o_a (∏_{c ≠ b} m_{c→a} Φ_a)^{… s'}        ⟨O⟩ = Σ conj(Φ_b) o_b ∏_c m_{c→b} Φ_b
+    m_{a→b}[s, s'] = Σ conj(Φ_a^{… s}) o_a (∏_{c ≠ b} m_{c→a} Φ_a)^{… s'}        ⟨O⟩ = Σ m_{a→b}[s, s'] m_{b→a}[s, s']
 
-Messages, and clusters with the messages of their neighbours applied, are shared by all operators that agree on them.
+on any bond (a, b). All operators on the same wires of a share the reduced density matrix of these wires and the bond,
+see `contractions.Density`; words of Zs of one cluster share its probabilities. What is to be computed, and what of it
+is shared, is found once, when a plan is made.
 """
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from qdiffusion.circuits.contractions import Density, Dress, Flip, Overlap, Pair, Read, Row, Slice, Step
 from qdiffusion.circuits.gates import PAULI
 from qdiffusion.circuits.matrices import Constant
-from qdiffusion.circuits.paths import Factors, Paths
-from qdiffusion.circuits.pullback import Conjugate, Dephase, Operator, Pauli, Pick
+from qdiffusion.circuits.observables import PauliWord
+from qdiffusion.circuits.operators import Element
+from qdiffusion.circuits.paths import Paths
+from qdiffusion.circuits.program import Program
+from qdiffusion.circuits.pullback import Pauli, Pick, Term, is_zero, pull_back
+from qdiffusion.circuits.requests import Edge, Flips, Node, Part, Requests, nodes_of
+from qdiffusion.circuits.rows import Rows
 
-Half = tuple[int, int]
-"""A wire's place in its cluster, and its bit."""
+Summands = tuple[tuple[Element, ...], ...]
+"""A sum of products of matrix elements."""
 
-_PAULI = {letter: Constant(matrix) for letter, matrix in PAULI.items()}
+Block = tuple[tuple[int, ...], tuple[int, ...]]
+"""Row and column of a density matrix: a value of each wire."""
+
+MOST_SLICES = 2
+"""Up to this many blocks of a wire's density matrix are computed one by one; more, and all are computed at once."""
 
 
-class Messages:
-    """The messages of one call, each computed once.
+@dataclass(frozen=True)
+class Compiled:
+    """A program for some words.
 
-    Args:
-        paths: the tree.
-        states: Φ of each cluster, (W, C, R, bonds …, 2^n).
-        turns: V of each link, (W, C, 2, 2).
-        halved: for pairs (a, b) the wire of a, both of whose projections will be asked of m_{a→b}: their sum is the
-        plain message.
+    Attributes:
+        mixes: for each node the shape (messages, blocks) of its mix, and the summands of each entry in turn.
+        values: (reads, words): the words as sums of what is read.
     """
 
-    def __init__(
-        self, paths: Paths, states: dict[int, Tensor], turns: dict[int, Tensor], halved: dict[tuple[int, int], int]
-    ) -> None:
-        self._paths, self._states, self._turns, self._halved = paths, states, turns, halved
-        self._found: dict[Hashable, Tensor] = {}
-
-    def probabilities(self, root: int, around: tuple[Factors, ...]) -> Tensor:
-        """Re conj(Φ) (∏ m Φ), summed over bonds: (W, C, R, 2^n)."""
-
-        def compute() -> Tensor:
-            for axis, source in enumerate(self._paths.neighbours[root]):
-                if not around[axis] and (source, root) in self._halved:
-                    wire = self._halved[source, root]
-                    first, second = (
-                        self.probabilities(root, (*around[:axis], ((wire, Pick(bit, None, bit)),), *around[axis + 1 :]))
-                        for bit in (0, 1)
-                    )
-                    return first + second
-            phi, dressed = self._states[root], self._dressed(root, around)
-            products = torch.view_as_real(phi) * torch.view_as_real(dressed)
-            # Bonds first: whole rows are added, where real and imaginary parts alone would be added in pairs.
-            over_bonds = products.reshape(*phi.shape[:3], -1, 2 * phi.shape[-1]).sum(3)
-            return over_bonds.unflatten(-1, (-1, 2)).sum(-1)
-
-        return self._once(("probabilities", root, around), compute)
-
-    def value(self, root: int, around: tuple[Factors, ...], within: Factors, is_hermitian: bool) -> Tensor:
-        """Re⟨O⟩, (W, C, R), by the factors `within` the root and those behind its neighbours.
-
-        Where O is Hermitian, so is each factor, and a diagonal one needs the probabilities alone.
-        """
-        if len(within) == 1 and is_hermitian and within[0][1].is_diagonal:
-            place, operator = within[0]
-            halves = self.probabilities(root, around).unflatten(-1, (1 << place, 2, -1)).sum((-3, -1))
-            return (halves * self._operator(operator).diagonal(dim1=-2, dim2=-1).real.unsqueeze(-2)).sum(-1)
-        return self._overlap(root, around, within, None)[..., 0, 0].real
-
-    def _message(self, source: int, to: int, factors: Factors) -> Tensor:
-        return self._once(("message", source, to, factors), lambda: self._send(source, to, factors))
-
-    def _send(self, source: int, to: int, factors: Factors) -> Tensor:
-        """m_{source→to}, (W, C, R, bond, bond)."""
-        if not factors and (source, to) in self._halved:
-            wire = self._halved[source, to]
-            first, second = (self._message(source, to, ((wire, Pick(bit, None, bit)),)) for bit in (0, 1))
-            return first + second
-        waiting = self._through_later(source, to, factors)
-        if waiting is not None:
-            return waiting
-        within = self._paths.within(source, factors)
-        if len(within) == 1 and within[0][1].is_diagonal and not _is_projector(within[0][1]):
-            return self._dephased(source, to, factors)
-        return self._overlap(source, self._paths.around(source, factors, to), within, to)
-
-    def _dephased(self, source: int, to: int, factors: Factors) -> Tensor:
-        """The message of a diagonal operator, from those of its two projectors."""
-        (wire, operator), *others = sorted(factors, key=lambda factor: self._paths.home[factor[0]] != source)
-        diagonal = self._operator(operator).diagonal(dim1=-2, dim2=-1)[..., None, None, None]
-        projected = [tuple(sorted([(wire, Pick(bit, None, bit)), *others], key=_wire)) for bit in (0, 1)]
-        first, second = (self._message(source, to, each) for each in projected)
-        return diagonal[..., 0, :, :, :] * first + diagonal[..., 1, :, :, :] * second
-
-    def _through_later(self, source: int, to: int, factors: Factors) -> Tensor | None:
-        """The message of a V that has links to pass yet: its elements see different messages from behind."""
-        if len(factors) != 1 or not isinstance(turn := factors[0][1], Conjugate) or turn.inner is not None:
-            return None
-        wire = factors[0][0]
-        if turn.row:
-            return self._message(source, to, ((wire, replace(turn, row=0, column=1)),)).mH
-        later = self._paths.later(wire, turn.link)
-        if not later:
-            return None
-        links = self._paths.tree.links
-        message = self._message(source, to, ((wire, Dephase(turn)),))
-        for row, column in ((0, 1), (1, 0)):
-            behind = [(links[index].target, Conjugate(index, row, None, column)) for index in later]
-            message = message + self._message(source, to, ((wire, Pick(row, turn, column)), *behind))
-        return message
-
-    def _overlap(self, cluster: int, around: tuple[Factors, ...], within: Factors, to: int | None) -> Tensor:
-        """Σ conj(Φ) o ∏ m Φ over all but the bond to `to`: (W, C, R, bond, bond), (…, 1, 1) where `to` is None."""
-        phi = self._states[cluster]
-        axis = None if to is None else 3 + self._paths.neighbours[cluster].index(to)
-        place, pick = within[0] if len(within) == 1 else (0, None)
-        if not isinstance(pick, Pick):
-            return _overlaps(phi, self._apply(within, self._dressed(cluster, around, to)), axis)
-        row = _half(phi, (place, pick.row))
-        if pick.is_projector:
-            return _overlaps(row, _half(self._dressed(cluster, around, to), (place, pick.row)), axis)
-        column = self._dressed(cluster, around, to, (place, pick.column))
-        return self._operator(pick)[..., pick.row, pick.column, None, None, None] * _overlaps(row, column, axis)
-
-    def _dressed(
-        self, cluster: int, around: tuple[Factors, ...], skip: int | None = None, half: Half | None = None
-    ) -> Tensor:
-        """Φ, or a half of it, with the messages of all neighbours but `skip` applied."""
-        neighbours = self._paths.neighbours[cluster]
-        return self._partly(cluster, around, [axis for axis, there in enumerate(neighbours) if there != skip], half)
-
-    def _partly(self, cluster: int, around: tuple[Factors, ...], axes: Sequence[int], half: Half | None) -> Tensor:
-        if not axes:
-            return self._states[cluster] if half is None else _half(self._states[cluster], half)
-        *before, last = axes
-        key = ("dressed", cluster, half, tuple((axis, around[axis]) for axis in axes))
-        return self._once(key, lambda: self._receive(cluster, last, around, before, half))
-
-    def _receive(
-        self, cluster: int, axis: int, around: tuple[Factors, ...], before: Sequence[int], half: Half | None
-    ) -> Tensor:
-        """One message more than those of `before`: Σ_{s'} m[s, s'] psi^{… s' …}."""
-        message = self._message(self._paths.neighbours[cluster][axis], cluster, around[axis])
-        psi = self._partly(cluster, around, before, half)
-        shape = psi.movedim(3 + axis, 3).shape
-        # Several messages along one bond meet the same state: it is laid out for them once.
-        key = ("rows", cluster, half, axis, tuple((other, around[other]) for other in before))
-        rows = self._once(key, lambda: psi.movedim(3 + axis, 3).flatten(4))
-        return (message @ rows).view(shape).movedim(3, 3 + axis)
-
-    def _operator(self, operator: Operator | None) -> Tensor:
-        """(2, 2) or (W, C, 2, 2)."""
-        return self._once(("operator", operator), lambda: self._build(operator))
-
-    def _build(self, operator: Operator | None) -> Tensor:
-        real = self._states[0].real
-        if operator is None or isinstance(operator, Pauli):
-            return _PAULI[operator.letter if operator else "I"].like(real)
-        inner = self._operator(operator.inner)
-        if isinstance(operator, Dephase):
-            return inner * torch.eye(2, dtype=real.dtype, device=real.device)
-        if isinstance(operator, Pick):
-            mask = torch.zeros(2, 2, dtype=real.dtype, device=real.device)
-            mask[operator.row, operator.column] = 1
-            return inner * mask
-        turn = self._turns[operator.link]
-        inner = turn.mH @ inner if operator.row else inner
-        return inner @ turn if operator.column else inner
-
-    def _apply(self, within: Factors, psi: Tensor) -> Tensor:
-        for place, operator in within:
-            split = psi.unflatten(-1, (1 << place, 2, -1))
-            matrix = self._operator(operator)
-            if matrix.ndim > 2:
-                matrix = matrix.reshape(*matrix.shape[:2], *(1,) * (split.ndim - 4), 2, 2)
-            psi = (matrix @ split).flatten(-3)
-        return psi
-
-    def _once(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
-        if key not in self._found:
-            self._found[key] = compute()
-        return self._found[key]
+    program: Program
+    mixes: tuple[tuple[tuple[int, int], tuple[Summands, ...]], ...]
+    values: np.ndarray
 
 
-def _is_projector(operator: Operator) -> bool:
-    return isinstance(operator, Pick) and operator.is_projector
+def compile_words(paths: Paths, words: Sequence[PauliWord]) -> Compiled:
+    """The program that reads the words on a tree."""
+    compiler = _Compiler(paths)
+    for number, word in enumerate(words):
+        for term in pull_back(word, paths):
+            compiler.add(number, term)
+    return compiler.compile(len(words))
 
 
-def _wire(factor: tuple[int, Operator]) -> int:
-    return factor[0]
+class _Compiler:
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._requests = Requests(paths)
+        self._diagonal: dict[int, list[tuple[int, Term]]] = defaultdict(list)
+        self._sums: dict[tuple[int, Edge, int | None, object], list[Part]] = defaultdict(list)
+        self._steps: list[Step] = []
+        self._columns: list[list[int]] = []
+        self._rows: dict[int, Row] = {}
+        self._kets: dict[object, int] = {index: index for index in range(len(paths.clusters))}
+        self._mixes: list[tuple[tuple[int, int], tuple[Summands, ...]]] = []
+
+    def add(self, number: int, term: Term) -> None:
+        """A summand of word `number`: read from the probabilities of a cluster, or where two messages meet."""
+        root = self._root(term)
+        if set(self._paths.within(root, term.operators)) == set(term.operators) and all(
+            operator == Pauli("Z") for _, operator in term.operators
+        ):
+            self._diagonal[root].append((number, term))
+            return
+        near = self._paths.neighbours[root]
+        to = near[0] if near else None
+        part = self._requests.part((root, to), term.operators)
+        other = None
+        if to is not None:
+            factors = self._paths.around(root, term.operators)[0]
+            other = self._requests.message(to, root, factors)
+        self._sums[number, (root, to), other, (part.flips, part.support)].append(part)
+
+    def _root(self, term: Term) -> int:
+        """The cluster with most to read: a lone projector passes through a message for free."""
+        work: dict[int, int] = defaultdict(int)
+        for wire, operator in term.operators:
+            if wire not in term.deferred:
+                work[self._paths.home[wire]] += 1 if isinstance(operator, Pick) and operator.is_projector else 2
+        return max(work, key=lambda cluster: work[cluster], default=0)
+
+    def compile(self, n_words: int) -> Compiled:
+        met = [
+            (number, self._requests.sum(edge, parts), other) for (number, edge, other, _), parts in self._sums.items()
+        ]
+        plain = {
+            root: [self._requests.message(there, root, ()) for there in self._paths.neighbours[root]]
+            for root in self._diagonal
+        }
+        for node in nodes_of(self._requests):
+            self._density(node)
+        for root, terms in self._diagonal.items():
+            self._read(root, plain[root], terms)
+        self._pair(met)
+        columns = [number for read in self._columns for number in read]
+        values = np.zeros((len(columns), n_words))
+        values[np.arange(len(columns)), columns] = 1
+        return Compiled(Program(tuple(self._steps)), tuple(self._mixes), values)
+
+    def _density(self, node: Node) -> None:
+        number, (source, to) = len(self._mixes), node.edge
+        members = [self._requests.messages[member][1] for member in node.members]
+        overlaps: list[Overlap] = []
+        columns: list[list[Summands]] = []
+        for around in node.kets:
+            found = [_summands(node.support, around, parts) for parts in members]
+            needed = [block for block in found[0] if not all(_is_zero(each[block]) for each in found)]
+            if len(node.support) == 1 and len(needed) <= MOST_SLICES:
+                overlaps += self._sliced(node, around, needed)
+            else:
+                needed = list(found[0])
+                axes = [self._paths.axis(source, wire=wire) for wire in node.support]
+                bond = [] if to is None else [self._paths.axis(source, bond=to)]
+                rows = Rows(self._paths.sizes(source), (*axes, *bond))
+                overlaps.append(Overlap(source, self._ket(source, around, node.flips), rows, 1 << len(axes)))
+            columns += [[each[block] for each in found] for block in needed]
+        bond_size = 1 if to is None else self._paths.bond(source, to)
+        self._steps.append(Density(number, tuple(overlaps), bond_size))
+        self._mixes.append(
+            ((len(members), len(columns)), tuple(entry for row in zip(*columns, strict=True) for entry in row))
+        )
+        self._rows.update({member: (number, row) for row, member in enumerate(node.members)})
+
+    def _sliced(self, node: Node, around: Sequence[int | None], needed: Sequence[Block]) -> list[Overlap]:
+        """An overlap for each block of one wire: halves of the bra and of the ket."""
+        source, to = node.edge
+        axis = self._paths.axis(source, wire=node.support[0])
+        sizes = self._paths.sizes(source)
+        rest = (*sizes[:axis], *sizes[axis + 1 :])
+        bond = [] if to is None else [self._paths.axis(source, bond=to)]
+        kept = tuple(place - (place > axis) for place in bond)
+        bits = {column for _, (column,) in needed}
+        early = len(bits) == 1 and not node.flips
+        found = []
+        for (row,), (column,) in needed:
+            if early:
+                ket = self._ket(source, around, half=(axis, column))
+            else:
+                ket = self._slice(self._ket(source, around, node.flips), sizes, axis, column)
+            found.append(Overlap(self._slice(source, sizes, axis, row), ket, Rows(rest, kept), 1))
+        return found
+
+    def _slice(self, ket: int, sizes: tuple[int, ...], axis: int, bit: int) -> int:
+        key = ("slice", ket, axis, bit)
+        if key not in self._kets:
+            self._kets[key] = len(self._kets)
+            self._steps.append(Slice(self._kets[key], ket, sizes, axis, bit))
+        return self._kets[key]
+
+    def _ket(
+        self,
+        cluster: int,
+        around: Sequence[int | None],
+        flips: Flips = (),
+        half: tuple[int, int] | None = None,
+    ) -> int:
+        """Φ, or half of it, with messages, then Paulis applied."""
+        sizes, found = self._paths.sizes(cluster), cluster
+        if half is not None:
+            axis, bit = half
+            found = self._slice(cluster, sizes, axis, bit)
+            sizes = (*sizes[:axis], *sizes[axis + 1 :])
+        for there, message in zip(self._paths.neighbours[cluster], around, strict=True):
+            if message is None:
+                continue
+            key = (found, there, message)
+            if key not in self._kets:
+                place = self._paths.axis(cluster, bond=there)
+                bond = Rows(sizes, (place - (half is not None and place > half[0]),))
+                self._kets[key] = len(self._kets)
+                self._steps.append(Dress(self._kets[key], found, bond, self._rows[message]))
+            found = self._kets[key]
+        if flips and (found, flips) not in self._kets:
+            order, phases = _flip(self._paths, cluster, flips)
+            self._kets[found, flips] = len(self._kets)
+            self._steps.append(Flip(self._kets[found, flips], found, Constant(order), Constant(phases)))
+        return self._kets[found, flips] if flips else found
+
+    def _read(self, root: int, plain: Sequence[int], terms: Sequence[tuple[int, Term]]) -> None:
+        """One message goes to the bra where there are several: each is then applied once."""
+        last = len(plain) - 1
+        ket = self._ket(root, [None if place == last > 0 else message for place, message in enumerate(plain)])
+        bra = self._ket(root, [message if place == last > 0 else None for place, message in enumerate(plain)])
+        signs = [_signs(self._paths, root, [wire for wire, _ in term.operators]) for _, term in terms]
+        self._steps.append(Read(len(self._columns), bra, ket, Constant(np.repeat(signs, 2, axis=1))))
+        self._columns.append([number for number, _ in terms])
+
+    def _pair(self, met: Sequence[tuple[int, int, int | None]]) -> None:
+        """Word, message and opposite message, those of two nodes together."""
+        found: dict[tuple[int, int | None], list[tuple[int, int, int]]] = defaultdict(list)
+        for word, first, second in met:
+            node, row = self._rows[first]
+            other, place = (None, 0) if second is None else self._rows[second]
+            found[node, other].append((word, row, place))
+        for (node, other), rows in found.items():
+            words, firsts, seconds = zip(*rows, strict=True)
+            places = Constant(np.array(firsts)), Constant(np.array(seconds))
+            self._steps.append(Pair(len(self._columns), node, places[0], other, places[1]))
+            self._columns.append([*words])
 
 
-def _half(psi: Tensor, half: Half) -> Tensor:
-    """The amplitudes whose wire has the bit, (…, 2^n) → (…, 2^(n-1))."""
-    place, bit = half
-    return psi.unflatten(-1, (1 << place, 2, -1)).select(-2, bit).flatten(-2)
+def _summands(support: Sequence[int], around: Sequence[int | None], parts: Sequence[Part]) -> dict[Block, Summands]:
+    """What each block of the density matrix of one ket is multiplied with, in a message."""
+    values = list(product((0, 1), repeat=len(support)))
+    operators = [dict(part.within) for part in parts if part.around == around]
+    return {
+        (row, column): tuple(
+            tuple((own.get(wire, Pauli("I")), i, j) for wire, i, j in zip(support, row, column, strict=True))
+            for own in operators
+        )
+        for row, column in product(values, values)
+    }
 
 
-def _overlaps(first: Tensor, second: Tensor, axis: int | None) -> Tensor:
-    """Σ conj(first) second over all but the leading three axes and `axis`, which each keeps: (…, a, b)."""
-    rows, columns = (psi.unsqueeze(3) if axis is None else psi.movedim(axis, 3) for psi in (first, second))
-    return rows.flatten(4).conj() @ columns.flatten(4).mT
+def _is_zero(summands: Summands) -> bool:
+    return all(any(is_zero(*element) for element in elements) for elements in summands)
+
+
+def _signs(paths: Paths, cluster: int, wires: Sequence[int]) -> np.ndarray:
+    """The diagonal of a word of Zs, for each amplitude of the flat ket."""
+    sizes = paths.sizes(cluster)
+    values = np.indices(sizes).reshape(len(sizes), -1)
+    places = [paths.axis(cluster, wire=wire) for wire in wires]
+    return (-1.0) ** values[places].sum(0)
+
+
+def _flip(paths: Paths, cluster: int, flips: Flips) -> tuple[np.ndarray, np.ndarray]:
+    """A Pauli string on a flat ket, (P ψ)[i] = phases[i] ψ[order[i]]."""
+    sizes = paths.sizes(cluster)
+    values = np.indices(sizes).reshape(len(sizes), -1)
+    sources = values.copy()
+    phases = np.ones(values.shape[1], dtype=complex)
+    for wire, letter in flips:
+        axis = paths.axis(cluster, wire=wire)
+        if letter in "XY":
+            sources[axis] = 1 - values[axis]
+        phases *= PAULI[letter][values[axis], sources[axis]]
+    return np.array(np.ravel_multi_index(tuple(sources), sizes)), phases

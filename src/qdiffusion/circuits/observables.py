@@ -1,33 +1,70 @@
-"""Observables: what is read out of the final state."""
+"""Observables: what is read out of the final state.
 
-from collections.abc import Iterable, Mapping
+What a user asks for is an `Observable`; on a register of known size it becomes a `Readout`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import product
 from typing import Literal
 
-from qdiffusion.circuits.gates import PAULI
+import numpy as np
+from numpy.typing import ArrayLike
+
+from qdiffusion.circuits.gates import PAULI, Matrices
 from qdiffusion.errors import UsageError
 
 PauliWord = tuple[tuple[int, str], ...]
 """A product of Pauli matrices on distinct wires, sorted by wire, the identity left out: ((0, "Z"), (3, "X"))."""
 
+PauliSum = tuple[tuple[float, PauliWord], ...]
+"""Σ_k c_k P_k."""
+
 
 @dataclass(frozen=True)
-class PauliSums:
-    """One real output per sum: ⟨ψ| Σ_k c_k P_k |ψ⟩."""
+class Hermitian:
+    """H = (M + M†)/2 on k `wires`, M a free complex (2^k, 2^k) matrix among the layer's `observable_weights`."""
 
-    sums: tuple[tuple[tuple[float, PauliWord], ...], ...]
+    wires: tuple[int, ...]
 
-    def on(self, n_wires: int) -> "PauliSums":
-        for total in self.sums:
-            for _, word in total:
-                for wire, _ in word:
-                    if not 0 <= wire < n_wires:
-                        raise UsageError(f"The observable reads wire {wire}, the circuit has wires 0 … {n_wires - 1}.")
+    @property
+    def n_weights(self) -> int:
+        """Real numbers of M: its real part row by row, then its imaginary part."""
+        return 2 * 4 ** len(self.wires)
+
+    @property
+    def words(self) -> tuple[PauliWord, ...]:
+        """All 4^k Pauli words of the wires."""
+        letters = product("IXYZ", repeat=len(self.wires))
+        return tuple(tuple(sorted((w, x) for w, x in zip(self.wires, row, strict=True) if x != "I")) for row in letters)
+
+    def coefficients(self) -> np.ndarray:
+        """Real (n_weights, 4^k): those of the words in H = Σ_P c_P P are c_P = Re tr(P M) / 2^k."""
+        paulis = np.stack([reduce(_kron, row) for row in product(PAULI.values(), repeat=len(self.wires))])
+        parts = paulis.transpose(0, 2, 1).reshape(len(paulis), -1) / 2 ** len(self.wires)
+        return np.concatenate([parts.real, -parts.imag], 1).T
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """One real output each: ⟨ψ|O|ψ⟩."""
+
+    outputs: tuple[PauliSum | Hermitian, ...]
+
+    def on(self, n_wires: int) -> "Expectations":
+        _check_wires((wire for word in self.words for wire, _ in word), n_wires)
         return self
 
-    def wires(self, letters: str) -> set[int]:
-        """The wires on which some word has one of the letters."""
-        return {wire for total in self.sums for _, word in total for wire, letter in word if letter in letters}
+    @property
+    def words(self) -> list[PauliWord]:
+        """The distinct words of all outputs."""
+        found = (o.words if isinstance(o, Hermitian) else (word for _, word in o) for o in self.outputs)
+        return list(dict.fromkeys(word for words in found for word in words))
+
+    @property
+    def n_weights(self) -> int:
+        return sum(output.n_weights for output in self.outputs if isinstance(output, Hermitian))
 
 
 @dataclass(frozen=True)
@@ -36,16 +73,38 @@ class EachPauli:
 
     letter: str
 
-    def on(self, n_wires: int) -> PauliSums:
-        return PauliSums(tuple(((1.0, ((wire, self.letter),)),) for wire in range(n_wires)))
+    def on(self, n_wires: int) -> Expectations:
+        return Expectations(tuple(((1.0, ((wire, self.letter),)),) for wire in range(n_wires)))
+
+
+@dataclass(frozen=True)
+class Concatenated:
+    """The outputs of several, one after another."""
+
+    parts: tuple[Expectations | EachPauli, ...]
+
+    def on(self, n_wires: int) -> Expectations:
+        return Expectations(tuple(output for part in self.parts for output in part.on(n_wires).outputs))
 
 
 @dataclass(frozen=True)
 class Probabilities:
-    """|⟨i|ψ⟩|² of all 2^n basis states i."""
+    """p(i) = ⟨i|ρ|i⟩ of the basis states i of some wires, None for all."""
+
+    wires: tuple[int, ...] | None = None
 
     def on(self, n_wires: int) -> "Probabilities":
-        return self
+        return Probabilities(_all_or(self.wires, n_wires))
+
+
+@dataclass(frozen=True)
+class DensityMatrix:
+    """ρ of some wires, None for all; the others are traced out."""
+
+    wires: tuple[int, ...] | None = None
+
+    def on(self, n_wires: int) -> "DensityMatrix":
+        return DensityMatrix(_all_or(self.wires, n_wires))
 
 
 @dataclass(frozen=True)
@@ -56,54 +115,134 @@ class State:
         return self
 
 
-Observable = PauliSums | EachPauli | Probabilities | State
-Readout = PauliSums | Probabilities | State
+@dataclass(frozen=True)
+class Branches:
+    """The states that measurements leave, with their probabilities."""
+
+    how: Literal["all", "sampled"] = "all"
+
+    def on(self, n_wires: int) -> "Branches":
+        return self
 
 
-def pauli_x(wires: Literal["each"] | Iterable[int] = "each") -> PauliSums | EachPauli:
+Observable = Expectations | EachPauli | Concatenated | Probabilities | DensityMatrix | State | Branches
+Readout = Expectations | Probabilities | DensityMatrix | State | Branches
+
+
+def pauli_x(wires: Literal["each"] | Iterable[int] = "each") -> Expectations | EachPauli:
     """⟨X⟩ of each wire, or of each wire given, in that order."""
     return _single("X", wires)
 
 
-def pauli_y(wires: Literal["each"] | Iterable[int] = "each") -> PauliSums | EachPauli:
+def pauli_y(wires: Literal["each"] | Iterable[int] = "each") -> Expectations | EachPauli:
     """⟨Y⟩ of each wire, or of each wire given, in that order."""
     return _single("Y", wires)
 
 
-def pauli_z(wires: Literal["each"] | Iterable[int] = "each") -> PauliSums | EachPauli:
+def pauli_z(wires: Literal["each"] | Iterable[int] = "each") -> Expectations | EachPauli:
     """⟨Z⟩ of each wire, or of each wire given, in that order; |0⟩ reads +1."""
     return _single("Z", wires)
 
 
-def pauli_sum(*sums: Mapping[str, float]) -> PauliSums:
+def pauli_sum(*sums: Mapping[str, float]) -> Expectations:
     """One output per mapping from Pauli strings to real coefficients, letter k on wire k: `pauli_sum({"ZZI": 1,
     "IXI": 0.5})`.
 
     Raises:
         UsageError: a letter is none of I, X, Y, Z.
     """
-    return PauliSums(tuple(tuple((float(c), _word(string)) for string, c in total.items()) for total in sums))
+    return Expectations(tuple(tuple((float(c), _word(string)) for string, c in total.items()) for total in sums))
 
 
-def probabilities() -> Probabilities:
-    """|⟨i|ψ⟩|² of all 2^n basis states, wire 0 the most significant bit."""
-    return Probabilities()
+def hermitian(matrix: ArrayLike, wires: Sequence[int]) -> Expectations:
+    """⟨H⟩ of a constant Hermitian (2^k, 2^k) matrix on k wires, the first the most significant bit.
+
+    Raises:
+        UsageError: the matrix is not Hermitian to 1e-6 of its largest entry, or its size does not fit the wires.
+    """
+    entries = np.asarray(matrix, dtype=complex)
+    on = Hermitian(tuple(wires))
+    if entries.shape != (1 << len(on.wires),) * 2:
+        raise UsageError(f"A Hermitian on wires {on.wires} is a matrix of {1 << len(on.wires)} rows and columns.")
+    if not np.allclose(entries, entries.conj().T, rtol=0, atol=1e-6 * np.abs(entries).max()):
+        raise UsageError(f"The matrix on wires {on.wires} is not Hermitian; give (M + M†)/2.")
+    values = np.concatenate([entries.real.ravel(), entries.imag.ravel()]) @ on.coefficients()
+    return Expectations((tuple((float(c), word) for c, word in zip(values, on.words, strict=True) if c),))
+
+
+def trainable_hermitian(*wires: Sequence[int]) -> Expectations:
+    """⟨(M + M†)/2⟩, one output for each group of wires given, M a free complex matrix of its own.
+
+    `trainable_hermitian(*[range(4)] * 16)` are 16 adaptive non-local observables on four wires. The layer's
+    `observable_weights` hold the M, 2 · 4^k real numbers each; drawn from N(0, 1), outputs have variance 1.
+    """
+    return Expectations(tuple(Hermitian(tuple(group)) for group in wires))
+
+
+def concatenate(*observables: Expectations | EachPauli) -> Concatenated:
+    """The outputs of all, one after another: `concatenate(trainable_hermitian([0, 1]), pauli_z([4]))`."""
+    return Concatenated(observables)
+
+
+def probabilities(wires: Sequence[int] | None = None) -> Probabilities:
+    """p(i) = ⟨i|ρ|i⟩ of the 2^k basis states of k wires, all by default, the first the most significant bit."""
+    return Probabilities(None if wires is None else tuple(wires))
+
+
+def density_matrix(wires: Sequence[int] | None = None) -> DensityMatrix:
+    """ρ (2^k, 2^k) of k wires, all by default, the first the most significant bit; the others, and the outcomes of
+    measurements, are traced out.
+    """
+    return DensityMatrix(None if wires is None else tuple(wires))
 
 
 def state() -> State:
-    """The 2^n complex amplitudes, wire 0 the most significant bit."""
+    """The 2^n complex amplitudes, wire 0 the most significant bit; of a circuit without measurements."""
     return State()
 
 
-def _single(letter: str, wires: Literal["each"] | Iterable[int]) -> PauliSums | EachPauli:
+def branches(how: Literal["all", "sampled"] = "all") -> Branches:
+    """The normalised states (…, B, 2^m) that the circuit's measurements leave, with their probabilities (…, B).
+
+    The amplitudes are those of the m wires that do not stay in a measured basis state to the end, in order. Branch b is
+    the outcome bits, the first measurement the most significant; "all" gives all B = 2^measurements of them, so that
+    Σ_b p_b f(ψ_b) is exact, and states of probability 0 as 0. "sampled" draws one branch, B = 1.
+
+    Raises:
+        UsageError: `how` is neither.
+    """
+    if how not in ("all", "sampled"):
+        raise UsageError(f"Branches are 'all' or 'sampled', not {how!r}; traced out, they are `density_matrix()`.")
+    return Branches(how)
+
+
+def _single(letter: str, wires: Literal["each"] | Iterable[int]) -> Expectations | EachPauli:
     if isinstance(wires, str):
         if wires != "each":
             raise UsageError(f"Give the wires to read as numbers or as 'each', not {wires!r}.")
         return EachPauli(letter)
-    return PauliSums(tuple(((1.0, ((wire, letter),)),) for wire in wires))
+    return Expectations(tuple(((1.0, ((wire, letter),)),) for wire in wires))
 
 
 def _word(string: str) -> PauliWord:
     if unknown := set(string) - set(PAULI):
         raise UsageError(f"Pauli string {string!r} has {sorted(unknown)}; use the letters I, X, Y, Z.")
     return tuple((wire, letter) for wire, letter in enumerate(string) if letter != "I")
+
+
+def _all_or(wires: tuple[int, ...] | None, n_wires: int) -> tuple[int, ...]:
+    found = tuple(range(n_wires)) if wires is None else wires
+    _check_wires(found, n_wires)
+    if len(set(found)) < len(found):
+        raise UsageError(f"The observable names a wire twice: {found}; give distinct wires.")
+    return found
+
+
+def _check_wires(wires: Iterable[int], n_wires: int) -> None:
+    for wire in wires:
+        if not 0 <= wire < n_wires:
+            raise UsageError(f"The observable reads wire {wire}, the circuit has wires 0 … {n_wires - 1}.")
+
+
+def _kron(first: Matrices, second: Matrices) -> Matrices:
+    return np.asarray(np.kron(first, second), dtype=complex)

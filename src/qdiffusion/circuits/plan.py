@@ -1,118 +1,103 @@
 """A circuit compiled against its observable.
 
-A plan splits the circuit into independent components, runs components of equal shape side by side, chooses for each
-how it is computed (see `cost`) and reads the observable off. Nothing is approximated. The design is in
-docs/circuits.md.
+A plan puts measurements off, cuts light cones, splits the circuit into independent components, runs components of equal
+shape side by side, chooses for each how it is computed (see `cost`) and reads the observable off. Nothing is
+approximated. The design is in docs/circuits.md.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
-
+import torch
 from torch import Tensor
 
-from qdiffusion.circuits import structure
-from qdiffusion.circuits.circuit import Circuit, Gate
-from qdiffusion.circuits.clusterwords import ClusterWords
-from qdiffusion.circuits.cost import cluster_cost, dense_cost
-from qdiffusion.circuits.dense import DenseStates, DenseWords
-from qdiffusion.circuits.observables import Observable, PauliSums, PauliWord, Readout, State
-from qdiffusion.circuits.readout import StateReadout, WordReadout
-from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.tree import grow_tree
+from qdiffusion.circuits.adjoint import Differentiation, uses_adjoint
+from qdiffusion.circuits.circuit import Circuit
+from qdiffusion.circuits.deferral import Deferred, defer
+from qdiffusion.circuits.observables import Branches, DensityMatrix, Expectations, Observable, Readout, State
+from qdiffusion.circuits.stateplan import StatePlan
+from qdiffusion.circuits.wordplan import WordPlan
+from qdiffusion.errors import UsageError
 
-
-class Method(Protocol):
-    """How the values of some Pauli words, or the states, of K components alike are computed."""
-
-    def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """→ (W, C, K, R, words or amplitudes)."""
-
-    def explain(self) -> str:
-        """What was found and what is done, in a few words."""
+Output = Tensor | tuple[Tensor, Tensor]
+"""One tensor, or the states and probabilities of `branches()`."""
 
 
 class Plan:
     """How a circuit and an observable are computed.
 
-    `plan(weights, inputs)`: weights (W, C, n_weights) and inputs (W, C, R, n_inputs) in radians → (W, C, R,
-    n_outputs), real, or complex for `state()`. W is 1, or the samples where weights differ per sample; R the samples
-    where weights are shared, or 1.
+    `plan(weights, inputs, …)`: weights (W, C, n_weights) in radians and inputs (W, C, R, n_inputs), real, or complex
+    where amplitudes are among them → (W, C, R, *outputs). W is 1, or the samples where weights differ per sample; R the
+    samples where weights are shared, or 1. `observable_weights` (C, n) are those of trainable Hermitians; `generator`
+    draws branches and shots.
+
+    Args:
+        circuit: what is run.
+        observable: what is read out.
+        differentiation: "adjoint" un-computes states and builds no trees of clusters, "backprop" keeps states, "auto"
+            is the cheaper.
+        shots: estimate Pauli observables from this many samples, without a gradient; None is exact.
+
+    Raises:
+        UsageError: the observable does not fit the circuit, "adjoint" was asked for a circuit that post-selects, or a
+            component is too large for a state vector and is no tree of clusters.
     """
 
-    def __init__(self, circuit: Circuit, observable: Observable) -> None:
+    def __init__(
+        self,
+        circuit: Circuit,
+        observable: Observable,
+        *,
+        differentiation: Differentiation = "auto",
+        shots: int | None = None,
+    ) -> None:
         self.circuit = circuit
         readout = observable.on(circuit.n_wires)
-        self._gates = _matter(circuit, readout)
-        self._groups = structure.alike(structure.split_components(circuit.n_wires, self._gates))
-        wires = [[component.wires for component in group] for group in self._groups]
-        self._methods: list[Method]
-        self._read: WordReadout | StateReadout
-        if isinstance(readout, PauliSums):
-            self._read = WordReadout(readout, wires)
-            self._methods = [
-                self._choose(group, words) for group, words in zip(self._groups, self._read.local, strict=True)
-            ]
+        deferred = defer(circuit, _disturbed(readout, circuit.n_wires))
+        _check(deferred, readout, shots)
+        uses_adjoint(differentiation, 0, all(gate.is_unitary for gate in deferred.circuit.gates))
+        self._plan: WordPlan | StatePlan
+        if isinstance(readout, Expectations):
+            self._plan = WordPlan(deferred, readout, differentiation, shots)
         else:
-            states = [DenseStates(group, circuit.n_weights) for group in self._groups]
-            self._read = StateReadout(readout, wires, [state.order for state in states])
-            self._methods = [*states]
+            self._plan = StatePlan(deferred, readout, differentiation)
 
-    def _choose(self, group: Sequence[Component], words: Sequence[PauliWord]) -> Method:
-        """Clusters where they are cheaper; they need gates that, after the product prefix, read no input."""
-        if not words:
-            return Unread(len(group))
-        n_wires = len(group[0].wires)
-        prefix, rest = structure.split_prefix(group[0])
-        tree = grow_tree(n_wires, rest)
-        fits = len(group) == 1 < len(tree.clusters) and not any(map(structure.reads_input, rest))
-        clusters = cluster_cost(tree) if fits else None
-        if clusters is not None and clusters < dense_cost(n_wires, structure.fuse(rest)):
-            return ClusterWords(tree, prefix, words, self.circuit.n_weights)
-        return DenseWords(group, words, self.circuit.n_weights)
+    def __call__(
+        self,
+        weights: Tensor,
+        inputs: Tensor,
+        observable_weights: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Output:
+        found = self.read(weights, inputs, generator)
+        return self.combine(found, observable_weights) if isinstance(found, Tensor) else found
 
-    def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        return self._read([method(weights, inputs) for method in self._methods])
+    def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None = None) -> Output:
+        """What is known without the weights of the observable: values of Pauli words, or the output itself."""
+        return self._plan(weights, inputs, generator)
+
+    def combine(self, found: Tensor, observable_weights: Tensor | None) -> Tensor:
+        """The outputs, from what `read` found."""
+        return self._plan.sums(found, observable_weights) if isinstance(self._plan, WordPlan) else found
 
     def explain(self) -> str:
         """What was found in the circuit and how each part is computed, a line each."""
-        return "\n".join(
-            ["\n  ".join([self.circuit.summary, *self._found()]), *map(self._line, range(len(self._groups)))]
-        )
-
-    def _found(self) -> list[str]:
-        """What holds of the whole circuit."""
-        _, rest = structure.split_prefix(Component(tuple(range(self.circuit.n_wires)), tuple(self._gates)))
-        active = len({wire for gate in rest for wire in gate.wires})
-        found = [f"{active} active and {self.circuit.n_wires - active} idle wires"]
-        if dropped := len(self.circuit.gates) - len(self._gates):
-            found.append(f"{dropped} gates outside the light cones of what is read")
-        return found
-
-    def _line(self, number: int) -> str:
-        group, method = self._groups[number], self._methods[number]
-        n_wires = len(group[0].wires)
-        count = f"{len(group)} component{'s' * (len(group) > 1)} of {n_wires} qubit{'s' * (n_wires > 1)}"
-        return f"  {count}: {method.explain()}"
+        return "\n  ".join([self.circuit.summary, *self._plan.explain()])
 
 
-class Unread:
-    """Components that no word reads."""
-
-    def __init__(self, n_components: int) -> None:
-        self._n_components = n_components
-
-    def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """→ (W, C, K, R, 0)."""
-        return weights.new_empty(*weights.shape[:2], self._n_components, inputs.shape[2], 0)
-
-    def explain(self) -> str:
-        return "not read"
+def _disturbed(readout: Readout, n_wires: int) -> set[int]:
+    """The wires whose coherences are read."""
+    if isinstance(readout, Expectations):
+        return {wire for word in readout.words for wire, letter in word if letter in "XY"}
+    return set(readout.wires or range(n_wires)) if isinstance(readout, DensityMatrix) else set()
 
 
-def _matter(circuit: Circuit, readout: Readout) -> list[Gate]:
-    """The gates that what is read depends on."""
-    if isinstance(readout, PauliSums):
-        return structure.light_cone(circuit.gates, readout.wires("Z"), readout.wires("XY"))
-    if isinstance(readout, State):
-        return [*circuit.gates]
-    return structure.light_cone(circuit.gates, range(circuit.n_wires), ())
+def _check(deferred: Deferred, readout: Readout, shots: int | None) -> None:
+    name = deferred.circuit.name
+    if isinstance(readout, State) and deferred.outcomes:
+        raise UsageError(f"{name} measures, so that its state is not one vector; read branches() or density_matrix().")
+    if isinstance(readout, Branches) and not deferred.outcomes:
+        raise UsageError(f"branches() was asked of {name}, which measures nothing; add measure(wire) or read state().")
+    if shots is None:
+        return
+    if shots < 1:
+        raise UsageError(f"Give at least 1 shot, not {shots}; None is exact.")
+    if not isinstance(readout, Expectations):
+        raise UsageError(f"Shots estimate Pauli observables, not {type(readout).__name__}; leave shots out.")

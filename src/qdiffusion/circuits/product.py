@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from functools import reduce
-from itertools import chain as concatenate
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.circuit import Gate, constant
-from qdiffusion.circuits.matrices import Constant, GateMatrices
+from qdiffusion.circuits.circuit import Gate
+from qdiffusion.circuits.composition import GateProducts
+from qdiffusion.circuits.matrices import Constant, records_alone
 from qdiffusion.circuits.structure import angle_indices, renumber
-
-_IDENTITY = Gate("rz", (0,), constant(0.0))
 
 
 class ProductState:
@@ -29,35 +28,62 @@ class ProductState:
     def __init__(self, prefixes: Sequence[list[list[Gate]]], n_weights: int) -> None:
         self._n_wires = len(prefixes[0])
         self.phases = _phases(prefixes[0])
-        if self.phases is not None:
-            gates = [[run[0] for run in prefix] for prefix in prefixes]
-            self._index = Constant(np.array([angle_indices(row, n_weights) for row in gates]))
-            self._half_scale = Constant(np.array([gate.angle.scale / 2 for gate in gates[0] if gate.angle]))
-            self._half_offset = Constant(np.array([gate.angle.offset / 2 for gate in gates[0] if gate.angle]))
+        if self.phases is None:
+            runs = [[renumber(run, run[0].targets) if run else () for run in prefix] for prefix in prefixes]
+            self._runs = GateProducts(runs, (0,), n_weights)
             return
-        self._depth = max(1, *map(len, prefixes[0]))
-        self._gates = GateMatrices([self._padded(prefix) for prefix in prefixes], (0,), n_weights)
+        gates = [[run[0] for run in prefix] for prefix in prefixes]
+        self._shape = (len(prefixes), self._n_wires)
+        self._index = Constant(np.array([angle_indices(row, n_weights) for row in gates]).ravel())
+        angles = [gate.angle for gate in gates[0] if gate.angle]
+        self._scale = Constant(np.tile([angle.scale / 2 for angle in angles], len(prefixes)))
+        self._offset = Constant(np.tile([angle.offset / 2 for angle in angles], len(prefixes)))
+        bits = np.arange(1 << self._n_wires)
+        masks = 1 << np.arange(self._n_wires)[::-1, None]
+        self._flips = Constant((bits ^ masks).ravel())
+        self._signs = Constant(np.where(bits & masks, 1.0, -1.0))
 
     def __call__(self, angles: Tensor) -> Tensor:
         """Angles (W, C, R, n_angles) → (W, C, K, R, 2^n): the state, or its real part where there are `phases`."""
-        vectors = self._vectors(angles) if self.phases is None else self._half_angles(angles)
-        return reduce(lambda psi, v: (psi.unsqueeze(-1) * v.unsqueeze(-2)).flatten(-2), vectors.unbind(-2))
+        if self.phases is None:
+            return _outer(self._runs(angles)[..., 0].transpose(2, 3))
+        found = _Rotate.apply(angles, self) if records_alone(angles) else self.rotated(angles)
+        return found.unflatten(0, angles.shape[:3]).transpose(2, 3)
 
-    def _half_angles(self, angles: Tensor) -> Tensor:
-        picked = angles[..., self._index.like(angles)].transpose(2, 3)
-        half = torch.addcmul(self._half_offset.like(angles), picked, self._half_scale.like(angles))
-        return torch.stack([half.cos(), half.sin()], -1)
+    def rotated(self, angles: Tensor) -> Tensor:
+        """The real parts (N, K, 2^n) for angles (…, n_angles)."""
+        picked = angles.reshape(-1, angles.shape[-1]).index_select(1, self._index.like(angles))
+        half = torch.addcmul(self._offset.like(angles), picked, self._scale.like(angles))
+        return _outer(torch.stack([half.cos(), half.sin()], -1).unflatten(1, self._shape))
 
-    def _vectors(self, angles: Tensor) -> Tensor:
-        steps = self._gates(angles).transpose(2, 3).unflatten(-3, (self._depth, self._n_wires)).unbind(-4)
-        return reduce(lambda v, m: (m @ v.unsqueeze(-1)).squeeze(-1), steps[1:], steps[0][..., 0])
+    def pull(self, psi: Tensor, gradient: Tensor, n_angles: int) -> Tensor:
+        r"""∂L/∂angles (N, n_angles): ∂ψ/∂(x_k/2) is ψ with |0⟩ → |1⟩, |1⟩ → -|0⟩ on wire k."""
+        turned = psi.index_select(-1, self._flips.like(psi)).unflatten(-1, self._signs.like(psi).shape)
+        slopes = (turned * self._signs.like(psi) * gradient.unsqueeze(-2)).sum(-1).flatten(1) * self._scale.like(psi)
+        return slopes.new_zeros(len(slopes), n_angles).index_add_(1, self._index.like(psi), slopes)
 
-    def _padded(self, prefix: list[list[Gate]]) -> list[Gate]:
-        """Step by step and in each step wire by wire, every gate on wire 0 of a register of its own."""
-        runs = [run + [_IDENTITY] * (self._depth - len(run)) for run in prefix]
-        return list(
-            concatenate.from_iterable(renumber([g], g.targets) for step in zip(*runs, strict=True) for g in step)
-        )
+
+class _Rotate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, angles: Tensor, product: ProductState) -> Tensor:
+        psi = product.rotated(angles)
+        ctx.product = product
+        ctx.save_for_backward(angles, psi)
+        return psi
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        angles, psi = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            # Differentiated once more: every operation is recorded by autograd itself.
+            again = ctx.product.rotated(angles)
+            return torch.autograd.grad(again, angles, gradient, create_graph=True)[0], None
+        return ctx.product.pull(psi, gradient, angles.shape[-1]).view(angles.shape), None
+
+
+def _outer(vectors: Tensor) -> Tensor:
+    """(…, n, 2) → (…, 2^n)."""
+    return reduce(lambda psi, v: (psi.unsqueeze(-1) * v.unsqueeze(-2)).flatten(-2), vectors.unbind(-2))
 
 
 def _phases(prefix: list[list[Gate]]) -> np.ndarray | None:

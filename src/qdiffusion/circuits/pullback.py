@@ -1,13 +1,12 @@
 """Pauli words pulled back through the trailing links of a cluster tree, as sums of products of one-wire operators.
 
-O → U†OU for U = Σ_s P_s ⊗ V^s gives Σ_{s,s'} (P_s a P_s') ⊗ (V^s)† b V^s' for O = a ⊗ b. Of each pair of terms that
-are each other's adjoint one is kept with twice its weight, since only real parts are read.
+O → U†OU for U = Σ_s P_s ⊗ V^s gives Σ_{s,s'} (P_s a P_s') ⊗ (V^s)† b V^s' for O = a ⊗ b.
 
 Along a staircase of links the V^s of one meet the control of the next, and the terms would double at every step. A V
 alone on the far side of the tree is therefore left where it landed: the messages from there take it through the rest.
+That needs every wire on its way to be the target of one trailing link only.
 """
 
-from collections import Counter
 from dataclasses import dataclass, replace
 
 from qdiffusion.circuits.observables import PauliWord
@@ -63,63 +62,63 @@ class Conjugate:
 
     @property
     def is_turn(self) -> bool:
-        """V itself."""
-        return self.inner is None and (self.row, self.column) == (0, 1)
+        """V itself, or its adjoint."""
+        return self.inner is None and self.row != self.column
 
 
 Operator = Pauli | Pick | Dephase | Conjugate
 
 
+def is_zero(operator: Operator | None, row: int, column: int) -> bool:
+    """Whether a matrix element is 0 at all angles; None is the identity."""
+    if operator is None or isinstance(operator, Pauli):
+        return (row == column) is (operator is not None and operator.letter in "XY")
+    if isinstance(operator, Conjugate):
+        return False
+    is_kept = row == column if isinstance(operator, Dephase) else (row, column) == (operator.row, operator.column)
+    return not is_kept or is_zero(operator.inner, row, column)
+
+
 @dataclass(frozen=True)
 class Term:
-    """scale · Re⟨∏ operators⟩, operators on distinct wires; one on the `deferred` side has later links to pass yet."""
+    """⟨∏ operators⟩, operators on distinct wires; one on the `deferred` side has later links to pass yet."""
 
-    scale: float
     operators: tuple[tuple[int, Operator], ...]
-    is_hermitian: bool = True
     deferred: frozenset[int] = frozenset()
 
-    def put(self, scale: float, changes: dict[int, Operator | None], is_hermitian: bool) -> "Term":
+    def put(self, changes: dict[int, Operator | None]) -> "Term":
         kept = {**dict(self.operators), **changes}
         operators = tuple(sorted(((w, o) for w, o in kept.items() if o is not None), key=lambda pair: pair[0]))
-        return Term(self.scale * scale, operators, is_hermitian, self.deferred)
+        return replace(self, operators=operators)
 
 
 def pull_back(word: PauliWord, paths: Paths) -> list[Term]:
     """The word as terms before all trailing links (last first)."""
     tree = paths.tree
-    turned = Counter(tree.links[index].target for index in tree.trailing)
-    terms = [Term(1.0, tuple((wire, Pauli(letter)) for wire, letter in word))]
+    terms = [Term(tuple((wire, Pauli(letter)) for wire, letter in word))]
     for index in tree.trailing:
-        link = tree.links[index]
-        may_wait = turned[link.control] == 1
-        terms = [pulled for term in terms for pulled in _through(term, index, link, paths, may_wait)]
+        terms = [pulled for term in terms for pulled in _through(term, index, tree.links[index], paths)]
     return terms
 
 
-def _through(term: Term, index: int, link: Link, paths: Paths, may_wait: bool) -> list[Term]:
+def _through(term: Term, index: int, link: Link, paths: Paths) -> list[Term]:
     operators = dict(term.operators)
     control, target = operators.get(link.control), operators.get(link.target)
     diagonal = control is None or control.is_diagonal
     if target is None and diagonal:
         return [term]
-    if may_wait and isinstance(control, Conjugate) and control.is_turn:
+    if isinstance(control, Conjugate) and control.is_turn and paths.may_wait(control.link):
         side = paths.behind(paths.tree.links[control.link])
         if side.intersection(operators) == {link.control} and paths.behind(link) <= side:
             return [replace(term, deferred=term.deferred | side)]
 
-    def pair(row: int, column: int) -> dict[int, Operator | None]:
+    def pair(row: int, column: int) -> Term:
         turned = target if row == column == 0 else Conjugate(index, row, target, column)
-        if target is None and row == column:
-            turned = None
-        return {link.control: Pick(row, control, column), link.target: turned}
+        return term.put({link.control: Pick(row, control, column), link.target: turned})
 
-    if target is None and control is not None:
-        same = [term.put(1.0, {link.control: Dephase(control)}, term.is_hermitian)]
-    else:
-        same = [term.put(1.0, pair(s, s), term.is_hermitian) for s in (0, 1)]
-    if diagonal:
-        return same
-    if term.is_hermitian:
-        return [*same, term.put(2.0, pair(0, 1), False)]
-    return [*same, term.put(1.0, pair(0, 1), False), term.put(1.0, pair(1, 0), False)]
+    rows = [(row, column) for row in (0, 1) for column in (0, 1) if not is_zero(control, row, column)]
+    if target is not None:
+        return [pair(*each) for each in rows]
+    apart = [pair(row, column) for row, column in rows if row != column]
+    together = [] if control is None or len(apart) == len(rows) else [term.put({link.control: Dephase(control)})]
+    return [*together, *apart]

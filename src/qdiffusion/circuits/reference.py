@@ -4,13 +4,23 @@ It shares no code with the plans: each rotation is exp(-iθG/2) = cos(θ/2) - i 
 (torch's matrix_exp was off by 3e-13 at some angles, 1e-10 over a circuit), controls act on the rows where they are 1.
 """
 
+from collections.abc import Sequence
 from math import pi
 
 import torch
 from torch import Tensor
 
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate
-from qdiffusion.circuits.observables import Observable, PauliSums, PauliWord, State
+from qdiffusion.circuits.observables import (
+    Branches,
+    Expectations,
+    Hermitian,
+    Observable,
+    PauliWord,
+    Probabilities,
+    State,
+)
+from qdiffusion.errors import UsageError
 
 _C = torch.complex128
 _X = torch.tensor([[0, 1], [1, 0]], dtype=_C)
@@ -20,25 +30,68 @@ _PAULI = {"x": _X, "y": _Y, "z": _Z}
 
 
 def simulate(circuit: Circuit, x: Tensor, weights: Tensor) -> Tensor:
-    """The final state (2^n,) complex128 for one input x (n_inputs,) and one set of weights (n_weights,), in radians."""
-    psi = torch.zeros(2**circuit.n_wires, dtype=_C)
-    psi[0] = 1
-    for gate in circuit.gates:
-        psi = _apply(_matrix(gate, x.double(), weights.double()), gate, psi, circuit.n_wires)
+    """The final state (2^n,) complex128 of a circuit without measurements, not normalised after post-selection; for one
+    input x (n_inputs,) and one set of weights (n_weights,), in radians.
+    """
+    (psi,) = simulate_branches(circuit, x, weights)
     return psi
 
 
+def simulate_branches(circuit: Circuit, x: Tensor, weights: Tensor) -> Tensor:
+    """The states of all branches, (B, 2^n) complex128 and not normalised: ‖ψ_b‖² is the probability of the outcomes b,
+    the first measurement most significant.
+    """
+    states = [_start(circuit, x)]
+    for gate in circuit.gates:
+        if gate.is_measurement:
+            states = [_project(psi, gate.targets[0], bit, circuit.n_wires) for psi in states for bit in (0, 1)]
+        else:
+            matrix = _matrix(gate, x.real.double(), weights.double())
+            states = [_apply(matrix, gate, psi, circuit.n_wires) for psi in states]
+    return torch.stack(states)
+
+
 def evaluate(circuit: Circuit, observable: Observable, x: Tensor, weights: Tensor) -> Tensor:
-    """The observable's outputs for one input and one set of weights: float64, complex128 for `state()`."""
-    psi = simulate(circuit, x, weights)
+    """The observable's outputs for one input and one set of weights: float64, complex128 for states and density
+    matrices; trainable Hermitians and `branches()` are not read here.
+    """
+    states = simulate_branches(circuit, x, weights)
     readout = observable.on(circuit.n_wires)
+    total = states.abs().square().sum()
     if isinstance(readout, State):
-        return psi
-    if not isinstance(readout, PauliSums):
-        return psi.abs() ** 2
-    return torch.stack(
-        [sum((c * _expectation(word, psi) for c, word in total), psi.real.sum() * 0) for total in readout.sums]
-    )
+        return states[0] / total.sqrt()
+    if isinstance(readout, Expectations):
+        words = {word: torch.stack([_expectation(word, psi) for psi in states]).sum() / total for word in readout.words}
+        sums = [output for output in readout.outputs if not isinstance(output, Hermitian)]
+        return torch.stack([sum((c * words[word] for c, word in output), total * 0) for output in sums])
+    if isinstance(readout, Branches):
+        raise UsageError("The reference does not read branches(); take simulate_branches().")
+    wires = range(circuit.n_wires) if readout.wires is None else readout.wires
+    density = torch.stack([_density(psi, wires, circuit.n_wires) for psi in states]).sum(0) / total
+    return density.diagonal().real if isinstance(readout, Probabilities) else density
+
+
+def _start(circuit: Circuit, x: Tensor) -> Tensor:
+    """The prepared wires' amplitudes, |0⟩ elsewhere."""
+    n_rest = circuit.n_wires - len(circuit.prepared)
+    zeros = torch.zeros(2**n_rest, dtype=_C)
+    zeros[0] = 1
+    given = x[: circuit.n_amplitudes].to(_C) if circuit.prepared else torch.ones(1, dtype=_C)
+    rest = [wire for wire in range(circuit.n_wires) if wire not in circuit.prepared]
+    order = [*circuit.prepared, *rest]
+    psi = torch.kron(given, zeros).reshape((2,) * circuit.n_wires)
+    return psi.permute([order.index(wire) for wire in range(circuit.n_wires)]).reshape(-1)
+
+
+def _project(psi: Tensor, wire: int, bit: int, n_wires: int) -> Tensor:
+    keep = torch.zeros(2, dtype=_C)
+    keep[bit] = 1
+    return _apply(torch.diag(keep), Gate("x", (wire,)), psi, n_wires)
+
+
+def _density(psi: Tensor, wires: Sequence[int], n_wires: int) -> Tensor:
+    rows = psi.reshape((2,) * n_wires).movedim(tuple(wires), tuple(range(len(wires)))).reshape(2 ** len(wires), -1)
+    return rows @ rows.mH
 
 
 def _expectation(word: PauliWord, psi: Tensor) -> Tensor:
@@ -62,6 +115,8 @@ def _apply(matrix: Tensor, gate: Gate, psi: Tensor, n_wires: int) -> Tensor:
 def _matrix(gate: Gate, x: Tensor, weights: Tensor) -> Tensor:
     """S, T and H from the identities S = P(π/2), T = P(π/4), H = (X + Z)/√2."""
     name = gate.name
+    if gate.matrix is not None:
+        return torch.tensor(gate.matrix, dtype=_C)
     if gate.angle:
         theta = _angle(gate.angle, x, weights)
         if name == "p":

@@ -4,13 +4,14 @@ Every function here is pure and works on gates with their wires; none touches a 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from qdiffusion.circuits.circuit import Angle, Gate
-from qdiffusion.circuits.gates import GATES
+from qdiffusion.circuits.gates import Entries, controlled
 
 FUSED_WIRES = 4
 """Batch-free gates are fused into matrices on at most this many wires: 16×16 products keep a core busy, 32×32 cost
@@ -32,10 +33,23 @@ class Block:
 
 @dataclass(frozen=True)
 class Component:
-    """An independent part of a circuit, its wires renumbered 0 … n-1; `wires` are the circuit's own numbers."""
+    """An independent part of a circuit, its wires renumbered 0 … n-1; `wires` are the circuit's own numbers.
+
+    `prepared` are those, renumbered, that start in a given state.
+    """
 
     wires: tuple[int, ...]
     gates: tuple[Gate, ...]
+    prepared: tuple[int, ...] = ()
+
+    @property
+    def is_unitary(self) -> bool:
+        return all(gate.is_unitary for gate in self.gates)
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Equal for components alike."""
+        return (*shape(self.wires, self.gates), self.prepared)
 
 
 def shape(wires: Sequence[int], gates: Sequence[Gate]) -> tuple[object, ...]:
@@ -47,30 +61,41 @@ def reads_input(gate: Gate) -> bool:
     return gate.angle is not None and gate.angle.source == "input"
 
 
-def light_cone(gates: Sequence[Gate], diagonal: Iterable[int], others: Iterable[int]) -> list[Gate]:
-    """The gates that matter to operators which are diagonal on the wires `diagonal`, and arbitrary on `others`.
+def light_cone(gates: Sequence[Gate], diagonal: Iterable[int], others: Iterable[int]) -> list[int]:
+    """Where the gates stand that matter to operators which are diagonal on the wires `diagonal`, and arbitrary on
+    `others`.
 
     From the last gate to the first, a gate is dropped where it cancels against its adjoint: it meets no operator, or
     only diagonal ones while it is diagonal itself or meets them with its controls alone. A controlled gate that stays
-    leaves the operators on its controls diagonal.
+    leaves the operators on its controls diagonal. What is not unitary does not cancel and always stays.
     """
     free, reached = set(others), {*diagonal, *others}
     kept = []
-    for gate in reversed(gates):
-        if free.isdisjoint(gate.wires) and (is_diagonal(gate) or reached.isdisjoint(gate.targets)):
+    for place, gate in reversed(list(enumerate(gates))):
+        cancels = gate.is_unitary and free.isdisjoint(gate.wires)
+        if cancels and (is_diagonal(gate) or reached.isdisjoint(gate.targets)):
             continue
-        kept.append(gate)
+        kept.append(place)
         reached.update(gate.wires)
-        free.update(gate.wires if free.intersection(gate.controls) else gate.targets)
+        if gate.is_unitary:
+            free.update(gate.wires if free.intersection(gate.controls) else gate.targets)
     return kept[::-1]
 
 
 def is_diagonal(gate: Gate) -> bool:
-    return not np.any(GATES[gate.name].terms * (1 - np.eye(1 << len(gate.targets))))
+    return _is_diagonal(gate.name, gate.matrix)
 
 
-def split_components(n_wires: int, gates: Sequence[Gate]) -> list[Component]:
-    """The connected parts of the graph whose edges are the gates, in order of their first wire."""
+@cache
+def _is_diagonal(name: str, matrix: Entries | None) -> bool:
+    terms = controlled(name, 0, matrix).terms
+    return not np.any(terms * (1 - np.eye(terms.shape[-1])))
+
+
+def split_components(n_wires: int, gates: Sequence[Gate], prepared: Sequence[int] = ()) -> list[Component]:
+    """The connected parts of the graph whose edges are the gates, in order of their first wire; the wires `prepared`
+    hold together.
+    """
     root = list(range(n_wires))
 
     def find(wire: int) -> int:
@@ -78,9 +103,9 @@ def split_components(n_wires: int, gates: Sequence[Gate]) -> list[Component]:
             wire = root[wire]
         return wire
 
-    for gate in gates:
-        for wire in gate.wires[1:]:
-            first, second = sorted((find(gate.wires[0]), find(wire)))
+    for wires in (tuple(prepared), *(gate.wires for gate in gates)):
+        for wire in wires[1:]:
+            first, second = sorted((find(wires[0]), find(wire)))
             root[second] = first
     members: dict[int, list[int]] = defaultdict(list)
     for wire in range(n_wires):
@@ -88,31 +113,35 @@ def split_components(n_wires: int, gates: Sequence[Gate]) -> list[Component]:
     parts: dict[int, list[Gate]] = defaultdict(list)
     for gate in gates:
         parts[find(gate.wires[0])].append(gate)
-    return [Component(tuple(wires), renumber(parts[first], wires)) for first, wires in members.items()]
+    own = find(prepared[0]) if prepared else -1
+    return [
+        Component(
+            tuple(wires),
+            renumber(parts[first], wires),
+            tuple(wires.index(wire) for wire in prepared) if first == own else (),
+        )
+        for first, wires in members.items()
+    ]
 
 
 def renumber(gates: Sequence[Gate], wires: Sequence[int]) -> tuple[Gate, ...]:
     """The gates with wire `wires[k]` called k."""
-    place = {wire: index for index, wire in enumerate(wires)}
+    return moved(gates, {wire: index for index, wire in enumerate(wires)})
+
+
+def moved(gates: Sequence[Gate], place: Mapping[int, int]) -> tuple[Gate, ...]:
+    """The gates with each wire at its `place`."""
     return tuple(
         replace(g, targets=tuple(place[w] for w in g.targets), controls=tuple(place[w] for w in g.controls))
         for g in gates
     )
 
 
-def alike(components: Sequence[Component]) -> list[list[Component]]:
-    """Components of equal shape side by side, so that they can run as one batch."""
-    groups: dict[tuple[object, ...], list[Component]] = defaultdict(list)
-    for component in components:
-        groups[shape(component.wires, component.gates)].append(component)
-    return list(groups.values())
-
-
 def split_prefix(component: Component) -> tuple[list[list[Gate]], list[Gate]]:
     """The leading one-wire gates of each wire up to its last input, which make a product state, and all later gates."""
     prefix: list[list[Gate]] = [[] for _ in component.wires]
     rest: list[Gate] = []
-    entangled: set[int] = set()
+    entangled = set(component.prepared)
     for gate in component.gates:
         if len(gate.wires) == 1 and gate.targets[0] not in entangled:
             prefix[gate.targets[0]].append(gate)

@@ -8,7 +8,7 @@ over the control's two values, an operator of Schmidt rank 2; one such sum is a 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from qdiffusion.circuits.circuit import Gate
@@ -80,7 +80,7 @@ def grow_tree(n_wires: int, gates: Sequence[Gate], merged_wires: int = MERGED_WI
             last.update(dict.fromkeys(gate.wires, -1))
             continue
         (control,), (target,) = gate.controls, gate.targets
-        bare = Gate(gate.name, gate.targets, gate.angle)
+        bare = replace(gate, controls=())
         open_link = last.get(control, -1)
         if open_link >= 0 and last.get(target) == open_link and links[open_link].control == control:
             links[open_link] = Link(control, target, (*links[open_link].gates, bare))

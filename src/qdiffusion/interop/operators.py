@@ -9,6 +9,7 @@ from torch import Tensor
 from qdiffusion.circuits import composite
 from qdiffusion.circuits.circuit import Angle, Gate, weight
 from qdiffusion.circuits.composite import Phase, Piece, Pieces
+from qdiffusion.circuits.operations import diagonal, unitary
 from qdiffusion.errors import UsageError
 
 _GATES = {
@@ -37,6 +38,7 @@ _COMPOSITES: Mapping[str, Callable[..., Sequence[Piece]]] = {
     "GlobalPhase": lambda angle, *wires: (Phase(-angle),),
     "Identity": lambda *wires: (),
 }
+_MATRICES = {"QubitUnitary": unitary, "DiagonalQubitUnitary": diagonal}
 
 
 class OperatorReader:
@@ -78,6 +80,11 @@ class OperatorReader:
             return (Gate(name, tuple(wires), angles[0] if angles else None),)
         if make := _COMPOSITES.get(operator.name):
             return make(*self._angles(operator), *wires)
+        if make_matrix := _MATRICES.get(operator.name):
+            (matrix,) = (torch.as_tensor(parameter) for parameter in operator.parameters)
+            if matrix.requires_grad:
+                raise UsageError(f"PennyLane's {operator.name} got a matrix to train; a circuit's gates train angles.")
+            return (make_matrix(matrix.numpy(), wires),)
         if operator.has_decomposition:
             return self.read_all(operator.decomposition())
         raise UsageError(

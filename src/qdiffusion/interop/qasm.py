@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate, constant, input, weight
 from qdiffusion.circuits.composite import Piece, Pieces, controlled, inverse, without_phases
+from qdiffusion.circuits.gates import GATES
 from qdiffusion.errors import UsageError
 from qdiffusion.interop.qasm_gates import STANDARD, GateRule
 from qdiffusion.interop.qasm_text import Expressions, Token, Value, tokens_of
@@ -53,7 +54,14 @@ def to_qasm3(circuit: Circuit) -> str:
 
     `from_qasm3(to_qasm3(circuit), inputs=["x*"])` equals the circuit (without "x*" where it has no inputs). The text
     uses only stdgates.inc and modifiers.
+
+    Raises:
+        UsageError: the circuit prepares a state, measures, post-selects or has a gate given by its matrix.
     """
+    foreign = next((gate for gate in circuit.gates if gate.name not in GATES), None)
+    if circuit.prepared or foreign:
+        what = f"the gate '{foreign}'" if foreign else "the preparation of a state"
+        raise UsageError(f"OpenQASM text cannot say {what} of {circuit.name}; export the named gates alone.")
     used = {gate.name for gate in circuit.gates}
     parameters = [f"w{index}" for index in range(circuit.n_weights)] + [
         f"x{index}" for index in range(circuit.n_inputs)

@@ -1,0 +1,127 @@
+"""Which components must be computed for which Pauli words.
+
+All words together need the gates in the union of their light cones. Words far apart may have cones so much smaller than
+the union that several small components cost less than one large one; then each word is read in a cone of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from qdiffusion.circuits import structure
+from qdiffusion.circuits.circuit import Circuit, Gate
+from qdiffusion.circuits.observables import PauliWord
+from qdiffusion.circuits.structure import FUSED_WIRES, Component
+from qdiffusion.circuits.ways import cheapest
+
+Place = tuple[int, int]
+"""A read, and a word among its words."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Pauli words, on a component's own wires, whose values are needed."""
+
+    component: Component
+    words: tuple[PauliWord, ...]
+
+
+@dataclass
+class Reads:
+    """What must be computed, and where the factors of each of the circuit's words are then found.
+
+    A word's value is the product of its factors' values; a component that no word touches is not computed.
+    """
+
+    reads: list[Read] = field(default_factory=list)
+    factors: dict[PauliWord, list[Place]] = field(default_factory=dict)
+    n_gates: int = 0
+    """Gates in the light cone of some word."""
+    cuts: list[str] = field(default_factory=list)
+    """What was cut into several light cones, a line each."""
+
+    def add(self, component: Component, words: Iterable[tuple[PauliWord, PauliWord]]) -> None:
+        """A read of the component for pairs of the circuit's word and the component's."""
+        pairs = list(words)
+        own = tuple(dict.fromkeys(local for _, local in pairs))
+        for word, local in pairs:
+            self.factors[word].append((len(self.reads), own.index(local)))
+        self.reads.append(Read(component, own))
+
+
+def split_reads(circuit: Circuit, words: Sequence[PauliWord], states_only: bool) -> Reads:
+    """Components and light cones for the words; `states_only` where trees of clusters are not wanted."""
+    found = Reads(factors={word: [] for word in words})
+    cone = structure.light_cone(circuit.gates, _wires(words, "Z"), _wires(words, "XY"))
+    found.n_gates = len(cone)
+    whole = Component(tuple(range(circuit.n_wires)), tuple(circuit.gates[place] for place in cone), circuit.prepared)
+    for component in _parts(whole):
+        pairs = _on(component, words)
+        parts = _cut(component, pairs, states_only) if pairs else []
+        for part, members in parts:
+            found.add(part, members)
+        if len(parts) > 1:
+            most = max(len(part.wires) for part, _ in parts)
+            found.cuts.append(
+                f"{len(parts)} light cones of at most {most} wires, of a component of {len(component.wires)}"
+            )
+    return found
+
+
+Pairs = list[tuple[PauliWord, PauliWord]]
+"""Words of the circuit, with their parts on a component's own wires."""
+
+
+def _cut(component: Component, pairs: Pairs, states_only: bool) -> list[tuple[Component, Pairs]]:
+    """The component, or the light cones of its words where they cost less in all."""
+    whole = [(component, pairs)]
+    way = cheapest(component, states_only)
+    if way.tree is not None or len(component.wires) <= FUSED_WIRES or len({local for _, local in pairs}) == 1:
+        return whole
+    cones: dict[frozenset[int], Pairs] = {}
+    each = {local: _cone(component.gates, local) for _, local in pairs}
+    for word, local in sorted(pairs, key=lambda pair: -len(each[pair[1]])):
+        home = next((cone for cone in cones if each[local] <= cone), each[local])
+        cones.setdefault(home, []).append((word, local))
+    parts = [
+        (part, inside)
+        for cone, members in cones.items()
+        for part in _parts(_within(component, cone))
+        if (inside := _through(component, part, members))
+    ]
+    return parts if sum(cheapest(part, states_only).cost for part, _ in parts) < way.cost else whole
+
+
+def _cone(gates: Sequence[Gate], word: PauliWord) -> frozenset[int]:
+    return frozenset(structure.light_cone(gates, _wires([word], "Z"), _wires([word], "XY")))
+
+
+def _within(component: Component, cone: frozenset[int]) -> Component:
+    gates = tuple(gate for place, gate in enumerate(component.gates) if place in cone)
+    return Component(component.wires, gates, component.prepared)
+
+
+def _parts(whole: Component) -> list[Component]:
+    """The connected parts, in the wires that the whole's own stand for."""
+    return [
+        Component(tuple(whole.wires[wire] for wire in part.wires), part.gates, part.prepared)
+        for part in structure.split_components(len(whole.wires), whole.gates, whole.prepared)
+    ]
+
+
+def _through(whole: Component, part: Component, pairs: Pairs) -> Pairs:
+    """The words' parts on a part of the whole."""
+    place = {whole.wires.index(wire): index for index, wire in enumerate(part.wires)}
+    inside = [(word, tuple((place[w], x) for w, x in local if w in place)) for word, local in pairs]
+    return [(word, local) for word, local in inside if local]
+
+
+def _on(component: Component, words: Sequence[PauliWord]) -> Pairs:
+    """The words' parts on a component of the circuit."""
+    place = {wire: index for index, wire in enumerate(component.wires)}
+    inside = [(word, tuple((place[w], x) for w, x in word if w in place)) for word in words]
+    return [(word, local) for word, local in inside if local]
+
+
+def _wires(words: Iterable[PauliWord], letters: str) -> set[int]:
+    """The wires on which some word has one of the letters."""
+    return {wire for word in words for wire, letter in word if letter in letters}

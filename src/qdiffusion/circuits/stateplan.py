@@ -1,0 +1,130 @@
+"""States, probabilities, density matrices and branches: products over components, wires brought into order."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from qdiffusion.circuits import structure
+from qdiffusion.circuits.adjoint import Differentiation
+from qdiffusion.circuits.circuit import Gate
+from qdiffusion.circuits.deferral import Deferred
+from qdiffusion.circuits.dense import DenseStates
+from qdiffusion.circuits.explain import found, group_line
+from qdiffusion.circuits.observables import Branches, DensityMatrix, Probabilities, State
+from qdiffusion.circuits.structure import Component
+from qdiffusion.circuits.ways import cheapest
+from qdiffusion.errors import UsageError
+
+StateLike = State | Probabilities | DensityMatrix | Branches
+
+
+class StatePlan:
+    """The plan for what is no expectation value; arguments as for `Plan`.
+
+    Components without a wire that is read are traced out, which leaves a factor of 1.
+    """
+
+    def __init__(self, deferred: Deferred, readout: StateLike, differentiation: Differentiation) -> None:
+        circuit = deferred.circuit
+        self._circuit, self._readout, self._outcomes = circuit, readout, deferred.outcomes
+        self._wires = _read_wires(readout, deferred)
+        gates = _seen(readout, deferred, self._wires)
+        self._n_gates = len(gates)
+        groups: dict[object, list[Component]] = defaultdict(list)
+        for component in structure.split_components(circuit.n_wires, gates, circuit.prepared):
+            if set(component.wires).intersection(self._wires):
+                groups[component.shape].append(component)
+        self._groups = list(groups.values())
+        self._states = [
+            DenseStates(group, circuit.n_weights, differentiation=differentiation) for group in self._groups
+        ]
+
+    def __call__(
+        self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """→ (W, C, R, *outputs), or the states and probabilities of branches."""
+        parts: list[tuple[Tensor, list[int]]] = []
+        for group, states in zip(self._groups, self._states, strict=True):
+            for component, psi in zip(group, states(weights, inputs).unbind(2), strict=True):
+                order = [component.wires[wire] for wire in states.order]
+                own = [wire for wire in self._wires if wire in order]
+                parts.append(self._reduced(_in_front(psi, [order.index(wire) for wire in own]), own))
+        whole = _product(parts, self._final)
+        if isinstance(self._readout, DensityMatrix):
+            return whole.unflatten(-1, (1 << len(self._wires), -1))
+        if isinstance(self._readout, Branches):
+            return self._branches(whole.unflatten(-1, (1 << len(self._outcomes), -1)), generator)
+        return whole
+
+    @property
+    def _final(self) -> list[int]:
+        """The axes of the result: the wires read, of a density matrix those of rows, then of columns."""
+        columns = [self._column(wire) for wire in self._wires] if isinstance(self._readout, DensityMatrix) else []
+        return [*self._wires, *columns]
+
+    def _column(self, wire: int) -> int:
+        return self._circuit.n_wires + wire
+
+    def _reduced(self, psi: Tensor, own: list[int]) -> tuple[Tensor, list[int]]:
+        """A component's part of the result, flat, and the axes it has; psi (…, 2^own, 2^others)."""
+        if isinstance(self._readout, Probabilities):
+            return psi.abs().square().sum(-1), own
+        if isinstance(self._readout, DensityMatrix):
+            return (psi @ psi.mH).flatten(-2), [*own, *map(self._column, own)]
+        return psi.flatten(-2), own
+
+    def _branches(self, psi: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """psi (…, B, 2^m) → normalised states and their probabilities."""
+        probabilities = psi.abs().square().sum(-1)
+        if isinstance(self._readout, Branches) and self._readout.how == "sampled":
+            if generator is None:
+                raise UsageError("Sampled branches need a torch.Generator: layer(x, generator=...).")
+            flat = probabilities.detach().flatten(0, -2)
+            drawn = torch.multinomial(flat, 1, generator=generator).view(*probabilities.shape[:-1], 1)
+            probabilities = probabilities.gather(-1, drawn)
+            psi = psi.gather(-2, drawn.unsqueeze(-1).expand(*drawn.shape, psi.shape[-1]))
+        possible = torch.where(probabilities > 0, probabilities, torch.ones_like(probabilities))
+        return psi * possible.rsqrt().unsqueeze(-1), probabilities
+
+    def explain(self) -> list[str]:
+        """A line for each pass that found something, and one for each group of components."""
+        lines = found(self._circuit, [c for group in self._groups for c in group], self._n_gates, len(self._outcomes))
+        for group, states in zip(self._groups, self._states, strict=True):
+            lines.append(group_line(group, cheapest(group[0], True).cost, states.explain()))
+        return lines
+
+
+def _read_wires(readout: StateLike, deferred: Deferred) -> tuple[int, ...]:
+    """In the order of the result's bits."""
+    if isinstance(readout, Branches):
+        return (*deferred.outcomes, *deferred.others)
+    wires = readout.wires if isinstance(readout, Probabilities | DensityMatrix) else None
+    return deferred.wires if wires is None else wires
+
+
+def _seen(readout: StateLike, deferred: Deferred, wires: Sequence[int]) -> tuple[Gate, ...]:
+    """The gates inside the light cone of what is read."""
+    gates = deferred.circuit.gates
+    if isinstance(readout, Probabilities | DensityMatrix):
+        free = wires if isinstance(readout, DensityMatrix) else ()
+        return tuple(gates[place] for place in structure.light_cone(gates, wires, free))
+    return gates
+
+
+def _in_front(psi: Tensor, axes: Sequence[int]) -> Tensor:
+    """(W, C, R, 2^n) → (W, C, R, 2^k, 2^(n-k)): the k `axes` first, in their order."""
+    n_wires = psi.shape[-1].bit_length() - 1
+    rest = [axis for axis in range(n_wires) if axis not in axes]
+    split = psi.unflatten(-1, (2,) * n_wires).permute(0, 1, 2, *(3 + axis for axis in (*axes, *rest)))
+    return split.reshape(*psi.shape[:3], 1 << len(axes), 1 << len(rest))
+
+
+def _product(parts: Sequence[tuple[Tensor, list[int]]], final: Sequence[int]) -> Tensor:
+    """The outer product of parts (W, C, R, 2^axes), its axes brought into the order `final`."""
+    whole = reduce(lambda a, b: (a.unsqueeze(-1) * b.unsqueeze(-2)).flatten(-2), (part for part, _ in parts))
+    names = [name for _, own in parts for name in own]
+    axes = [3 + names.index(name) for name in final]
+    return whole.unflatten(-1, (2,) * len(axes)).permute(0, 1, 2, *axes).flatten(3)

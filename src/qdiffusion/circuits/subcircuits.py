@@ -1,0 +1,54 @@
+"""Circuits as parts of circuits: inverted, under controls, on chosen wires of a larger register.
+
+All three keep the numbers of the weights and inputs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qdiffusion.circuits import composite
+from qdiffusion.circuits.circuit import Circuit
+from qdiffusion.circuits.structure import moved
+from qdiffusion.errors import UsageError
+
+
+def inverse(circuit: Circuit) -> Circuit:
+    """U† for a circuit of U: the gates' inverses in reverse order.
+
+    Raises:
+        UsageError: the circuit prepares, measures or post-selects.
+    """
+    _check(circuit, "inverted")
+    gates = composite.without_phases(composite.inverse(circuit.gates))
+    return replace(circuit, gates=gates, name=f"inverse({circuit.name})")
+
+
+def controlled(circuit: Circuit, controls: Sequence[int], values: Sequence[bool] | None = None) -> Circuit:
+    """The circuit where every wire of `controls` reads its value, all 1 by default.
+
+    The controls are wires of the same register that the circuit leaves alone; `on_wires` makes room for them.
+
+    Raises:
+        UsageError: a control is a wire of a gate, there are not as many values as controls, or the circuit prepares,
+            measures or post-selects.
+    """
+    _check(circuit, "controlled")
+    gates = composite.without_phases(composite.controlled(circuit.gates, controls, values))
+    return replace(circuit, gates=gates, name=f"controlled({circuit.name})")
+
+
+def on_wires(circuit: Circuit, wires: Sequence[int], n_wires: int) -> Circuit:
+    """The circuit on a register of `n_wires`, its wire k at `wires[k]`.
+
+    Raises:
+        UsageError: not one distinct wire of the register for each of the circuit's.
+    """
+    if len(set(wires)) != circuit.n_wires or len(wires) != circuit.n_wires:
+        raise UsageError(f"A circuit of {circuit.n_wires} wires takes as many distinct ones, not {tuple(wires)}.")
+    gates = moved(circuit.gates, dict(enumerate(wires)))
+    return replace(circuit, n_wires=n_wires, gates=gates, prepared=tuple(wires[wire] for wire in circuit.prepared))
+
+
+def _check(circuit: Circuit, how: str) -> None:
+    if circuit.prepared or not all(gate.is_unitary for gate in circuit.gates):
+        raise UsageError(f"{circuit.name} prepares, measures or post-selects and cannot be {how}; split it before.")

@@ -1,0 +1,132 @@
+"""Expectation values: components, their Pauli words, and sums of products of those."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qdiffusion.circuits.adjoint import Differentiation
+from qdiffusion.circuits.clusterwords import ClusterWords
+from qdiffusion.circuits.deferral import Deferred
+from qdiffusion.circuits.dense import DenseWords
+from qdiffusion.circuits.explain import found, group_line
+from qdiffusion.circuits.matrices import Constant
+from qdiffusion.circuits.observables import Expectations, Hermitian
+from qdiffusion.circuits.reads import Read, Reads, split_reads
+from qdiffusion.circuits.sampled import SampledWords
+from qdiffusion.circuits.ways import cheapest
+
+Method = DenseWords | ClusterWords | SampledWords
+"""(weights, inputs) → the values (W, C, K, R, words) of some Pauli words of K components alike."""
+
+
+class WordPlan:
+    """The plan for `Expectations`; arguments as for `Plan`.
+
+    Attributes:
+        sums: from the words' values to the outputs.
+    """
+
+    def __init__(
+        self, deferred: Deferred, readout: Expectations, differentiation: Differentiation, shots: int | None
+    ) -> None:
+        self._deferred, self._circuit = deferred, deferred.circuit
+        self._differentiation, self._shots = differentiation, shots
+        self._states_only = differentiation == "adjoint" or shots is not None
+        self._reads = split_reads(self._circuit, readout.words, self._states_only)
+        places = self._group()
+        self._groups = [[self._reads.reads[index] for index in group] for group in places]
+        self._methods = [self._method(group) for group in self._groups]
+        self._factors = Constant(_factors(self._reads, readout, places))
+        self.sums = Sums(readout)
+
+    def _group(self) -> list[list[int]]:
+        """Reads of one shape and one list of words run side by side; a tree of clusters runs alone."""
+        groups: dict[object, list[int]] = defaultdict(list)
+        for index, read in enumerate(self._reads.reads):
+            alone = index if cheapest(read.component, self._states_only).tree else None
+            groups[read.component.shape, read.words, alone].append(index)
+        return list(groups.values())
+
+    def _method(self, group: Sequence[Read]) -> Method:
+        n_weights = self._circuit.n_weights
+        components, words = [read.component for read in group], group[0].words
+        if self._shots is not None:
+            return SampledWords(components, words, n_weights, self._shots)
+        way = cheapest(components[0], self._states_only)
+        if way.tree is not None:
+            return ClusterWords(way.tree, way.prefix, words, n_weights)
+        return DenseWords(components, words, n_weights, differentiation=self._differentiation)
+
+    def __call__(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """→ the words' values (W, C, R, words)."""
+        values = [self._values(method, weights, inputs, generator) for method in self._methods]
+        ones = weights.new_ones(*weights.shape[:2], inputs.shape[2], 1)
+        row = torch.cat([*(value.transpose(2, 3).flatten(3) for value in values), ones], -1)
+        factors = self._factors.like(row)
+        return row[..., factors.squeeze(-1)] if factors.shape[-1] == 1 else row[..., factors].prod(-1)
+
+    def _values(self, method: Method, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Tensor:
+        if isinstance(method, SampledWords):
+            return method(weights, inputs, generator)
+        return method(weights, inputs if isinstance(method, DenseWords) else inputs.real)
+
+    def explain(self) -> list[str]:
+        """A line for each pass that found something, and one for each group of components."""
+        components = [read.component for read in self._reads.reads]
+        lines = found(self._circuit, components, self._reads.n_gates, len(self._deferred.outcomes))
+        lines += self._reads.cuts
+        for group, method in zip(self._groups, self._methods, strict=True):
+            cost = cheapest(group[0].component, self._states_only).cost
+            lines.append(group_line([read.component for read in group], cost, method.explain()))
+        return lines
+
+
+class Sums:
+    """Words (W, C, R, words) → outputs (W, C, R, n_outputs), linear: constant sums and trainable Hermitians."""
+
+    def __init__(self, readout: Expectations) -> None:
+        words = readout.words
+        place = {word: index for index, word in enumerate(words)}
+        constant = np.zeros((len(readout.outputs), len(words)))
+        self._hermitians: list[tuple[int, Constant, Constant]] = []
+        for number, output in enumerate(readout.outputs):
+            if isinstance(output, Hermitian):
+                row = number * len(words) + np.array([place[word] for word in output.words])
+                self._hermitians.append((output.n_weights, Constant(output.coefficients()), Constant(row)))
+            else:
+                for coefficient, word in output:
+                    constant[number, place[word]] += coefficient
+        self._are_words = not self._hermitians and np.array_equal(constant, np.eye(len(words)))
+        self._constant = Constant(constant)
+
+    def __call__(self, words: Tensor, observable_weights: Tensor | None) -> Tensor:
+        if self._are_words:
+            return words
+        coefficients = self._constant.like(words)
+        if observable_weights is not None and self._hermitians:
+            coefficients = self._trained(coefficients, observable_weights.to(words.dtype))
+        return words @ coefficients.mT
+
+    def _trained(self, constant: Tensor, weights: Tensor) -> Tensor:
+        """(C, n_outputs, words)."""
+        parts = weights.split([size for size, _, _ in self._hermitians], -1)
+        values = torch.cat([m @ c.like(weights) for m, (_, c, _) in zip(parts, self._hermitians, strict=True)], -1)
+        rows = torch.cat([row.like(weights) for _, _, row in self._hermitians])
+        flat = constant.flatten().expand(weights.shape[0], -1)
+        return flat.index_add(1, rows, values).unflatten(1, constant.shape)
+
+
+def _factors(reads: Reads, readout: Expectations, groups: Sequence[Sequence[int]]) -> np.ndarray:
+    """Where the factors of each word stand among the flat values; the 1 after the last value fills the rows up."""
+    starts: dict[int, int] = {}
+    end = 0
+    for group in groups:
+        for index in group:
+            starts[index] = end
+            end += len(reads.reads[index].words)
+    rows = [[starts[read] + row for read, row in reads.factors[word]] for word in readout.words]
+    width = max(map(len, rows), default=0) or 1
+    return np.array([row + [end] * (width - len(row)) for row in rows], dtype=int).reshape(-1, width)
