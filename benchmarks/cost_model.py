@@ -15,11 +15,11 @@ from harness import Effort, Timing, measure, publish, report
 from torch import Tensor
 
 from qdiffusion.circuits import Circuit, Gate, angle_encoding, circuit_of, hqconv, structure, weight
-from qdiffusion.circuits.clusterwords import ClusterWords
-from qdiffusion.circuits.cost import cluster_cost, dense_cost
-from qdiffusion.circuits.dense import DenseWords
+from qdiffusion.circuits.plans.cost import cluster_cost, dense_cost
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.tree import grow_tree
+from qdiffusion.circuits.trees.clusterwords import ClusterWords
+from qdiffusion.circuits.trees.tree import grow_tree
+from qdiffusion.circuits.vectors.dense import DenseWords
 
 EFFORT, QUICK = Effort(repeats=3, seconds=0.2), Effort(repeats=1, seconds=0.0)
 MOST_AMPLITUDES = 1 << 21

@@ -11,23 +11,21 @@ from circuit_strategies import circuits, dense
 from qdiffusion.circuits import (
     Circuit,
     Gate,
-    adjoint,
-    chunks,
     circuit_of,
     input,
     pauli_x,
     pauli_z,
-    seating,
     state,
     structure,
     weight,
 )
-from qdiffusion.circuits import words as reading
-from qdiffusion.circuits.dense import DenseStates
-from qdiffusion.circuits.permutation import permutation
 from qdiffusion.circuits.reference import simulate
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.words import DensityWords, HalvedWords, TabledWords, WordValues
+from qdiffusion.circuits.vectors import adjoint, chunks, seating
+from qdiffusion.circuits.vectors import words as reading
+from qdiffusion.circuits.vectors.dense import DenseStates
+from qdiffusion.circuits.vectors.permutation import permutation
+from qdiffusion.circuits.vectors.words import DensityWords, HalvedWords, TabledWords, WordValues
 from qdiffusion.errors import UsageError
 
 

@@ -12,18 +12,18 @@ from qdiffusion.circuits import (
     Plan,
     angle_encoding,
     circuit_of,
-    clusterwords,
     hqconv,
     pauli_z,
     structure,
     weight,
 )
-from qdiffusion.circuits.clusterwords import ClusterWords
-from qdiffusion.circuits.dense import DenseWords
-from qdiffusion.circuits.messages import compile_words
-from qdiffusion.circuits.paths import Paths
-from qdiffusion.circuits.rows import Rows
-from qdiffusion.circuits.tree import grow_tree
+from qdiffusion.circuits.trees import clusterwords
+from qdiffusion.circuits.trees.clusterwords import ClusterWords
+from qdiffusion.circuits.trees.messages import compile_words
+from qdiffusion.circuits.trees.paths import Paths
+from qdiffusion.circuits.trees.rows import Rows
+from qdiffusion.circuits.trees.tree import grow_tree
+from qdiffusion.circuits.vectors.dense import DenseWords
 from test_circuits_plan import assert_equal_with_gradients, draws
 
 

@@ -18,7 +18,7 @@ from qdiffusion.circuits import (
     pauli_z,
     weight,
 )
-from qdiffusion.circuits.reads import split_reads
+from qdiffusion.circuits.plans.reads import split_reads
 
 
 def brickwork(n_wires: int, n_layers: int) -> Circuit:

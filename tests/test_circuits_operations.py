@@ -38,7 +38,7 @@ from qdiffusion.circuits import (
     unitary,
     weight,
 )
-from qdiffusion.circuits.deferral import defer
+from qdiffusion.circuits.plans.deferral import defer
 from qdiffusion.circuits.reference import simulate, simulate_branches
 from qdiffusion.errors import UsageError
 

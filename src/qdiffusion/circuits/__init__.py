@@ -19,7 +19,7 @@ from qdiffusion.circuits.observables import (
     trainable_hermitian,
 )
 from qdiffusion.circuits.operations import diagonal, measure, postselect, unitary
-from qdiffusion.circuits.plan import Plan
+from qdiffusion.circuits.plans.plan import Plan
 from qdiffusion.circuits.subcircuits import controlled, inverse, on_wires
 
 __all__ = [

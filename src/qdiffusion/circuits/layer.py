@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from qdiffusion.circuits.circuit import Circuit
 from qdiffusion.circuits.observables import Expectations, Observable, Probabilities, pauli_z
-from qdiffusion.circuits.plan import Output, Plan
-from qdiffusion.circuits.shift import ShiftedAngles, shifted
+from qdiffusion.circuits.plans.plan import Output, Plan
+from qdiffusion.circuits.plans.shift import ShiftedAngles, shifted
 from qdiffusion.errors import UsageError
 
 NORM_TOLERANCE = 1e-3

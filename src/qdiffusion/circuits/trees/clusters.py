@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from qdiffusion.circuits import structure
+from qdiffusion.circuits.angles.composition import GateProducts
+from qdiffusion.circuits.angles.matrices import Constant
+from qdiffusion.circuits.angles.product import ProductState, angle_row
 from qdiffusion.circuits.circuit import Gate
-from qdiffusion.circuits.composition import GateProducts
-from qdiffusion.circuits.folding import fold
 from qdiffusion.circuits.gates import embed
-from qdiffusion.circuits.matrices import Constant
-from qdiffusion.circuits.paths import Paths
-from qdiffusion.circuits.product import ProductState, angle_row
-from qdiffusion.circuits.tree import Event
+from qdiffusion.circuits.trees.folding import fold
+from qdiffusion.circuits.trees.paths import Paths
+from qdiffusion.circuits.trees.tree import Event
 
 
 class RunMatrices:

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from qdiffusion.circuits.angles.matrices import Constant
+from qdiffusion.circuits.angles.product import angle_row
 from qdiffusion.circuits.circuit import Gate
-from qdiffusion.circuits.clusters import ClusterStates, RunMatrices
-from qdiffusion.circuits.matrices import Constant
-from qdiffusion.circuits.messages import compile_words
 from qdiffusion.circuits.observables import PauliWord
-from qdiffusion.circuits.operators import Coefficients
-from qdiffusion.circuits.paths import Paths
-from qdiffusion.circuits.product import angle_row
 from qdiffusion.circuits.structure import renumber
-from qdiffusion.circuits.tree import ClusterTree
+from qdiffusion.circuits.trees.clusters import ClusterStates, RunMatrices
+from qdiffusion.circuits.trees.messages import compile_words
+from qdiffusion.circuits.trees.operators import Coefficients
+from qdiffusion.circuits.trees.paths import Paths
+from qdiffusion.circuits.trees.tree import ClusterTree
 
 CHUNK = 1024
 """Samples and circuits at a time: what lies between two operations should fit the processor's caches."""

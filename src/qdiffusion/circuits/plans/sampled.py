@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.composite import sdg
-from qdiffusion.circuits.dense import DenseStates
-from qdiffusion.circuits.matrices import Constant
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.structure import Component
+from qdiffusion.circuits.vectors.dense import DenseStates
 from qdiffusion.errors import UsageError
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.gates import PAULI
-from qdiffusion.circuits.matrices import Constant
-from qdiffusion.circuits.pullback import Conjugate, Dephase, Operator, Pauli, Pick
+from qdiffusion.circuits.trees.pullback import Conjugate, Dephase, Operator, Pauli, Pick
 
 Element = tuple[Operator, int, int]
 """A matrix element of an operator: its row and its column."""

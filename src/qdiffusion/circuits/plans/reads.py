@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Circuit, Gate
 from qdiffusion.circuits.observables import PauliWord
+from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.structure import FUSED_WIRES, Component
-from qdiffusion.circuits.ways import cheapest
 
 Place = tuple[int, int]
 """A read, and a word among its words."""

@@ -10,8 +10,8 @@ That needs every wire on its way to be the target of one trailing link only.
 from dataclasses import dataclass, replace
 
 from qdiffusion.circuits.observables import PauliWord
-from qdiffusion.circuits.paths import Paths
-from qdiffusion.circuits.tree import Link
+from qdiffusion.circuits.trees.paths import Paths
+from qdiffusion.circuits.trees.tree import Link
 
 
 @dataclass(frozen=True)

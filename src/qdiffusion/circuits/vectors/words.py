@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from qdiffusion.circuits.angles.matrices import Constant, transformed
 from qdiffusion.circuits.gates import PAULI
-from qdiffusion.circuits.matrices import Constant, transformed
 from qdiffusion.circuits.observables import PauliWord
-from qdiffusion.circuits.permutation import permutation
+from qdiffusion.circuits.vectors.permutation import permutation
 
 SIGN_TABLE = 12
 """Up to this many wires a table of all signs is kept: words · 2^n numbers."""

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from qdiffusion.circuits import structure
-from qdiffusion.circuits.adjoint import Differentiation
 from qdiffusion.circuits.circuit import Gate
-from qdiffusion.circuits.deferral import Deferred
-from qdiffusion.circuits.dense import DenseStates
-from qdiffusion.circuits.explain import found, group_line
 from qdiffusion.circuits.observables import Branches, DensityMatrix, Probabilities, State
+from qdiffusion.circuits.plans.deferral import Deferred
+from qdiffusion.circuits.plans.explain import found, group_line
+from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.ways import cheapest
+from qdiffusion.circuits.vectors.adjoint import Differentiation
+from qdiffusion.circuits.vectors.dense import DenseStates
 from qdiffusion.errors import UsageError
 
 StateLike = State | Probabilities | DensityMatrix | Branches

@@ -16,16 +16,16 @@ from itertools import product
 
 import numpy as np
 
-from qdiffusion.circuits.contractions import Density, Dress, Flip, Overlap, Pair, Read, Row, Slice, Step
+from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.gates import PAULI
-from qdiffusion.circuits.matrices import Constant
 from qdiffusion.circuits.observables import PauliWord
-from qdiffusion.circuits.operators import Element
-from qdiffusion.circuits.paths import Paths
-from qdiffusion.circuits.program import Program
-from qdiffusion.circuits.pullback import Pauli, Pick, Term, is_zero, pull_back
-from qdiffusion.circuits.requests import Edge, Flips, Node, Part, Requests, nodes_of
-from qdiffusion.circuits.rows import Rows
+from qdiffusion.circuits.trees.contractions import Density, Dress, Flip, Overlap, Pair, Read, Row, Slice, Step
+from qdiffusion.circuits.trees.operators import Element
+from qdiffusion.circuits.trees.paths import Paths
+from qdiffusion.circuits.trees.program import Program
+from qdiffusion.circuits.trees.pullback import Pauli, Pick, Term, is_zero, pull_back
+from qdiffusion.circuits.trees.requests import Edge, Flips, Node, Part, Requests, nodes_of
+from qdiffusion.circuits.trees.rows import Rows
 
 Summands = tuple[tuple[Element, ...], ...]
 """A sum of products of matrix elements."""

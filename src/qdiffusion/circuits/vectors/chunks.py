@@ -10,7 +10,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.route import Stage
+from qdiffusion.circuits.vectors.route import Stage
 
 CHUNK = 1 << 16
 """So many amplitudes, or one value of the wires outside the stage, pass through all its blocks before the next ones.

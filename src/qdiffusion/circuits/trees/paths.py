@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qdiffusion.circuits.tree import ClusterTree, Link
+from qdiffusion.circuits.trees.tree import ClusterTree, Link
 
 if TYPE_CHECKING:
-    from qdiffusion.circuits.pullback import Operator
+    from qdiffusion.circuits.trees.pullback import Operator
 
 Factors = tuple[tuple[int, "Operator"], ...]
 """Operators on distinct wires, sorted by wire."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from qdiffusion.circuits.permutation import permutation
-from qdiffusion.circuits.route import Route, Seat, Stage
+from qdiffusion.circuits.vectors.permutation import permutation
+from qdiffusion.circuits.vectors.route import Route, Seat, Stage
 
 Wires = tuple[int, ...]
 

@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.adjoint import Differentiation
-from qdiffusion.circuits.clusterwords import ClusterWords
-from qdiffusion.circuits.deferral import Deferred
-from qdiffusion.circuits.dense import DenseWords
-from qdiffusion.circuits.explain import found, group_line
-from qdiffusion.circuits.matrices import Constant
+from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.observables import Expectations, Hermitian
-from qdiffusion.circuits.reads import Read, Reads, split_reads
-from qdiffusion.circuits.sampled import SampledWords
-from qdiffusion.circuits.ways import cheapest
+from qdiffusion.circuits.plans.deferral import Deferred
+from qdiffusion.circuits.plans.explain import found, group_line
+from qdiffusion.circuits.plans.reads import Read, Reads, split_reads
+from qdiffusion.circuits.plans.sampled import SampledWords
+from qdiffusion.circuits.plans.ways import cheapest
+from qdiffusion.circuits.trees.clusterwords import ClusterWords
+from qdiffusion.circuits.vectors.adjoint import Differentiation
+from qdiffusion.circuits.vectors.dense import DenseWords
 
 Method = DenseWords | ClusterWords | SampledWords
 """(weights, inputs) → the values (W, C, K, R, words) of some Pauli words of K components alike."""

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qdiffusion.circuits.angles.matrices import Constant, records_alone
 from qdiffusion.circuits.circuit import Gate, constant
 from qdiffusion.circuits.gates import embed
-from qdiffusion.circuits.matrices import Constant, records_alone
 from qdiffusion.circuits.structure import angle_indices
 
 _IDENTITY = Gate("rz", (0,), constant(0.0))

@@ -17,9 +17,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.chunks import chunked_back, chunked_forth
-from qdiffusion.circuits.matrices import transformed
-from qdiffusion.circuits.route import Route, Stage
+from qdiffusion.circuits.angles.matrices import transformed
+from qdiffusion.circuits.vectors.chunks import chunked_back, chunked_forth
+from qdiffusion.circuits.vectors.route import Route, Stage
 from qdiffusion.errors import UsageError
 
 Differentiation = Literal["auto", "backprop", "adjoint"]

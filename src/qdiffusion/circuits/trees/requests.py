@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from qdiffusion.circuits.paths import Factors, Paths
-from qdiffusion.circuits.pullback import Conjugate, Dephase, Pauli, Pick
+from qdiffusion.circuits.trees.paths import Factors, Paths
+from qdiffusion.circuits.trees.pullback import Conjugate, Dephase, Pauli, Pick
 
 Edge = tuple[int, int | None]
 """From a cluster to a neighbour; to None in a tree of one cluster."""

@@ -15,8 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.matrices import Constant
-from qdiffusion.circuits.rows import Rows
+from qdiffusion.circuits.angles.matrices import Constant
+from qdiffusion.circuits.trees.rows import Rows
 
 Row = tuple[int, int]
 """A message: its node, and its place there."""

@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qdiffusion.circuits.angles.matrices import Constant
+from qdiffusion.circuits.angles.product import angle_row
 from qdiffusion.circuits.circuit import Circuit, Gate, weight
-from qdiffusion.circuits.matrices import Constant
-from qdiffusion.circuits.product import angle_row
 from qdiffusion.circuits.structure import angle_indices
 
 Rule = tuple[tuple[float, float], ...]

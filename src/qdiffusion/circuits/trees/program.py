@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.contractions import Gradients, Step, Tape
-from qdiffusion.circuits.matrices import records_alone
+from qdiffusion.circuits.angles.matrices import records_alone
+from qdiffusion.circuits.trees.contractions import Gradients, Step, Tape
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ approximated. The design is in docs/circuits.md.
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.adjoint import Differentiation, uses_adjoint
 from qdiffusion.circuits.circuit import Circuit
-from qdiffusion.circuits.deferral import Deferred, defer
 from qdiffusion.circuits.observables import Branches, DensityMatrix, Expectations, Observable, Readout, State
-from qdiffusion.circuits.stateplan import StatePlan
-from qdiffusion.circuits.wordplan import WordPlan
+from qdiffusion.circuits.plans.deferral import Deferred, defer
+from qdiffusion.circuits.plans.stateplan import StatePlan
+from qdiffusion.circuits.plans.wordplan import WordPlan
+from qdiffusion.circuits.vectors.adjoint import Differentiation, uses_adjoint
 from qdiffusion.errors import UsageError
 
 Output = Tensor | tuple[Tensor, Tensor]

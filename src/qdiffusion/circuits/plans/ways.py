@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
-from qdiffusion.circuits.cost import cluster_cost, dense_cost
+from qdiffusion.circuits.plans.cost import cluster_cost, dense_cost
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.tree import ClusterTree, grow_tree
+from qdiffusion.circuits.trees.tree import ClusterTree, grow_tree
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qdiffusion.circuits.angles.composition import GateProducts
+from qdiffusion.circuits.angles.matrices import Constant, records_alone
 from qdiffusion.circuits.circuit import Gate
-from qdiffusion.circuits.composition import GateProducts
-from qdiffusion.circuits.matrices import Constant, records_alone
 from qdiffusion.circuits.structure import angle_indices, renumber
 
 

@@ -11,7 +11,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.permutation import Permutation
+from qdiffusion.circuits.vectors.permutation import Permutation
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Angles to matrices and product states: many gates, circuits and samples at once."""

@@ -1,0 +1,1 @@
+"""Circuits compiled against observables: what is found in them and how each part is computed."""

@@ -1,0 +1,1 @@
+"""Components as trees of clusters joined by bonds."""
