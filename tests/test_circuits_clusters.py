@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from qdiffusion.circuits import (
@@ -17,10 +17,11 @@ from qdiffusion.circuits import (
     structure,
     weight,
 )
-from qdiffusion.circuits.trees import clusterwords
+from qdiffusion.circuits.trees import clusterwords, pullback
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
 from qdiffusion.circuits.trees.messages import compile_words
 from qdiffusion.circuits.trees.paths import Paths
+from qdiffusion.circuits.trees.pullback import TooManyTermsError
 from qdiffusion.circuits.trees.rows import Rows
 from qdiffusion.circuits.trees.tree import grow_tree
 from qdiffusion.circuits.vectors.dense import DenseWords
@@ -52,7 +53,11 @@ def two_ways(circuit, words, merged=4):
     (component,) = structure.split_components(circuit.n_wires, circuit.gates)
     prefix, rest = structure.split_prefix(component)
     tree = grow_tree(circuit.n_wires, rest, merged_wires=merged)
-    return ClusterWords(tree, prefix, words, circuit.n_weights), DenseWords([component], words, circuit.n_weights)
+    try:
+        clusters = ClusterWords(tree, prefix, words, circuit.n_weights)
+    except TooManyTermsError:
+        reject()
+    return clusters, DenseWords([component], words, circuit.n_weights)
 
 
 def tied(edges, names=("rx", "rz", "ry")):
@@ -223,3 +228,14 @@ def test_a_chain_of_wires_needs_no_state_vector():
     )
     expected = torch.stack([angles.cos().squeeze()] * 2 + [torch.ones((), dtype=torch.float64)])
     assert torch.allclose(values.flatten(), expected, atol=1e-12)
+
+
+def test_words_of_too_many_terms_are_read_from_a_state_vector(monkeypatch):
+    circuit = angle_encoding(8) >> hqconv(2, n_channels=2)
+    expected = Plan(circuit, pauli_z())
+    assert "clusters" in expected.explain()
+    monkeypatch.setattr(pullback, "MOST_TERMS", 0)
+    got = Plan(circuit, pauli_z())
+    assert "state vector" in got.explain()
+    weights, inputs = draws(3, (1, 2, circuit.n_weights), (1, 2, 4, 8))
+    assert_equal_with_gradients(got(weights, inputs), expected(weights, inputs), [weights, inputs], 3)

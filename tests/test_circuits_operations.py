@@ -117,6 +117,13 @@ def test_branches_are_what_measuring_leaves(data, seed):
         assert torch.allclose(chances[sample, 0], expected / expected.sum(), rtol=0, atol=1e-10)
     norms = states.abs().square().sum(-1)
     assert torch.allclose(norms[chances > 1e-12], torch.ones((), dtype=norms.dtype))
+    for sample, row in enumerate(x):
+        # Each branch by itself, up to its phase: the reference keeps the measured wires, whose bits are the outcome's.
+        unmeasured = simulate_branches(circuit, row[0], weights[0])
+        for branch, psi in zip(unmeasured, states[sample, 0], strict=True):
+            rows = branch.reshape((2,) * circuit.n_wires).movedim(left, tuple(range(len(left)))).reshape(len(psi), -1)
+            overlap = (psi.conj() @ rows).abs().square().sum()
+            assert torch.allclose(overlap, branch.abs().square().sum(), rtol=0, atol=1e-10)
     weighed = states * chances.sqrt().unsqueeze(-1)
     mixed = weighed.mT @ weighed.conj()
     whole = dense(circuit, density_matrix(left or [0]), x, weights)
@@ -266,13 +273,33 @@ def test_light_cones_keep_what_post_selection_sees():
     ("build", "message"),
     [
         (lambda: unitary([[1, 1], [0, 1]], [0]), "not unitary"),
-        (lambda: unitary(np.eye(4), [0]), r"shape \(2, 2\), not \(4, 4\)"),
+        (lambda: unitary(np.eye(4), [0]), r"numbers \(2, 2\), not \(4, 4\)"),
         (lambda: diagonal([1, 2], [0]), "absolute value 1"),
         (lambda: postselect(0, 2), "keeps 0 or 1"),
         (lambda: hermitian([[0, 1], [0, 0]], [0]), "not Hermitian"),
         (lambda: hermitian(np.eye(2), [0, 1]), "4 rows"),
         (lambda: branches("some"), "'some'"),
-        (lambda: probabilities([0, 0]).on(2), "names a wire twice"),
+        (lambda: probabilities([0, 0]).on(2), "distinct wires"),
+        (lambda: hermitian(np.eye(4), [0, 0]), "distinct wires"),
+        (lambda: trainable_hermitian([1, 1]), "distinct wires"),
+        (lambda: trainable_hermitian([]), "one or more"),
+        (lambda: trainable_hermitian(0, 1), "list of numbers"),
+        (lambda: pauli_z(3), "list of numbers"),
+        (lambda: density_matrix([]).on(2), "one or more"),
+        (lambda: concatenate(probabilities(), pauli_z()), "not Probabilities"),
+        (lambda: pauli_sum({"Z": 1j}), "real numbers"),
+        (lambda: unitary(torch.eye(2, requires_grad=True), [0]), "constant numbers"),
+        (lambda: diagonal([], []), "0 wires"),
+        (lambda: weight(-1), r"weight\(-1\)"),
+        (lambda: Gate("ry", (0,), 0.3), "constant"),
+        (lambda: Gate("h", [0]), "tuples"),
+        (lambda: measure((0,)), "tuples"),
+        (lambda: on_wires(Circuit(2, (), 0, 0), [-1, 7], 3), "0 … 2"),
+        (lambda: controlled(Circuit(2, (), 0, 0), [7]), "among 0 … 1"),
+        (lambda: state_preparation(1) >> angle_encoding(1), r"input\(2\)"),
+        (lambda: Plan(angle_encoding(33), probabilities()), "2\\^33"),
+        (lambda: Plan(angle_encoding(16), density_matrix()), "2\\^32"),
+        (lambda: QuantumLayer(angle_encoding(2), n_circuits=1.5), "1.5"),
         (lambda: Plan(angle_encoding(2), density_matrix([2])), "reads wire 2"),
         (lambda: Plan(angle_encoding(2), branches()), "measures nothing"),
         (lambda: Plan(circuit_of(1, [measure(0)], "m"), state()), "branches"),

@@ -18,6 +18,10 @@ class Angle:
     scale: float = 1.0
     offset: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.index < 0:
+            raise UsageError(f"Angles count from {self.source}(0), not from {self.source}({self.index}).")
+
     def __mul__(self, factor: float) -> Self:
         return replace(self, scale=self.scale * factor, offset=self.offset * factor)
 
@@ -76,6 +80,11 @@ class Gate:
     def __post_init__(self) -> None:
         if self.name not in GATES and self.matrix is None and not self.is_measurement:
             raise UsageError(f"Unknown gate {self.name!r}; there are {', '.join(GATES)}.")
+        for wires in (self.targets, self.controls):
+            if not isinstance(wires, tuple) or not all(isinstance(wire, int) for wire in wires):
+                raise UsageError(f"Gate {self.name} takes tuples of wire numbers, such as (0,), not {wires!r}.")
+        if not isinstance(self.angle, Angle | None):
+            raise UsageError(f"Gate {self.name} got {self.angle!r}; an angle is constant(…), weight(…) or input(…).")
         n_wires = 1 if self.is_measurement else self.kind.n_wires - len(self.controls)
         takes_angle = not self.is_measurement and self.kind.frequency is not None
         if len(self.targets) != n_wires:
@@ -143,6 +152,11 @@ class Circuit:
                 raise UsageError(f"Gate '{gate}' leaves the circuit's wires 0 … {self.n_wires - 1}.")
             if gate.angle and gate.angle.index >= counts.get(gate.angle.source, math.inf):
                 raise UsageError(f"Gate '{gate}' reads beyond the circuit's {counts} angles.")
+            if gate.angle and gate.angle.source == "input" and gate.angle.index < self.n_amplitudes:
+                raise UsageError(
+                    f"Gate '{gate}' reads amplitude {gate.angle.index} as an angle; behind the prepared state's "
+                    f"amplitudes angles begin at input({self.n_amplitudes})."
+                )
 
     def __rshift__(self, after: "Circuit") -> "Circuit":
         if not isinstance(after, Circuit):

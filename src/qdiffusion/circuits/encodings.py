@@ -7,8 +7,9 @@ from qdiffusion.circuits.circuit import Circuit, Gate, circuit_of, input
 from qdiffusion.errors import UsageError
 
 
-def angle_encoding(n_wires: int, axis: Literal["x", "y", "z"] = "x") -> Circuit:
-    """A rotation R_axis(x_j) = exp(-i x_j σ_axis / 2) on every wire j; inputs are angles in radians.
+def angle_encoding(n_wires: int, axis: Literal["x", "y", "z"] = "x", first: int = 0) -> Circuit:
+    """A rotation R_axis(x_j) = exp(-i x_j σ_axis / 2) on every wire j; inputs are angles in radians, from input `first`
+    on.
 
     Raises:
         UsageError: `axis` is none of x, y, z.
@@ -18,7 +19,7 @@ def angle_encoding(n_wires: int, axis: Literal["x", "y", "z"] = "x") -> Circuit:
     """
     if axis not in ("x", "y", "z"):
         raise UsageError(f"Unknown axis {axis!r} for angle_encoding; there are x, y and z.")
-    gates = (Gate(f"r{axis}", (wire,), input(wire)) for wire in range(n_wires))
+    gates = (Gate(f"r{axis}", (wire,), input(first + wire)) for wire in range(n_wires))
     return circuit_of(n_wires, gates, f"angle_encoding({n_wires}, {axis})")
 
 
@@ -26,8 +27,8 @@ def state_preparation(n_wires: int, wires: Sequence[int] | None = None) -> Circu
     """Any state of `wires`, all of them by default, given by its amplitudes; the other wires start in |0⟩.
 
     Inputs 0 … 2^k - 1 are the amplitudes ⟨i|ψ⟩ of the k wires, the first the most significant bit, with Σ|ψ_i|² = 1:
-    complex, or real. Angles that later gates read from inputs begin at `input(2**k)`; of complex x they are the real
-    parts.
+    complex, or real. Angles that later gates read from inputs begin at `input(2**k)`, `angle_encoding(…, first=2**k)`;
+    of complex x they are the real parts.
 
     Raises:
         UsageError: a wire is named twice or is not in the register.

@@ -28,6 +28,10 @@ class Hermitian:
 
     wires: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        if not self.wires or len(set(self.wires)) < len(self.wires):
+            raise UsageError(f"A Hermitian acts on one or more distinct wires, not on {self.wires}.")
+
     @property
     def n_weights(self) -> int:
         """Real numbers of M: its real part row by row, then its imaginary part."""
@@ -151,7 +155,7 @@ def pauli_sum(*sums: Mapping[str, float]) -> Expectations:
     Raises:
         UsageError: a letter is none of I, X, Y, Z.
     """
-    return Expectations(tuple(tuple((float(c), _word(string)) for string, c in total.items()) for total in sums))
+    return Expectations(tuple(tuple((_real(c), _word(string)) for string, c in total.items()) for total in sums))
 
 
 def hermitian(matrix: ArrayLike, wires: Sequence[int]) -> Expectations:
@@ -160,8 +164,11 @@ def hermitian(matrix: ArrayLike, wires: Sequence[int]) -> Expectations:
     Raises:
         UsageError: the matrix is not Hermitian to 1e-6 of its largest entry, or its size does not fit the wires.
     """
-    entries = np.asarray(matrix, dtype=complex)
-    on = Hermitian(tuple(wires))
+    on = Hermitian(_tuple(wires))
+    try:
+        entries = np.asarray(matrix, dtype=complex)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"hermitian() takes a constant matrix of numbers: {error}.") from None
     if entries.shape != (1 << len(on.wires),) * 2:
         raise UsageError(f"A Hermitian on wires {on.wires} is a matrix of {1 << len(on.wires)} rows and columns.")
     if not np.allclose(entries, entries.conj().T, rtol=0, atol=1e-6 * np.abs(entries).max()):
@@ -176,24 +183,27 @@ def trainable_hermitian(*wires: Sequence[int]) -> Expectations:
     `trainable_hermitian(*[range(4)] * 16)` are 16 adaptive non-local observables on four wires. The layer's
     `observable_weights` hold the M, 2 · 4^k real numbers each; drawn from N(0, 1), outputs have variance 1.
     """
-    return Expectations(tuple(Hermitian(tuple(group)) for group in wires))
+    return Expectations(tuple(Hermitian(_tuple(group)) for group in wires))
 
 
 def concatenate(*observables: Expectations | EachPauli) -> Concatenated:
     """The outputs of all, one after another: `concatenate(trainable_hermitian([0, 1]), pauli_z([4]))`."""
+    for each in observables:
+        if not isinstance(each, Expectations | EachPauli):
+            raise UsageError(f"concatenate() joins expectation values, not {type(each).__name__}; read it apart.")
     return Concatenated(observables)
 
 
 def probabilities(wires: Sequence[int] | None = None) -> Probabilities:
     """p(i) = ⟨i|ρ|i⟩ of the 2^k basis states of k wires, all by default, the first the most significant bit."""
-    return Probabilities(None if wires is None else tuple(wires))
+    return Probabilities(None if wires is None else _tuple(wires))
 
 
 def density_matrix(wires: Sequence[int] | None = None) -> DensityMatrix:
     """ρ (2^k, 2^k) of k wires, all by default, the first the most significant bit; the others, and the outcomes of
     measurements, are traced out.
     """
-    return DensityMatrix(None if wires is None else tuple(wires))
+    return DensityMatrix(None if wires is None else _tuple(wires))
 
 
 def state() -> State:
@@ -206,7 +216,7 @@ def branches(how: Literal["all", "sampled"] = "all") -> Branches:
 
     The amplitudes are those of the m wires that do not stay in a measured basis state to the end, in order. Branch b is
     the outcome bits, the first measurement the most significant; "all" gives all B = 2^measurements of them, so that
-    Σ_b p_b f(ψ_b) is exact, and states of probability 0 as 0. "sampled" draws one branch, B = 1.
+    Σ_b p_b f(ψ_b) is exact, states of probability exactly 0 as 0. "sampled" draws one branch, B = 1.
 
     Raises:
         UsageError: `how` is neither.
@@ -221,7 +231,7 @@ def _single(letter: str, wires: Literal["each"] | Iterable[int]) -> Expectations
         if wires != "each":
             raise UsageError(f"Give the wires to read as numbers or as 'each', not {wires!r}.")
         return EachPauli(letter)
-    return Expectations(tuple(((1.0, ((wire, letter),)),) for wire in wires))
+    return Expectations(tuple(((1.0, ((wire, letter),)),) for wire in _tuple(wires)))
 
 
 def _word(string: str) -> PauliWord:
@@ -230,11 +240,25 @@ def _word(string: str) -> PauliWord:
     return tuple((wire, letter) for wire, letter in enumerate(string) if letter != "I")
 
 
+def _tuple(wires: Iterable[int]) -> tuple[int, ...]:
+    found = tuple(wires) if isinstance(wires, Iterable) else (wires,)
+    if found == (wires,) or not all(isinstance(wire, int) for wire in found):
+        raise UsageError(f"Give wires as a list of numbers, such as [0, 1], not as {wires!r}.")
+    return found
+
+
+def _real(coefficient: float) -> float:
+    try:
+        return float(coefficient)
+    except TypeError:
+        raise UsageError(f"Coefficients of Pauli strings are real numbers, not {coefficient!r}.") from None
+
+
 def _all_or(wires: tuple[int, ...] | None, n_wires: int) -> tuple[int, ...]:
     found = tuple(range(n_wires)) if wires is None else wires
     _check_wires(found, n_wires)
-    if len(set(found)) < len(found):
-        raise UsageError(f"The observable names a wire twice: {found}; give distinct wires.")
+    if not found or len(set(found)) < len(found):
+        raise UsageError(f"The observable reads one or more distinct wires, not {found}.")
     return found
 
 

@@ -1,7 +1,6 @@
 """Gates beyond the named ones: given by their matrix, post-selection, measurement."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,7 +41,8 @@ def diagonal(entries: ArrayLike, wires: Sequence[int], controls: Sequence[int] =
 def postselect(wire: int, bit: int) -> Gate:
     """Keeps |bit⟩ of a wire: ψ → Pψ / ‖Pψ‖, P = |bit⟩⟨bit|.
 
-    What is read out is conditional on all post-selections; where they have probability 0 it is NaN.
+    What is read out is conditional on the post-selections of every component that is read; where they have
+    probability 0 it is NaN, as far as rounding leaves an exact 0.
 
     Raises:
         UsageError: `bit` is neither 0 nor 1.
@@ -61,10 +61,13 @@ def measure(wire: int) -> Gate:
 
 
 def _complex(values: ArrayLike, shape: tuple[int, ...], wires: Sequence[int]) -> Matrices:
-    found: Any = np.asarray(values)
-    if found.shape != shape or found.dtype.kind not in "iufc":
-        raise UsageError(f"{len(wires)} wires {tuple(wires)} take numbers of shape {shape}, not {found.shape}.")
-    return np.asarray(found, dtype=complex)
+    try:
+        found = np.asarray(values, dtype=complex)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"A gate on wires {tuple(wires)} takes constant numbers of shape {shape}: {error}.") from None
+    if found.shape != shape or not wires:
+        raise UsageError(f"A gate on {len(wires)} wires {tuple(wires)} takes numbers {shape}, not {found.shape}.")
+    return found
 
 
 def _gate(name: str, matrix: Matrices, wires: Sequence[int], controls: Sequence[int]) -> Gate:

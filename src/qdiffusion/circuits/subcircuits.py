@@ -26,13 +26,16 @@ def inverse(circuit: Circuit) -> Circuit:
 def controlled(circuit: Circuit, controls: Sequence[int], values: Sequence[bool] | None = None) -> Circuit:
     """The circuit where every wire of `controls` reads its value, all 1 by default.
 
-    The controls are wires of the same register that the circuit leaves alone; `on_wires` makes room for them.
+    The controls are wires of the same register that the circuit leaves alone; `on_wires` makes room for them. A phase
+    of the whole state is no gate: imports drop it, and a control cannot bring it back.
 
     Raises:
-        UsageError: a control is a wire of a gate, there are not as many values as controls, or the circuit prepares,
-            measures or post-selects.
+        UsageError: a control is a wire of a gate, controls are not distinct wires of the register, there are not as
+            many values as controls, or the circuit prepares, measures or post-selects.
     """
     _check(circuit, "controlled")
+    if len(set(controls)) < len(controls) or not all(0 <= wire < circuit.n_wires for wire in controls):
+        raise UsageError(f"Controls {tuple(controls)} must be distinct wires among 0 … {circuit.n_wires - 1}.")
     gates = composite.without_phases(composite.controlled(circuit.gates, controls, values))
     return replace(circuit, gates=gates, name=f"controlled({circuit.name})")
 
@@ -43,8 +46,12 @@ def on_wires(circuit: Circuit, wires: Sequence[int], n_wires: int) -> Circuit:
     Raises:
         UsageError: not one distinct wire of the register for each of the circuit's.
     """
-    if len(set(wires)) != circuit.n_wires or len(wires) != circuit.n_wires:
-        raise UsageError(f"A circuit of {circuit.n_wires} wires takes as many distinct ones, not {tuple(wires)}.")
+    distinct = len(set(wires)) == len(wires) == circuit.n_wires
+    if not distinct or not all(0 <= wire < n_wires for wire in wires):
+        raise UsageError(
+            f"A circuit of {circuit.n_wires} wires takes as many distinct ones of 0 … {n_wires - 1}, not "
+            f"{tuple(wires)}."
+        )
     gates = moved(circuit.gates, dict(enumerate(wires)))
     return replace(circuit, n_wires=n_wires, gates=gates, prepared=tuple(wires[wire] for wire in circuit.prepared))
 

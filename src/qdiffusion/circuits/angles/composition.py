@@ -10,6 +10,7 @@ A run has a hundred small matrices and nearly no arithmetic: what counts is how 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,7 @@ class GateProducts:
         even = torch.addcmul(fixed, phase.cos().unsqueeze(-1), cosine)
         parts = torch.addcmul(even, phase.sin().unsqueeze(-1), sine)
         matrices = torch.view_as_complex(parts.view(len(parts), -1, self.size, self.size, 2))
-        tree = Tree(matrices)
-        return tree.product, tree, phase
+        return *multiply(matrices), phase
 
     def pull(self, mu: Tensor, phase: Tensor, n_angles: int) -> Tensor:
         """∂L/∂angles (N, n_angles) from the μ (gates, N·K·P, 2^n, 2^n) of every gate's matrix."""
@@ -89,37 +89,47 @@ class GateProducts:
         return found.new_zeros(len(found), n_angles).index_add_(1, self.index.like(phase), found)
 
 
+@dataclass(frozen=True)
 class Tree:
-    """The product M_G … M_1 of matrices (G, B, d, d) stored as `_memory` says; where a level is odd its last one waits.
+    """What the gradient of a product M_G … M_1 needs, level by level. The product itself is not kept: it leads to
+    autograd's node, and that would lead back here.
 
     Attributes:
-        product: (B, d, d).
+        levels: the matrices of each level (count, B, d, d), in the order of `_memory`.
+        waiting: the last matrix of a level of an odd count, and the product of all before it.
     """
 
-    def __init__(self, matrices: Tensor) -> None:
-        self._levels: list[Tensor] = []
-        self._waiting: list[Tensor | None] = []
-        while (count := len(matrices)) > 1:
-            half = count // 2
-            self._levels.append(matrices)
-            self._waiting.append(matrices[-1] if count % 2 else None)
-            matrices = matrices[half : 2 * half] @ matrices[:half]
-        self._partial = [matrices[0]]
-        for last in reversed(self._waiting):
-            self._partial.append(self._partial[-1] if last is None else last @ self._partial[-1])
-        self.product = self._partial[-1]
+    levels: list[Tensor]
+    waiting: list[tuple[Tensor, Tensor] | None]
 
     def pull(self, mu: Tensor) -> Tensor:
-        """The μ (G, B, d, d) of every matrix from that of the product."""
+        """The μ (G, B, d, d) of every matrix from that of the product (B, d, d)."""
         lasts: list[list[Tensor]] = []
-        for last, partial in zip(self._waiting, reversed(self._partial[:-1]), strict=True):
-            lasts.append([] if last is None else [(mu @ partial.mT).unsqueeze(0)])
-            mu = mu if last is None else last.mT @ mu
+        for pair in self.waiting:
+            lasts.append([] if pair is None else [(mu @ pair[1].mT).unsqueeze(0)])
+            mu = mu if pair is None else pair[0].mT @ mu
         mu = mu.unsqueeze(0)
-        for level, rest in zip(reversed(self._levels), reversed(lasts), strict=True):
+        for level, rest in zip(reversed(self.levels), reversed(lasts), strict=True):
             first, second = level[: len(mu)], level[len(mu) : 2 * len(mu)]
             mu = torch.cat([second.mT @ mu, mu @ first.mT, *rest])
         return mu
+
+
+def multiply(matrices: Tensor) -> tuple[Tensor, Tree]:
+    """The product M_G … M_1 (B, d, d) of matrices (G, B, d, d) stored as `_memory` says; where a level's count is odd,
+    its last matrix waits.
+    """
+    levels: list[Tensor] = []
+    while (count := len(matrices)) > 1:
+        levels.append(matrices)
+        half = count // 2
+        matrices = matrices[half : 2 * half] @ matrices[:half]
+    product = matrices[0]
+    waiting: list[tuple[Tensor, Tensor] | None] = []
+    for level in reversed(levels):
+        waiting.append((level[-1], product) if len(level) % 2 else None)
+        product = level[-1] @ product if len(level) % 2 else product
+    return product, Tree(levels, waiting[::-1])
 
 
 def _memory(depth: int) -> list[int]:

@@ -11,9 +11,10 @@ from torch import Tensor
 from qdiffusion.circuits.circuit import Circuit
 from qdiffusion.circuits.observables import Branches, DensityMatrix, Expectations, Observable, Readout, State
 from qdiffusion.circuits.plans.deferral import Deferred, defer
+from qdiffusion.circuits.plans.shotplan import ShotPlan
 from qdiffusion.circuits.plans.stateplan import StatePlan
 from qdiffusion.circuits.plans.wordplan import WordPlan
-from qdiffusion.circuits.vectors.adjoint import Differentiation, uses_adjoint
+from qdiffusion.circuits.vectors.adjoint import Differentiation, check_differentiation
 from qdiffusion.errors import UsageError
 
 Output = Tensor | tuple[Tensor, Tensor]
@@ -52,12 +53,14 @@ class Plan:
         readout = observable.on(circuit.n_wires)
         deferred = defer(circuit, _disturbed(readout, circuit.n_wires))
         _check(deferred, readout, shots)
-        uses_adjoint(differentiation, 0, all(gate.is_unitary for gate in deferred.circuit.gates))
-        self._plan: WordPlan | StatePlan
-        if isinstance(readout, Expectations):
-            self._plan = WordPlan(deferred, readout, differentiation, shots)
-        else:
+        check_differentiation(differentiation, all(gate.is_unitary for gate in deferred.circuit.gates))
+        self._plan: WordPlan | ShotPlan | StatePlan
+        if not isinstance(readout, Expectations):
             self._plan = StatePlan(deferred, readout, differentiation)
+        elif shots is None:
+            self._plan = WordPlan(deferred, readout, differentiation)
+        else:
+            self._plan = ShotPlan(deferred, readout, shots)
 
     def __call__(
         self,
@@ -71,11 +74,13 @@ class Plan:
 
     def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None = None) -> Output:
         """What is known without the weights of the observable: values of Pauli words, or the output itself."""
+        if isinstance(self._plan, WordPlan):
+            return self._plan(weights, inputs)
         return self._plan(weights, inputs, generator)
 
     def combine(self, found: Tensor, observable_weights: Tensor | None) -> Tensor:
         """The outputs, from what `read` found."""
-        return self._plan.sums(found, observable_weights) if isinstance(self._plan, WordPlan) else found
+        return found if isinstance(self._plan, StatePlan) else self._plan.sums(found, observable_weights)
 
     def explain(self) -> str:
         """What was found in the circuit and how each part is computed, a line each."""
@@ -97,7 +102,7 @@ def _check(deferred: Deferred, readout: Readout, shots: int | None) -> None:
         raise UsageError(f"branches() was asked of {name}, which measures nothing; add measure(wire) or read state().")
     if shots is None:
         return
-    if shots < 1:
-        raise UsageError(f"Give at least 1 shot, not {shots}; None is exact.")
+    if not isinstance(shots, int) or shots < 1:
+        raise UsageError(f"Give a whole number of at least 1 shot, not {shots!r}; None is exact.")
     if not isinstance(readout, Expectations):
-        raise UsageError(f"Shots estimate Pauli observables, not {type(readout).__name__}; leave shots out.")
+        raise UsageError(f"Shots estimate expectation values, not {type(readout).__name__}; leave shots out.")

@@ -55,7 +55,7 @@ def split_reads(circuit: Circuit, words: Sequence[PauliWord], states_only: bool)
     found.n_gates = len(cone)
     whole = Component(tuple(range(circuit.n_wires)), tuple(circuit.gates[place] for place in cone), circuit.prepared)
     for component in _parts(whole):
-        pairs = _on(component, words)
+        pairs = _through(whole, component, [(word, word) for word in words])
         parts = _cut(component, pairs, states_only) if pairs else []
         for part, members in parts:
             found.add(part, members)
@@ -112,13 +112,6 @@ def _through(whole: Component, part: Component, pairs: Pairs) -> Pairs:
     """The words' parts on a part of the whole."""
     place = {whole.wires.index(wire): index for index, wire in enumerate(part.wires)}
     inside = [(word, tuple((place[w], x) for w, x in local if w in place)) for word, local in pairs]
-    return [(word, local) for word, local in inside if local]
-
-
-def _on(component: Component, words: Sequence[PauliWord]) -> Pairs:
-    """The words' parts on a component of the circuit."""
-    place = {wire: index for index, wire in enumerate(component.wires)}
-    inside = [(word, tuple((place[w], x) for w, x in word if w in place)) for word in words]
     return [(word, local) for word, local in inside if local]
 
 

@@ -47,7 +47,13 @@ class ShiftedAngles:
         turned = [gate for gate in circuit.gates if gate.angle is not None]
         numbers = iter(range(len(turned)))
         gates = tuple(g if g.angle is None else replace(g, angle=weight(next(numbers))) for g in circuit.gates)
-        self.circuit = replace(circuit, gates=gates, n_weights=len(turned), n_inputs=circuit.n_amplitudes)
+        self.circuit = replace(
+            circuit,
+            gates=gates,
+            n_weights=len(turned),
+            n_inputs=circuit.n_amplitudes,
+            name=f"{circuit.name}, an angle for each gate",
+        )
         self.rules = [_rule(gate) for gate in turned]
         angles = [gate.angle for gate in turned if gate.angle is not None]
         self._index = Constant(np.array(angle_indices(turned, circuit.n_weights), dtype=int))
@@ -94,7 +100,7 @@ def _derivative(
     angles: Tensor, values: Callable[[Tensor], Tensor], rules: list[Rule], gate: int, cotangent: Tensor
 ) -> Tensor:
     """Σ cotangent · ∂values/∂angles[…, gate], (N, C); under create_graph the values are shifted again in their turn."""
-    step = torch.zeros_like(angles[0, 0])
+    step = angles.new_zeros(angles.shape[-1])
     step[gate] = 1
     total = torch.zeros_like(angles[..., 0])
     for shift, coefficient in rules[gate]:

@@ -11,11 +11,12 @@ from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import Branches, DensityMatrix, Probabilities, State
 from qdiffusion.circuits.plans.deferral import Deferred
+from qdiffusion.circuits.plans.draw import draw
 from qdiffusion.circuits.plans.explain import found, group_line
 from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.vectors.adjoint import Differentiation
-from qdiffusion.circuits.vectors.dense import DenseStates
+from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates
 from qdiffusion.errors import UsageError
 
 StateLike = State | Probabilities | DensityMatrix | Branches
@@ -31,6 +32,11 @@ class StatePlan:
         circuit = deferred.circuit
         self._circuit, self._readout, self._outcomes = circuit, readout, deferred.outcomes
         self._wires = _read_wires(readout, deferred)
+        if len(self._final) > MOST_WIRES:
+            raise UsageError(
+                f"{type(readout).__name__} of {len(self._wires)} wires has 2^{len(self._final)} numbers, more than "
+                f"2^{MOST_WIRES}; read fewer wires."
+            )
         gates = _seen(readout, deferred, self._wires)
         self._n_gates = len(gates)
         groups: dict[object, list[Component]] = defaultdict(list)
@@ -56,7 +62,8 @@ class StatePlan:
         if isinstance(self._readout, DensityMatrix):
             return whole.unflatten(-1, (1 << len(self._wires), -1))
         if isinstance(self._readout, Branches):
-            return self._branches(whole.unflatten(-1, (1 << len(self._outcomes), -1)), generator)
+            by_outcome = whole.unflatten(-1, (1 << len(self._outcomes), -1))
+            return _normalised(by_outcome if self._readout.how == "all" else _drawn(by_outcome, generator))
         return whole
 
     @property
@@ -75,19 +82,6 @@ class StatePlan:
         if isinstance(self._readout, DensityMatrix):
             return (psi @ psi.mH).flatten(-2), [*own, *map(self._column, own)]
         return psi.flatten(-2), own
-
-    def _branches(self, psi: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """psi (…, B, 2^m) → normalised states and their probabilities."""
-        probabilities = psi.abs().square().sum(-1)
-        if isinstance(self._readout, Branches) and self._readout.how == "sampled":
-            if generator is None:
-                raise UsageError("Sampled branches need a torch.Generator: layer(x, generator=...).")
-            flat = probabilities.detach().flatten(0, -2)
-            drawn = torch.multinomial(flat, 1, generator=generator).view(*probabilities.shape[:-1], 1)
-            probabilities = probabilities.gather(-1, drawn)
-            psi = psi.gather(-2, drawn.unsqueeze(-1).expand(*drawn.shape, psi.shape[-1]))
-        possible = torch.where(probabilities > 0, probabilities, torch.ones_like(probabilities))
-        return psi * possible.rsqrt().unsqueeze(-1), probabilities
 
     def explain(self) -> list[str]:
         """A line for each pass that found something, and one for each group of components."""
@@ -112,6 +106,20 @@ def _seen(readout: StateLike, deferred: Deferred, wires: Sequence[int]) -> tuple
         free = wires if isinstance(readout, DensityMatrix) else ()
         return tuple(gates[place] for place in structure.light_cone(gates, wires, free))
     return gates
+
+
+def _drawn(psi: Tensor, generator: torch.Generator | None) -> Tensor:
+    """One of the branches (…, B, 2^m) of each sample → (…, 1, 2^m)."""
+    chances = psi.detach().abs().square().sum(-1)
+    index = draw(chances.flatten(0, -2), 1, generator).view(*chances.shape[:-1], 1, 1)
+    return psi.gather(-2, index.expand(*index.shape[:-1], psi.shape[-1]))
+
+
+def _normalised(psi: Tensor) -> tuple[Tensor, Tensor]:
+    """Branches (…, B, 2^m) → their states, and their probabilities (…, B)."""
+    chances = psi.abs().square().sum(-1)
+    possible = torch.where(chances > 0, chances, torch.ones_like(chances))
+    return psi * possible.rsqrt().unsqueeze(-1), chances
 
 
 def _in_front(psi: Tensor, axes: Sequence[int]) -> Tensor:

@@ -2,23 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from qdiffusion.circuits.angles.matrices import Constant
-from qdiffusion.circuits.observables import Expectations, Hermitian
+from qdiffusion.circuits.observables import Expectations
 from qdiffusion.circuits.plans.deferral import Deferred
 from qdiffusion.circuits.plans.explain import found, group_line
 from qdiffusion.circuits.plans.reads import Read, Reads, split_reads
-from qdiffusion.circuits.plans.sampled import SampledWords
+from qdiffusion.circuits.plans.sums import Sums
 from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
+from qdiffusion.circuits.trees.pullback import TooManyTermsError
 from qdiffusion.circuits.vectors.adjoint import Differentiation
 from qdiffusion.circuits.vectors.dense import DenseWords
 
-Method = DenseWords | ClusterWords | SampledWords
+Method = DenseWords | ClusterWords
 """(weights, inputs) → the values (W, C, K, R, words) of some Pauli words of K components alike."""
 
 
@@ -29,12 +31,9 @@ class WordPlan:
         sums: from the words' values to the outputs.
     """
 
-    def __init__(
-        self, deferred: Deferred, readout: Expectations, differentiation: Differentiation, shots: int | None
-    ) -> None:
-        self._deferred, self._circuit = deferred, deferred.circuit
-        self._differentiation, self._shots = differentiation, shots
-        self._states_only = differentiation == "adjoint" or shots is not None
+    def __init__(self, deferred: Deferred, readout: Expectations, differentiation: Differentiation) -> None:
+        self._deferred, self._circuit, self._differentiation = deferred, deferred.circuit, differentiation
+        self._states_only = differentiation == "adjoint"
         self._reads = split_reads(self._circuit, readout.words, self._states_only)
         places = self._group()
         self._groups = [[self._reads.reads[index] for index in group] for group in places]
@@ -53,25 +52,21 @@ class WordPlan:
     def _method(self, group: Sequence[Read]) -> Method:
         n_weights = self._circuit.n_weights
         components, words = [read.component for read in group], group[0].words
-        if self._shots is not None:
-            return SampledWords(components, words, n_weights, self._shots)
         way = cheapest(components[0], self._states_only)
         if way.tree is not None:
-            return ClusterWords(way.tree, way.prefix, words, n_weights)
+            with suppress(TooManyTermsError):
+                return ClusterWords(way.tree, way.prefix, words, n_weights)
         return DenseWords(components, words, n_weights, differentiation=self._differentiation)
 
-    def __call__(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ the words' values (W, C, R, words)."""
-        values = [self._values(method, weights, inputs, generator) for method in self._methods]
+        values = [
+            method(weights, inputs if isinstance(method, DenseWords) else inputs.real) for method in self._methods
+        ]
         ones = weights.new_ones(*weights.shape[:2], inputs.shape[2], 1)
         row = torch.cat([*(value.transpose(2, 3).flatten(3) for value in values), ones], -1)
         factors = self._factors.like(row)
         return row[..., factors.squeeze(-1)] if factors.shape[-1] == 1 else row[..., factors].prod(-1)
-
-    def _values(self, method: Method, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Tensor:
-        if isinstance(method, SampledWords):
-            return method(weights, inputs, generator)
-        return method(weights, inputs if isinstance(method, DenseWords) else inputs.real)
 
     def explain(self) -> list[str]:
         """A line for each pass that found something, and one for each group of components."""
@@ -82,41 +77,6 @@ class WordPlan:
             cost = cheapest(group[0].component, self._states_only).cost
             lines.append(group_line([read.component for read in group], cost, method.explain()))
         return lines
-
-
-class Sums:
-    """Words (W, C, R, words) → outputs (W, C, R, n_outputs), linear: constant sums and trainable Hermitians."""
-
-    def __init__(self, readout: Expectations) -> None:
-        words = readout.words
-        place = {word: index for index, word in enumerate(words)}
-        constant = np.zeros((len(readout.outputs), len(words)))
-        self._hermitians: list[tuple[int, Constant, Constant]] = []
-        for number, output in enumerate(readout.outputs):
-            if isinstance(output, Hermitian):
-                row = number * len(words) + np.array([place[word] for word in output.words])
-                self._hermitians.append((output.n_weights, Constant(output.coefficients()), Constant(row)))
-            else:
-                for coefficient, word in output:
-                    constant[number, place[word]] += coefficient
-        self._are_words = not self._hermitians and np.array_equal(constant, np.eye(len(words)))
-        self._constant = Constant(constant)
-
-    def __call__(self, words: Tensor, observable_weights: Tensor | None) -> Tensor:
-        if self._are_words:
-            return words
-        coefficients = self._constant.like(words)
-        if observable_weights is not None and self._hermitians:
-            coefficients = self._trained(coefficients, observable_weights.to(words.dtype))
-        return words @ coefficients.mT
-
-    def _trained(self, constant: Tensor, weights: Tensor) -> Tensor:
-        """(C, n_outputs, words)."""
-        parts = weights.split([size for size, _, _ in self._hermitians], -1)
-        values = torch.cat([m @ c.like(weights) for m, (_, c, _) in zip(parts, self._hermitians, strict=True)], -1)
-        rows = torch.cat([row.like(weights) for _, _, row in self._hermitians])
-        flat = constant.flatten().expand(weights.shape[0], -1)
-        return flat.index_add(1, rows, values).unflatten(1, constant.shape)
 
 
 def _factors(reads: Reads, readout: Expectations, groups: Sequence[Sequence[int]]) -> np.ndarray:

@@ -35,9 +35,21 @@ class ClusterWords:
         self._shapes = [shape for shape, _ in compiled.mixes]
         self._mixes = Coefficients([entry for _, entries in compiled.mixes for entry in entries])
         self._values = Constant(compiled.values)
+        self._n_words = len(words)
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, 1, R, number of words)."""
+        n_weights, n_circuits, n_inputs = *weights.shape[:2], inputs.shape[2]
+        if n_weights * n_inputs == 0:
+            nothing = weights.new_zeros(n_weights, n_circuits, 1, n_inputs, self._n_words)
+            return nothing + weights.sum() + inputs.sum()
+        rows = max(1, CHUNK // n_circuits)
+        if n_inputs > 1 or n_weights <= rows:
+            return self._values_of(weights, inputs)
+        parts = zip(weights.split(rows), inputs.split(rows), strict=True)
+        return torch.cat([self._values_of(*part) for part in parts])
+
+    def _values_of(self, weights: Tensor, inputs: Tensor) -> Tensor:
         angles = angle_row(weights).flatten(0, 1)
         turns = self._turns(angles)
         tables = self._states.tables(angles, turns)

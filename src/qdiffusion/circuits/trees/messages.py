@@ -23,7 +23,7 @@ from qdiffusion.circuits.trees.contractions import Density, Dress, Flip, Overlap
 from qdiffusion.circuits.trees.operators import Element
 from qdiffusion.circuits.trees.paths import Paths
 from qdiffusion.circuits.trees.program import Program
-from qdiffusion.circuits.trees.pullback import Pauli, Pick, Term, is_zero, pull_back
+from qdiffusion.circuits.trees.pullback import Pauli, Pick, Term, TooManyTermsError, is_zero, pull_back
 from qdiffusion.circuits.trees.requests import Edge, Flips, Node, Part, Requests, nodes_of
 from qdiffusion.circuits.trees.rows import Rows
 
@@ -35,6 +35,12 @@ Block = tuple[tuple[int, ...], tuple[int, ...]]
 
 MOST_SLICES = 2
 """Up to this many blocks of a wire's density matrix are computed one by one; more, and all are computed at once."""
+
+
+MOST_BLOCKS = 1 << 16
+"""Numbers a cluster that mix density matrices into messages (HQConv: 27). Far more, and to compile and build them takes
+longer than a state vector.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,11 @@ class Compiled:
 
 
 def compile_words(paths: Paths, words: Sequence[PauliWord]) -> Compiled:
-    """The program that reads the words on a tree."""
+    """The program that reads the words on a tree.
+
+    Raises:
+        TooManyTermsError: the words fall into more than `MOST_BLOCKS` blocks a cluster, or one into too many terms.
+    """
     compiler = _Compiler(paths)
     for number, word in enumerate(words):
         for term in pull_back(word, paths):
@@ -71,6 +81,7 @@ class _Compiler:
         self._rows: dict[int, Row] = {}
         self._kets: dict[object, int] = {index: index for index in range(len(paths.clusters))}
         self._mixes: list[tuple[tuple[int, int], tuple[Summands, ...]]] = []
+        self._blocks = 0
 
     def add(self, number: int, term: Term) -> None:
         """A summand of word `number`: read from the probabilities of a cluster, or where two messages meet."""
@@ -120,6 +131,9 @@ class _Compiler:
         members = [self._requests.messages[member][1] for member in node.members]
         overlaps: list[Overlap] = []
         columns: list[list[Summands]] = []
+        self._blocks += 4 ** len(node.support) * len(node.kets) * len(members)
+        if self._blocks > MOST_BLOCKS * len(self._paths.clusters):
+            raise TooManyTermsError
         for around in node.kets:
             found = [_summands(node.support, around, parts) for parts in members]
             needed = [block for block in found[0] if not all(_is_zero(each[block]) for each in found)]

@@ -92,12 +92,26 @@ class Term:
         return replace(self, operators=operators)
 
 
+MOST_TERMS = 512
+"""A word of more terms is better read from a state vector: HQConv's have two, its 160-qubit form no more."""
+
+
+class TooManyTermsError(Exception):
+    """A word falls into too many terms for a tree of clusters to be worth while."""
+
+
 def pull_back(word: PauliWord, paths: Paths) -> list[Term]:
-    """The word as terms before all trailing links (last first)."""
+    """The word as terms before all trailing links (last first).
+
+    Raises:
+        TooManyTermsError: more than `MOST_TERMS`.
+    """
     tree = paths.tree
     terms = [Term(tuple((wire, Pauli(letter)) for wire, letter in word))]
     for index in tree.trailing:
         terms = [pulled for term in terms for pulled in _through(term, index, tree.links[index], paths)]
+        if len(terms) > MOST_TERMS:
+            raise TooManyTermsError
     return terms
 
 

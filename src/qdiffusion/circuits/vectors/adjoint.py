@@ -65,13 +65,18 @@ def evolve(
     return psi
 
 
-def uses_adjoint(differentiation: Differentiation, kept: int, unitary: bool = True) -> bool:
+def uses_adjoint(differentiation: Differentiation, kept: int, unitary: bool) -> bool:
     """Whether to un-compute, where backprop would keep `kept` amplitudes."""
+    check_differentiation(differentiation, unitary)
+    return differentiation == "adjoint" or (differentiation == "auto" and unitary and kept > CHEAP_TO_KEEP)
+
+
+def check_differentiation(differentiation: Differentiation, unitary: bool) -> None:
+    """Raises `UsageError` for an unknown way, and for "adjoint" where a gate is not unitary."""
     if differentiation not in ("auto", "backprop", "adjoint"):
         raise UsageError(f"Unknown differentiation {differentiation!r}; choose 'auto', 'backprop' or 'adjoint'.")
     if differentiation == "adjoint" and not unitary:
-        raise UsageError("Adjoint differentiation got matrices that are not unitary; use 'backprop' or 'auto'.")
-    return differentiation == "adjoint" or (differentiation == "auto" and unitary and kept > CHEAP_TO_KEEP)
+        raise UsageError("Adjoint differentiation needs unitary gates, and post-selection is none; use 'backprop'.")
 
 
 class _Adjoint(torch.autograd.Function):

@@ -19,7 +19,7 @@ from qdiffusion.circuits.angles.product import ProductState, angle_row
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.structure import Block, Component, renumber
-from qdiffusion.circuits.vectors.adjoint import Differentiation, evolve, uses_adjoint
+from qdiffusion.circuits.vectors.adjoint import Differentiation, check_differentiation, evolve
 from qdiffusion.circuits.vectors.seating import route
 from qdiffusion.circuits.vectors.words import WordValues
 from qdiffusion.errors import UsageError
@@ -56,7 +56,7 @@ class DenseStates:
         self, components: Sequence[Component], n_weights: int, *, differentiation: Differentiation = "auto"
     ) -> None:
         self._is_unitary = components[0].is_unitary
-        uses_adjoint(differentiation, 0, self._is_unitary)
+        check_differentiation(differentiation, self._is_unitary)
         self.n_wires = len(components[0].wires)
         if self.n_wires > MOST_WIRES:
             raise UsageError(

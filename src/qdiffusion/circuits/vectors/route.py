@@ -46,7 +46,7 @@ class Seat:
 
     def _columns(self, psi: Tensor, count: int) -> Tensor:
         """(P, L·count, rows, d, post), or (P, L·count, rows, d) where no wire follows the block's."""
-        rows = prod(psi.shape[2:4]) // count * self.pre
+        rows = prod(psi.shape[2:4]) // max(count, 1) * self.pre
         shape = (psi.shape[0], psi.shape[1] * count, rows, self.dim)
         return psi.reshape(shape if self.post == 1 else (*shape, self.post))
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from qdiffusion.circuits.angles.matrices import Constant, transformed
+from qdiffusion.circuits.angles.matrices import Constant, records_alone
 from qdiffusion.circuits.gates import PAULI
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.vectors.permutation import permutation
@@ -126,7 +126,7 @@ class HalvedWords:
     def __call__(self, psi: Tensor) -> Tensor:
         found = []
         for group in self._groups:
-            again = group.flips and torch.is_grad_enabled()
+            again = group.flips and records_alone(psi)
             found.append(checkpoint(group, psi, use_reentrant=False) if again else group(psi))
         return torch.cat(found, -1)[..., self._place.like(found[0])]
 
@@ -175,7 +175,7 @@ class FlipGroup:
 
 def _squares_times(psi: Tensor, table: Tensor) -> Tensor:
     """Σ_i |ψ_i|² T_ik of states (…, N) and a constant real table (N, K)."""
-    if transformed():
+    if not records_alone(psi):
         return (psi.real.square() + psi.imag.square()) @ table
     found: Tensor = _SquaresTimes.apply(psi, table)
     return found
