@@ -102,7 +102,7 @@ def bars(rows: list[dict[str, Any]]) -> list[Bar]:
 
 def main() -> None:
     options = arguments(__doc__)
-    batch, rounds = (8, 2) if options.quick else (128, 9)
+    batch, rounds = (8, 2) if options.quick else (128, 15)
     rows = rows_of(in_child(take_turns, batch, rounds), batch)
     skipped = [f"{name}: no such preset" for name in MOST_RATIO if name not in PRESETS]
     question = f"A training step of {batch} images of 28×28: forward, backward, fused Adam; without the moving average"
