@@ -143,7 +143,8 @@ def publish(result: dict[str, Any], out: Path | None) -> None:
 def revision() -> str:
     """The commit that is measured, marked where files differ from it; "unknown" outside a git checkout."""
     try:
-        head, changes = (_git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--", "src", ":(glob)benchmarks/*.py"))
+        head = _git("rev-parse", "--short", "HEAD")
+        changes = _git("status", "--porcelain", "--", "src", ":(glob)benchmarks/*.py")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{head} with changes" if changes else head
