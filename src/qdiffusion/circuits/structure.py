@@ -137,6 +137,16 @@ def moved(gates: Sequence[Gate], place: Mapping[int, int]) -> tuple[Gate, ...]:
     )
 
 
+def alike(components: Iterable[Component], read: Iterable[int]) -> list[list[Component]]:
+    """Those with a wire among `read`, equal shapes side by side so that they can run as one batch."""
+    wires = set(read)
+    groups: dict[tuple[object, ...], list[Component]] = defaultdict(list)
+    for component in components:
+        if wires.intersection(component.wires):
+            groups[component.shape].append(component)
+    return list(groups.values())
+
+
 def split_prefix(component: Component) -> tuple[list[list[Gate]], list[Gate]]:
     """The leading one-wire gates of each wire up to its last input, which make a product state, and all later gates."""
     prefix: list[list[Gate]] = [[] for _ in component.wires]

@@ -5,7 +5,6 @@ a wire, S† and H turn Y into Z. Each shot is one outcome of the whole register
 of the product of its wires' ±1.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -68,11 +67,7 @@ class Basis:
         cone = structure.light_cone(gates, letters, ())
         self.n_gates = len(cone) - sum(place >= len(circuit.gates) for place in cone)
         parts = structure.split_components(circuit.n_wires, [gates[place] for place in cone], circuit.prepared)
-        groups: dict[object, list[Component]] = defaultdict(list)
-        for part in parts:
-            if set(part.wires).intersection(letters):
-                groups[part.shape].append(part)
-        self._groups = list(groups.values())
+        self._groups = structure.alike(parts, letters)
         self._states = [DenseStates(group, circuit.n_weights) for group in self._groups]
         columns = [
             component.wires[wire]

@@ -1,6 +1,5 @@
 """States, probabilities, density matrices and branches: products over components, wires brought into order."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import reduce
 
@@ -14,7 +13,6 @@ from qdiffusion.circuits.plans.deferral import Deferred
 from qdiffusion.circuits.plans.draw import draw
 from qdiffusion.circuits.plans.explain import found, group_line
 from qdiffusion.circuits.plans.ways import cheapest
-from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.vectors.adjoint import Differentiation
 from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates
 from qdiffusion.errors import UsageError
@@ -39,11 +37,8 @@ class StatePlan:
             )
         gates = _seen(readout, deferred, self._wires)
         self._n_gates = len(gates)
-        groups: dict[object, list[Component]] = defaultdict(list)
-        for component in structure.split_components(circuit.n_wires, gates, circuit.prepared):
-            if set(component.wires).intersection(self._wires):
-                groups[component.shape].append(component)
-        self._groups = list(groups.values())
+        components = structure.split_components(circuit.n_wires, gates, circuit.prepared)
+        self._groups = structure.alike(components, self._wires)
         self._states = [
             DenseStates(group, circuit.n_weights, differentiation=differentiation) for group in self._groups
         ]
