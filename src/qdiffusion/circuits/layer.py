@@ -32,7 +32,10 @@ class QuantumLayer(nn.Module):
             exact.
         shots: estimate Pauli observables from this many measurements in each basis, gradients by parameter shift from
             further ones; None computes them exactly.
-        generator: draws the initial weights, U(0, 2π), and those of trainable observables, N(0, 1).
+        span: initial weights are U(0, span), radians.
+        rate: the learning rate of the weights, relative to that of a network's other weights, which a training keeps to
+            whatever it gives other circuits; None leaves it to the training.
+        generator: draws the initial weights, and those of trainable observables, N(0, 1).
 
     Attributes:
         weights: angles in radians at the gate, (n_circuits, n_weights), in the circuit's gate order.
@@ -60,6 +63,8 @@ class QuantumLayer(nn.Module):
         *,
         differentiation: Differentiation = "auto",
         shots: int | None = None,
+        span: float = 2 * math.pi,
+        rate: float | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -68,6 +73,7 @@ class QuantumLayer(nn.Module):
         self.circuit = circuit
         self.observable = pauli_z("each") if observable is None else observable
         self.n_circuits = n_circuits
+        self.span, self.rate = span, rate
         self.plan = Plan(circuit, self.observable, differentiation=differentiation, shots=shots)
         readout = self.observable.on(circuit.n_wires)
         n_observable_weights = readout.n_weights if isinstance(readout, Expectations) else 0
@@ -77,9 +83,9 @@ class QuantumLayer(nn.Module):
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draws the weights from U(0, 2π), those of observables from N(0, 1)."""
+        """Draws the weights from U(0, span), those of observables from N(0, 1)."""
         with torch.no_grad():
-            self.weights.uniform_(0, 2 * math.pi, generator=generator)
+            self.weights.uniform_(0, self.span, generator=generator)
             if self.observable_weights is not None:
                 self.observable_weights.normal_(generator=generator)
 
