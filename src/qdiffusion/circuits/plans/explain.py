@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Circuit
+from qdiffusion.circuits.plans.cost import SAMPLES
 from qdiffusion.circuits.structure import Component
 
 
@@ -23,7 +24,7 @@ def found(circuit: Circuit, components: Sequence[Component], n_gates: int, n_out
 
 
 def group_line(group: Sequence[Component], cost: float, how: str) -> str:
-    """How many components alike there are, how they are computed and what that costs in the units of `cost`."""
+    """How many components alike there are, how they are computed and how long that takes: `cost` nanoseconds each."""
     n_wires = len(group[0].wires)
     count = f"{len(group)} component{'s' * (len(group) > 1)} of {n_wires} qubit{'s' * (n_wires > 1)}"
-    return f"{count}: {how}; as long as {cost * len(group):,.0f} multiply-adds a sample"
+    return f"{count}: {how}; about {cost * len(group) / 1e6:.2g} ms for {SAMPLES} samples and their gradients"

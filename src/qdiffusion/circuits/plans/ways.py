@@ -6,15 +6,15 @@ from functools import lru_cache
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
-from qdiffusion.circuits.plans.cost import cluster_cost, dense_cost
+from qdiffusion.circuits.plans.cost import SAMPLES, cluster_cost, dense_cost
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.trees.tree import ClusterTree, grow_tree
 
 
 @dataclass(frozen=True)
 class Way:
-    """A tree of clusters after a product `prefix`, or a state vector where `tree` is None; `cost` in the units of
-    `cost.py`.
+    """A tree of clusters after a product `prefix`, or a state vector where `tree` is None; `cost` in the
+    nanoseconds of `cost.py`.
     """
 
     cost: float
@@ -23,13 +23,13 @@ class Way:
 
 
 @lru_cache(maxsize=256)
-def cheapest(component: Component, states_only: bool) -> Way:
-    """Clusters need unitary gates that, after the product prefix, read no input."""
+def cheapest(component: Component, states_only: bool, samples: int = SAMPLES) -> Way:
+    """For a batch of `samples`. Clusters need unitary gates that, after the product prefix, read no input."""
     n_wires = len(component.wires)
     prefix, rest = structure.split_prefix(component)
-    dense = Way(dense_cost(n_wires, structure.fuse(rest)))
+    dense = Way(dense_cost(n_wires, structure.fuse(rest), samples))
     if states_only or component.prepared or not component.is_unitary or any(map(structure.reads_input, rest)):
         return dense
     tree = grow_tree(n_wires, rest)
-    cost = cluster_cost(tree) if len(tree.clusters) > 1 else None
+    cost = cluster_cost(tree, samples) if len(tree.clusters) > 1 else None
     return dense if cost is None or cost >= dense.cost else Way(cost, tree, prefix)
