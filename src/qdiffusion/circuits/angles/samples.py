@@ -36,9 +36,9 @@ def together(values: Tensor, weights: Tensor, inputs: Tensor) -> Tensor:
     return values.squeeze(2).unflatten(0, (weights.shape[0], inputs.shape[2])).transpose(1, 2)
 
 
-def count(weights: Tensor, inputs: Tensor) -> int:
-    """The number of samples, W·R."""
-    return weights.shape[0] * inputs.shape[2]
+def n_samples(weights: Tensor, inputs: Tensor) -> int:
+    """How many circuits run in one call, W·C·R."""
+    return weights.shape[0] * weights.shape[1] * inputs.shape[2]
 
 
 def in_turns(compute: Callable[[Tensor, Tensor], Tensor], weights: Tensor, inputs: Tensor, most: int) -> Tensor:

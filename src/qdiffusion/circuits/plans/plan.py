@@ -18,6 +18,7 @@ from qdiffusion.circuits.plans.deferral import Deferred, defer
 from qdiffusion.circuits.plans.shiftplan import ShiftPlan
 from qdiffusion.circuits.plans.shotplan import ShotPlan
 from qdiffusion.circuits.plans.stateplan import StatePlan
+from qdiffusion.circuits.plans.ways import USUAL_SAMPLES
 from qdiffusion.circuits.plans.wordplan import WordPlan
 from qdiffusion.circuits.vectors.adjoint import Evolution, check_evolution
 from qdiffusion.errors import UsageError
@@ -72,9 +73,9 @@ class Plan:
     ) -> Output:
         return self._computation.combine(self._computation.read(weights, inputs, generator), observable_weights)
 
-    def explain(self) -> str:
-        """What was found in the circuit and how each part is computed, a line each."""
-        return "\n  ".join([self.circuit.summary, *self._computation.explain()])
+    def explain(self, samples: int = USUAL_SAMPLES) -> str:
+        """What was found in the circuit and how each part is computed for a batch of `samples`, a line each."""
+        return "\n  ".join([self.circuit.summary, *self._computation.explain(samples)])
 
 
 def _compiled(

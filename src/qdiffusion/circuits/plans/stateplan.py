@@ -14,7 +14,7 @@ from qdiffusion.circuits.plans.computation import Output
 from qdiffusion.circuits.plans.deferral import Deferred
 from qdiffusion.circuits.plans.draw import draw
 from qdiffusion.circuits.plans.explain import findings, group_line
-from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, cheapest
+from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.vectors.adjoint import Evolution
 from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates, scaled
 from qdiffusion.errors import UsageError
@@ -82,12 +82,12 @@ class StatePlan:
             return (psi @ psi.mH).flatten(-2), [*own, *map(self._column, own)]
         return psi.flatten(-2), own
 
-    def explain(self) -> list[str]:
+    def explain(self, samples: int) -> list[str]:
         """A line for each pass that found something, and one for each group of components."""
         components = [component for group in self._groups for component in group]
         lines = findings(self._circuit, components, self._n_gates, len(self._outcomes))
         for group, states in zip(self._groups, self._states, strict=True):
-            lines.append(group_line(group, cheapest(group[0], True, USUAL_SAMPLES).cost, states.explain()))
+            lines.append(group_line(group, states.explain(), cheapest(group[0], True, samples).cost, samples))
         return lines
 
 

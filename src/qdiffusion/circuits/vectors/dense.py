@@ -26,8 +26,11 @@ from qdiffusion.circuits.vectors.seating import route
 from qdiffusion.circuits.vectors.words import WordValues
 from qdiffusion.errors import UsageError
 
-WHOLE_PRODUCT = 12
-"""Product states on more wires are built from two halves, so that autograd keeps the halves and no whole state."""
+WHOLE_PRODUCT = 7
+"""Product states on more wires are built from two halves: the gradient by angles then gathers n numbers for each of
+2^(n/2) amplitudes and not of 2^n, and autograd keeps no whole state. Of 11 and 12 qubits, a batch of 128 takes a third
+to two thirds of the time, one sample 5% longer.
+"""
 
 GROUP = 1 << 21
 """So many amplitudes (16 MB in complex64) are evolved and read before the next samples, so that passes over whole
