@@ -78,7 +78,7 @@ def row(circuit: Circuit, component: Component, batch: int, effort: Effort) -> d
     n_wires = len(component.wires)
     prefix, rest = structure.split_prefix(component)
     tree, blocks = grow_tree(n_wires, rest), structure.fuse(rest)
-    by_clusters = cluster_cost(tree) if len(tree.clusters) > 1 else None
+    by_clusters = cluster_cost(tree, 16) if len(tree.clusters) > 1 else None
     if by_clusters is None or batch << n_wires > MOST_AMPLITUDES:
         return None
     words = [((wire, "Z"),) for wire in range(n_wires)]
@@ -87,7 +87,7 @@ def row(circuit: Circuit, component: Component, batch: int, effort: Effort) -> d
     if not torch.allclose(values, others, atol=1e-4):
         raise SystemExit(f"{circuit.name}: the two ways differ; no time is reported.")
     chosen, other = dense.min, clusters.min
-    if by_clusters < dense_cost(n_wires, blocks):
+    if by_clusters < dense_cost(n_wires, blocks, 16):
         chosen, other = other, chosen
     return {
         "circuit": circuit.name.split(" >> ")[-1],
@@ -97,7 +97,7 @@ def row(circuit: Circuit, component: Component, batch: int, effort: Effort) -> d
         "clusters": len(tree.clusters),
         "dense_s": dense,
         "clusters_s": clusters,
-        "dense_cost": float(dense_cost(n_wires, blocks)),
+        "dense_cost": float(dense_cost(n_wires, blocks, 16)),
         "cluster_cost": float(by_clusters),
         "chosen": "clusters" if chosen == clusters.min else "dense",
         "loss": max(1.0, chosen / other),

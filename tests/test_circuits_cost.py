@@ -24,12 +24,12 @@ def component(circuit: Circuit) -> Component:
 
 @pytest.mark.parametrize("circuit", [line(20, 2), line(20, 10), angle_encoding(12) >> hqconv(3)])
 def test_many_wires_joined_by_few_links_are_a_tree_of_clusters(circuit):
-    assert cheapest(component(circuit), states_only=False).tree is not None
+    assert cheapest(component(circuit), states_only=False, n_samples=16).tree is not None
 
 
 @pytest.mark.parametrize("circuit", [line(5, 2), line(8, 12), line(12, 16)])
 def test_few_wires_or_many_links_are_a_state_vector(circuit):
-    assert cheapest(component(circuit), states_only=False).tree is None
+    assert cheapest(component(circuit), states_only=False, n_samples=16).tree is None
 
 
 def test_a_cluster_of_many_wires_is_refused_whatever_it_saves():
@@ -43,10 +43,10 @@ def test_a_cluster_of_many_wires_is_refused_whatever_it_saves():
         ]
         return grow_tree(2 * size, [*rings, Gate("x", (size,), controls=(0,)), *rings])
 
-    assert cluster_cost(two_rings(MOST_CLUSTER_WIRES)) is not None
-    assert cluster_cost(two_rings(MOST_CLUSTER_WIRES + 1)) is None
+    assert cluster_cost(two_rings(MOST_CLUSTER_WIRES), 16) is not None
+    assert cluster_cost(two_rings(MOST_CLUSTER_WIRES + 1), 16) is None
 
 
 def test_a_block_costs_its_products_and_its_call():
     blocks = structure.fuse(line(8, 4).gates)
-    assert dense_cost(8, blocks) > dense_cost(8, blocks[1:]) > dense_cost(7, blocks[1:]) > 0
+    assert dense_cost(8, blocks, 16) > dense_cost(8, blocks[1:], 16) > dense_cost(7, blocks[1:], 16) > 0

@@ -8,7 +8,7 @@ import torch
 from qdiffusion.circuits import QuantumLayer, angle_encoding, basic_entangling, fqconv, hqconv, pauli_z
 from qdiffusion.errors import UsageError
 from qdiffusion.models import PAPER, RELEASED, Deviations, QVUNet, QVUNetConfig, UNetConfig
-from qdiffusion.models.qvunet import PatchCircuits
+from qdiffusion.models.vertex import PatchCircuits
 
 SMALL = {"dim": 4, "multipliers": (1, 2), "heads": 2, "head_dim": 4, "groups": 4, "n_layers": 2}
 NAMES = [field.name for field in fields(Deviations)]
@@ -134,6 +134,13 @@ def test_angles_start_uniform_in_a_full_turn():
     assert (turns - steps).abs().max() < 2 / len(turns) ** 0.5
 
 
+def test_basic_circuit_in_radians_starts_it_in_one_radian_instead_of_a_turn():
+    paper, released = (small("full", variant=variant) for variant in ("paper", "basic_circuit_in_radians"))
+    for name, weights in paper.named_parameters():
+        factor = 2 * torch.pi if name.endswith("rest.bank.weights") else 1.0
+        torch.testing.assert_close(factor * released.get_parameter(name), weights, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("ansatz", ["hqconv", "fqconv"])
 @pytest.mark.parametrize("name", ["vertex_in.first", "vertex_in.second", "vertex_out.first", "vertex_out.second"])
 def test_papers_variant_uses_every_angle(name, ansatz):
@@ -164,6 +171,15 @@ def test_second_pass_discarded_leaves_its_circuits_dead(vertex):
     weights = f"{vertex}.second.head.bank.weights"
     assert (gradient(small(variant="second_pass_discarded"), weights) == 0).all()
     assert (gradient(small(), weights).abs() > 1e-9).any()
+
+
+@pytest.mark.parametrize("circuits", ["full", "joint"])
+def test_second_pass_discarded_means_nothing_to_a_vertex_without_a_convolution(circuits):
+    """The program's full vertex uses its second 12-qubit circuits; it shares the 4-qubit circuit alone."""
+    assert torch.equal(predict(small(circuits, variant="second_pass_discarded")), predict(small(circuits)))
+    released = small(circuits, variant="released")
+    for vertex in ("vertex_in", "vertex_out"):
+        assert (gradient(released, f"{vertex}.second.head.bank.weights").abs() > 1e-12).any()
 
 
 def test_second_pass_discarded_uses_the_first_circuits_outputs_again():
@@ -201,7 +217,7 @@ def test_sharing_the_basic_circuit_means_nothing_to_a_vertex_with_a_convolution(
     assert torch.equal(predict(small(variant="basic_circuit_shared")), predict(small()))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "basic_circuit_shared"])
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("basic_circuit")])
 def test_each_deviation_alone_changes_what_the_network_says(name):
     assert not torch.allclose(predict(small(variant=name)), predict(small()), rtol=1e-6, atol=1e-9)
 

@@ -1,16 +1,17 @@
 """Circuits as torch modules."""
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from qdiffusion.circuits.angles.matrices import transformed
+from qdiffusion.circuits.angles.gradients import transformed
+from qdiffusion.circuits.angles.samples import pack, unpack
 from qdiffusion.circuits.circuit import Circuit
-from qdiffusion.circuits.observables import Expectations, Observable, Probabilities, pauli_z
-from qdiffusion.circuits.plans.plan import Output, Plan
-from qdiffusion.circuits.plans.shift import ShiftedAngles, shifted
+from qdiffusion.circuits.observables import Expectations, Observable, pauli_z
+from qdiffusion.circuits.plans.computation import Output
+from qdiffusion.circuits.plans.plan import Differentiation, Plan
 from qdiffusion.errors import UsageError
 
 NORM_TOLERANCE = {torch.complex128: 1e-6, torch.float64: 1e-6}
@@ -31,7 +32,10 @@ class QuantumLayer(nn.Module):
             exact.
         shots: estimate Pauli observables from this many measurements in each basis, gradients by parameter shift from
             further ones; None computes them exactly.
-        generator: draws the initial weights, U(0, 2π), and those of trainable observables, N(0, 1).
+        span: initial weights are U(0, span), radians.
+        rate: the learning rate of the weights, relative to that of a network's other weights, which a training keeps to
+            whatever it gives other circuits; None leaves it to the training.
+        generator: draws the initial weights, and those of trainable observables, N(0, 1).
 
     Attributes:
         weights: angles in radians at the gate, (n_circuits, n_weights), in the circuit's gate order.
@@ -57,8 +61,10 @@ class QuantumLayer(nn.Module):
         observable: Observable | None = None,
         n_circuits: int = 1,
         *,
-        differentiation: Literal["auto", "backprop", "adjoint", "parameter-shift"] = "auto",
+        differentiation: Differentiation = "auto",
         shots: int | None = None,
+        span: float = 2 * math.pi,
+        rate: float | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -67,15 +73,8 @@ class QuantumLayer(nn.Module):
         self.circuit = circuit
         self.observable = pauli_z("each") if observable is None else observable
         self.n_circuits = n_circuits
-        self._shifts: ShiftedAngles | None = None
-        if differentiation == "parameter-shift" or (shots is not None and differentiation == "auto"):
-            self._shifts = ShiftedAngles(circuit)
-            self.plan = Plan(self._shifts.circuit, self.observable, shots=shots)
-            _check_shift(circuit, self.observable, shots)
-        elif shots is not None:
-            raise UsageError(f"Shots have no {differentiation!r} gradient; use 'parameter-shift'.")
-        else:
-            self.plan = Plan(circuit, self.observable, differentiation=differentiation)
+        self.span, self.rate = span, rate
+        self.plan = Plan(circuit, self.observable, differentiation=differentiation, shots=shots)
         readout = self.observable.on(circuit.n_wires)
         n_observable_weights = readout.n_weights if isinstance(readout, Expectations) else 0
         self.weights = nn.Parameter(torch.empty(n_circuits, circuit.n_weights))
@@ -84,9 +83,9 @@ class QuantumLayer(nn.Module):
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draws the weights from U(0, 2π), those of observables from N(0, 1)."""
+        """Draws the weights from U(0, span), those of observables from N(0, 1)."""
         with torch.no_grad():
-            self.weights.uniform_(0, 2 * math.pi, generator=generator)
+            self.weights.uniform_(0, self.span, generator=generator)
             if self.observable_weights is not None:
                 self.observable_weights.normal_(generator=generator)
 
@@ -97,42 +96,17 @@ class QuantumLayer(nn.Module):
         given = self.weights if weights is None else weights
         self._check(x, given)
         dtype = torch.promote_types(torch.promote_types(x.real.dtype, given.dtype), torch.float32)
-        batch = x.shape[:-2]
-        per_sample = given.ndim > 2
-        if per_sample:
-            given = given.expand(*batch, *given.shape[-2:])
-        given = given.expand(*given.shape[:-2], self.n_circuits, -1)
-        bank, inputs = (
-            tensor.reshape(math.prod(tensor.shape[:-2]), *tensor.shape[-2:])
-            for tensor in (given.to(dtype), x.to(dtype.to_complex() if x.is_complex() else dtype))
-        )
-        inputs = inputs.unsqueeze(2) if per_sample else inputs.transpose(0, 1).unsqueeze(0)
+        bank, inputs = pack(x.to(dtype.to_complex() if x.is_complex() else dtype), given.to(dtype))
         # Autocast would run the products of a state's amplitudes in half precision.
         with torch.autocast(x.device.type, enabled=False):
-            found = self._values(bank, inputs, generator)
-
-        def restored(out: Tensor) -> Tensor:
-            """(W, C, R, …) → (*batch, C, …)."""
-            return out.transpose(1, 2).reshape(*batch, self.n_circuits, *out.shape[3:])
-
-        return restored(found) if isinstance(found, Tensor) else tuple(map(restored, found))
+            outputs = self._run(bank, inputs, generator)
+        if isinstance(outputs, Tensor):
+            return unpack(outputs, x.shape[:-2])
+        return tuple(unpack(output, x.shape[:-2]) for output in outputs)
 
     @torch.compiler.disable  # Dynamo cannot trace gradients written by hand; it breaks the graph here instead.
-    def _values(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
-        """→ (W, C, R, …), see `Plan`."""
-        if self._shifts is None:
-            return self.plan(weights, inputs, self.observable_weights, generator)
-        angles = self._shifts(weights, inputs)
-        amplitudes = inputs[..., : self.circuit.n_amplitudes].transpose(1, 2).flatten(0, 1).unsqueeze(2)
-
-        def values(angles: Tensor) -> Tensor:
-            found = self.plan.read(angles, amplitudes, generator)
-            assert isinstance(found, Tensor), "branches are refused by _check_shift"
-            return found.squeeze(2)
-
-        found = shifted(angles, values, self._shifts.rules)
-        split = found.unflatten(0, (weights.shape[0], inputs.shape[2])).transpose(1, 2)
-        return self.plan.combine(split, self.observable_weights)
+    def _run(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
+        return self.plan(weights, inputs, self.observable_weights, generator)
 
     def _check(self, x: Tensor, weights: Tensor) -> None:
         n_inputs, n_weights = self.circuit.n_inputs, self.circuit.n_weights
@@ -153,31 +127,17 @@ class QuantumLayer(nn.Module):
             self._check_amplitudes(x[..., : self.circuit.n_amplitudes])
 
     def _check_amplitudes(self, amplitudes: Tensor) -> None:
-        if self._shifts is not None and amplitudes.requires_grad:
-            raise UsageError(
-                "Parameter shift differentiates angles, not amplitudes, and x holds both in one tensor; detach x or "
-                "use 'backprop'."
-            )
         if transformed():
             return
         norms = torch.linalg.vector_norm(amplitudes.detach(), dim=-1)
         if norms.numel() and not bool(((norms - 1).abs() <= NORM_TOLERANCE.get(amplitudes.dtype, 1e-3)).all()):
             raise UsageError(
-                f"QuantumLayer got amplitudes of norm {norms.min():.4g} to {norms.max():.4g}; a state has norm 1, "
+                f"QuantumLayer got amplitudes of norm {norms.min():.9g} to {norms.max():.9g}; a state has norm 1, "
                 "normalise them: x / x.norm(dim=-1, keepdim=True)."
             )
 
     def extra_repr(self) -> str:
         return f"{self.circuit.name}, n_circuits={self.n_circuits}, n_weights={self.circuit.n_weights}"
-
-
-def _check_shift(circuit: Circuit, observable: Observable, shots: int | None) -> None:
-    """Shift rules hold for what is linear in the state's density matrix, and real."""
-    if not isinstance(observable.on(circuit.n_wires), Expectations | Probabilities):
-        raise UsageError(f"Parameter shift needs expectation values or probabilities, not {type(observable).__name__}.")
-    if any(gate.name == "postselect" for gate in circuit.gates):
-        remedy = "use 'backprop'" if shots is None else "leave shots out"
-        raise UsageError(f"Post-selected values are ratios, which parameter shift cannot differentiate; {remedy}.")
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -12,11 +12,13 @@ class Deviations:
     block_a_skipped: bool = False
     """HQConv: block A is never applied; 24 of the 28 angles of each layer are dead, nine of twelve wires idle."""
     second_pass_discarded: bool = False
-    """QResNet block: the second circuits' outputs are dropped and the first circuits' used again."""
+    """QResNet block with a convolution: the second circuits' outputs are dropped and the first circuits' used again."""
     pixel_major_wires: bool = False
     """Wire = 3 · pixel + channel instead of 4 · channel + pixel, so that the ansatz mixes up the channels."""
     basic_circuit_shared: bool = False
     """Full vertex: the second pass runs the first's 4-qubit circuit, and its own angles are dead."""
+    basic_circuit_in_radians: bool = False
+    """Full vertex: the 4-qubit circuits' angles start in U(0, 1) instead of U(0, 2π)."""
     attention_over_positions: bool = False
     """Vertex attention: q and k have unit length over the positions instead of over the features."""
 

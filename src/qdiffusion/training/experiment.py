@@ -28,9 +28,12 @@ class AdamConfig:
     """Step size."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Decay of the running means of the gradient and of its square."""
+    circuit_rate: float = 1.0
+    """Step size of circuit angles, in radians, as a multiple of the others'; 2π trains them in turns."""
 
     def __post_init__(self) -> None:
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
+        _require(self.circuit_rate > 0, "circuit_rate", self.circuit_rate, "a number above 0")
         _require(all(0 <= beta < 1 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
 
 

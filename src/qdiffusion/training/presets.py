@@ -1,5 +1,6 @@
 """Ready experiments. A preset is a function that returns an `Experiment`; any field can be changed afterwards."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -45,8 +46,11 @@ def quickstart() -> Experiment:
 
 
 def published(name: str, model: UNetConfig | QVUNetConfig) -> Experiment:
-    """The training of De Falco et al. 2024, section 4: 9,375 steps of 128 images; scored when asked to be."""
-    return Experiment(name=name, model=model)
+    """The training of De Falco et al. 2024, section 4: 9,375 steps of 128 images; scored when asked to be.
+
+    The released program trains θ of angles 2πθ, with the learning rate of everything else.
+    """
+    return Experiment(name=name, model=model, stages=(Stage(optimiser=AdamConfig(circuit_rate=2 * math.pi)),))
 
 
 def _published(name: str, summary: str, model: UNetConfig | QVUNetConfig) -> Preset:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import Tensor, nn
+from torch import Tensor
 
 from qdiffusion.data import ImageSet, to_unit_range
 from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
@@ -17,9 +17,10 @@ from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, checkpoint_path, list_checkpoints, load, prune, save
 from qdiffusion.training.batches import Batches, all_finite, derived_seed
 from qdiffusion.training.ema import EMA
-from qdiffusion.training.experiment import AdamConfig, Experiment, Stage
+from qdiffusion.training.experiment import Experiment, Stage
 from qdiffusion.training.interruption import Interrupted, StopRequest, stop_on_signal
 from qdiffusion.training.log import Log, open_log
+from qdiffusion.training.optimiser import make_adam
 from qdiffusion.training.progress import Progress, Task
 from qdiffusion.training.setup import MODEL_NOISE, NOISE, build_model, make_batches, seeded
 from qdiffusion.training.state import TrainingState
@@ -52,7 +53,7 @@ def train_stages(run: Run, experiment: Experiment, images: ImageSet, progress: P
         for index in range(first_stage, len(ends)):
             stage = experiment.stages[index]
             begin = ends[index] - stage.steps
-            optimiser = accelerator.prepare(_adam(model, stage.optimiser))
+            optimiser = accelerator.prepare(make_adam(model, stage.optimiser))
             state = TrainingState(index, begin, model, EMA(model, stage.ema), optimiser, generator)
             if index == first_stage and checkpoint.tensors:
                 state.restore(checkpoint)
@@ -152,10 +153,6 @@ def _accelerator(precision: str) -> Accelerator:
             "by itself."
         )
     return accelerator
-
-
-def _adam(model: nn.Module, config: AdamConfig) -> torch.optim.Optimizer:
-    return torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=config.betas, fused=True)
 
 
 def _last_checkpoint(run: Run) -> Checkpoint:

@@ -1,10 +1,12 @@
-"""What all matrices need: constants on every device, and when a gradient may be written by hand."""
+"""Constants on every device and in every precision."""
 
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from qdiffusion.circuits.angles.gradients import transformed
 
 
 class Constant:
@@ -20,24 +22,15 @@ class Constant:
         return {"_array": self._array, "_tensors": {}}
 
     def like(self, tensor: Tensor) -> Tensor:
-        """On the device and in the precision of the real `tensor`; integers stay integers, complex numbers complex."""
+        """On the device and in the precision of the real `tensor`; integers stay integers, booleans booleans,
+        complex numbers complex."""
         key = (tensor.device, tensor.dtype)
         if key in self._tensors:
             return self._tensors[key]
-        dtype = {"c": tensor.dtype.to_complex(), "f": tensor.dtype, "i": torch.int64}[self._array.dtype.kind]
+        dtypes = {"c": tensor.dtype.to_complex(), "f": tensor.dtype, "i": torch.int64, "b": torch.bool}
         # What is first asked for in inference must serve training as well.
         with torch.inference_mode(False):
-            found = torch.tensor(self._array, dtype=dtype, device=tensor.device)
+            found = torch.tensor(self._array, dtype=dtypes[self._array.dtype.kind], device=tensor.device)
         if not transformed():
             self._tensors[key] = found
         return found
-
-
-def transformed() -> bool:
-    """Whether torch.func transforms what runs now: it needs plain operations and no `autograd.Function`."""
-    return bool(torch._C._are_functorch_transforms_active())
-
-
-def records_alone(tensor: Tensor) -> bool:
-    """Whether autograd would record here, and an `autograd.Function` may do so in one step."""
-    return tensor.requires_grad and torch.is_grad_enabled() and not transformed()

@@ -32,13 +32,13 @@ MOST_CLUSTER_WIRES = 8
 """A gate's matrix on eight wires has 65,536 entries; those of a cluster's gates are in memory all at once."""
 
 
-def dense_cost(n_wires: int, blocks: Sequence[Block]) -> float:
+def dense_cost(n_wires: int, blocks: Sequence[Block], n_samples: int) -> float:
     """Each block multiplies the 2^n amplitudes by a matrix on its wires."""
     products = sum(2 ** (n_wires + len(block.wires)) for block in blocks)
-    return products + (STATE_CALL + BLOCK_CALL * len(blocks)) / SAMPLES
+    return products + (STATE_CALL + BLOCK_CALL * len(blocks)) / n_samples
 
 
-def cluster_cost(tree: ClusterTree) -> float | None:
+def cluster_cost(tree: ClusterTree, n_samples: int) -> float | None:
     """The clusters' matrices, K^B, Φ^B = K^B φ, then every neighbour's message; None where a cluster's part is too
     large.
     """
@@ -51,5 +51,5 @@ def cluster_cost(tree: ClusterTree) -> float | None:
             return None
         work = numbers * (2 ** len(wires) + 4 * sum(sizes))
         matrices = 8 ** len(wires) * sum(len(event.gates) for event in events)
-        total += MESSAGE * work + (TABLE * work + matrices) / SAMPLES
-    return total + calls / SAMPLES
+        total += MESSAGE * work + (TABLE * work + matrices) / n_samples
+    return total + calls / n_samples

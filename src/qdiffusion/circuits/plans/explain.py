@@ -7,7 +7,7 @@ from qdiffusion.circuits.circuit import Circuit
 from qdiffusion.circuits.structure import Component
 
 
-def found(circuit: Circuit, components: Sequence[Component], n_gates: int, n_outcomes: int = 0) -> list[str]:
+def findings(circuit: Circuit, components: Sequence[Component], n_gates: int, n_outcomes: int = 0) -> list[str]:
     """A line for each pass that found something; `n_gates` are those inside the light cones."""
     splits = [(component.wires, *structure.split_prefix(component)) for component in components]
     active = {wires[wire] for wires, _, rest in splits for gate in rest for wire in gate.wires}

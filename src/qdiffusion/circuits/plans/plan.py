@@ -5,20 +5,24 @@ shape side by side, chooses for each how it is computed (see `cost`) and reads t
 approximated. The design is in docs/circuits.md.
 """
 
+from functools import partial
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from qdiffusion.circuits.circuit import Circuit
 from qdiffusion.circuits.observables import Branches, DensityMatrix, Expectations, Observable, Readout, State
+from qdiffusion.circuits.plans.computation import Computation, Output
 from qdiffusion.circuits.plans.deferral import Deferred, defer
+from qdiffusion.circuits.plans.shiftplan import ShiftPlan
 from qdiffusion.circuits.plans.shotplan import ShotPlan
 from qdiffusion.circuits.plans.stateplan import StatePlan
 from qdiffusion.circuits.plans.wordplan import WordPlan
-from qdiffusion.circuits.vectors.adjoint import Differentiation, check_differentiation
+from qdiffusion.circuits.vectors.adjoint import Evolution, check_evolution
 from qdiffusion.errors import UsageError
 
-Output = Tensor | tuple[Tensor, Tensor]
-"""One tensor, or the states and probabilities of `branches()`."""
+Differentiation = Evolution | Literal["parameter-shift"]
 
 
 class Plan:
@@ -26,19 +30,20 @@ class Plan:
 
     `plan(weights, inputs, …)`: weights (W, C, n_weights) in radians and inputs (W, C, R, n_inputs), real, or complex
     where amplitudes are among them → (W, C, R, *outputs). W is 1, or the samples where weights differ per sample; R the
-    samples where weights are shared, or 1. `observable_weights` (C, n) are those of trainable Hermitians; `generator`
-    draws branches and shots.
+    samples where weights are shared, or 1 (`angles.samples`). `observable_weights` (C, n) are those of trainable
+    Hermitians; `generator` draws branches and shots.
 
     Args:
         circuit: what is run.
         observable: what is read out.
         differentiation: "adjoint" un-computes states and builds no trees of clusters, "backprop" keeps states, "auto"
-            is the cheaper.
-        shots: estimate Pauli observables from this many samples, without a gradient; None is exact.
+            is the cheaper; "parameter-shift" runs shifted circuits.
+        shots: estimate Pauli observables from this many measurements in each basis, and their gradients by parameter
+            shift; None is exact.
 
     Raises:
-        UsageError: the observable does not fit the circuit, "adjoint" was asked for a circuit that post-selects, or a
-            component is too large for a state vector and is no tree of clusters.
+        UsageError: the observable does not fit the circuit, its differentiation or shots, "adjoint" was asked for a
+            circuit that post-selects, or a component is too large for a state vector and is no tree of clusters.
     """
 
     def __init__(
@@ -51,16 +56,12 @@ class Plan:
     ) -> None:
         self.circuit = circuit
         readout = observable.on(circuit.n_wires)
-        deferred = defer(circuit, _disturbed(readout, circuit.n_wires))
-        _check(deferred, readout, shots)
-        check_differentiation(differentiation, all(gate.is_unitary for gate in deferred.circuit.gates))
-        self._plan: WordPlan | ShotPlan | StatePlan
-        if not isinstance(readout, Expectations):
-            self._plan = StatePlan(deferred, readout, differentiation)
-        elif shots is None:
-            self._plan = WordPlan(deferred, readout, differentiation)
+        _check_shots(readout, differentiation, shots)
+        self._computation: Computation
+        if shots is not None or differentiation == "parameter-shift":
+            self._computation = ShiftPlan(circuit, readout, partial(_compiled, readout=readout, shots=shots))
         else:
-            self._plan = ShotPlan(deferred, readout, shots)
+            self._computation = _compiled(circuit, readout, differentiation=differentiation)
 
     def __call__(
         self,
@@ -69,22 +70,22 @@ class Plan:
         observable_weights: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Output:
-        found = self.read(weights, inputs, generator)
-        return self.combine(found, observable_weights) if isinstance(found, Tensor) else found
-
-    def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None = None) -> Output:
-        """What is known without the weights of the observable: values of Pauli words, or the output itself."""
-        if isinstance(self._plan, WordPlan):
-            return self._plan(weights, inputs)
-        return self._plan(weights, inputs, generator)
-
-    def combine(self, found: Tensor, observable_weights: Tensor | None) -> Tensor:
-        """The outputs, from what `read` found."""
-        return found if isinstance(self._plan, StatePlan) else self._plan.sums(found, observable_weights)
+        return self._computation.combine(self._computation.read(weights, inputs, generator), observable_weights)
 
     def explain(self) -> str:
         """What was found in the circuit and how each part is computed, a line each."""
-        return "\n  ".join([self.circuit.summary, *self._plan.explain()])
+        return "\n  ".join([self.circuit.summary, *self._computation.explain()])
+
+
+def _compiled(
+    circuit: Circuit, readout: Readout, shots: int | None = None, differentiation: Evolution = "auto"
+) -> Computation:
+    deferred = defer(circuit, _disturbed(readout, circuit.n_wires))
+    _check_measurements(deferred, readout)
+    check_evolution(differentiation, all(gate.is_unitary for gate in deferred.circuit.gates))
+    if not isinstance(readout, Expectations):
+        return StatePlan(deferred, readout, differentiation)
+    return WordPlan(deferred, readout, differentiation) if shots is None else ShotPlan(deferred, readout, shots)
 
 
 def _disturbed(readout: Readout, n_wires: int) -> set[int]:
@@ -94,15 +95,20 @@ def _disturbed(readout: Readout, n_wires: int) -> set[int]:
     return set(readout.wires or range(n_wires)) if isinstance(readout, DensityMatrix) else set()
 
 
-def _check(deferred: Deferred, readout: Readout, shots: int | None) -> None:
+def _check_measurements(deferred: Deferred, readout: Readout) -> None:
     name = deferred.circuit.name
     if isinstance(readout, State) and deferred.outcomes:
         raise UsageError(f"{name} measures, so that its state is not one vector; read branches() or density_matrix().")
     if isinstance(readout, Branches) and not deferred.outcomes:
         raise UsageError(f"branches() was asked of {name}, which measures nothing; add measure(wire) or read state().")
+
+
+def _check_shots(readout: Readout, differentiation: Differentiation, shots: int | None) -> None:
     if shots is None:
         return
     if not isinstance(shots, int) or shots < 1:
         raise UsageError(f"Give a whole number of at least 1 shot, not {shots!r}; None is exact.")
     if not isinstance(readout, Expectations):
         raise UsageError(f"Shots estimate expectation values, not {type(readout).__name__}; leave shots out.")
+    if differentiation not in ("auto", "parameter-shift"):
+        raise UsageError(f"Shots have no {differentiation!r} gradient; use 'parameter-shift'.")

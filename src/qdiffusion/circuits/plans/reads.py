@@ -4,13 +4,13 @@ All words together need the gates in the union of their light cones. Words far a
 the union that several small components cost less than one large one; then each word is read in a cone of its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Circuit, Gate
 from qdiffusion.circuits.observables import PauliWord
-from qdiffusion.circuits.plans.ways import cheapest
+from qdiffusion.circuits.plans.ways import Way
 from qdiffusion.circuits.structure import FUSED_WIRES, Component
 
 Place = tuple[int, int]
@@ -48,33 +48,37 @@ class Reads:
         self.reads.append(Read(component, own))
 
 
-def split_reads(circuit: Circuit, words: Sequence[PauliWord], states_only: bool) -> Reads:
-    """Components and light cones for the words; `states_only` where trees of clusters are not wanted."""
-    found = Reads(factors={word: [] for word in words})
+WayOf = Callable[[Component], Way]
+"""The cheapest way to compute a component."""
+
+
+def split_reads(circuit: Circuit, words: Sequence[PauliWord], way_of: WayOf) -> Reads:
+    """Components and light cones for the words."""
+    reads = Reads(factors={word: [] for word in words})
     cone = structure.light_cone(circuit.gates, _wires(words, "Z"), _wires(words, "XY"))
-    found.n_gates = len(cone)
+    reads.n_gates = len(cone)
     whole = Component(tuple(range(circuit.n_wires)), tuple(circuit.gates[place] for place in cone), circuit.prepared)
     for component in _parts(whole):
         pairs = _through(whole, component, [(word, word) for word in words])
-        parts = _cut(component, pairs, states_only) if pairs else []
+        parts = _cut(component, pairs, way_of) if pairs else []
         for part, members in parts:
-            found.add(part, members)
+            reads.add(part, members)
         if len(parts) > 1:
             most = max(len(part.wires) for part, _ in parts)
-            found.cuts.append(
+            reads.cuts.append(
                 f"{len(parts)} light cones of at most {most} wires, of a component of {len(component.wires)}"
             )
-    return found
+    return reads
 
 
 Pairs = list[tuple[PauliWord, PauliWord]]
 """Words of the circuit, with their parts on a component's own wires."""
 
 
-def _cut(component: Component, pairs: Pairs, states_only: bool) -> list[tuple[Component, Pairs]]:
+def _cut(component: Component, pairs: Pairs, way_of: WayOf) -> list[tuple[Component, Pairs]]:
     """The component, or the light cones of its words where they cost less in all."""
     whole = [(component, pairs)]
-    way = cheapest(component, states_only)
+    way = way_of(component)
     if way.tree is not None or len(component.wires) <= FUSED_WIRES or len({local for _, local in pairs}) == 1:
         return whole
     cones: dict[frozenset[int], Pairs] = {}
@@ -88,7 +92,7 @@ def _cut(component: Component, pairs: Pairs, states_only: bool) -> list[tuple[Co
         for part in _parts(_within(component, cone))
         if (inside := _through(component, part, members))
     ]
-    return parts if sum(cheapest(part, states_only).cost for part, _ in parts) < way.cost else whole
+    return parts if sum(way_of(part).cost for part, _ in parts) < way.cost else whole
 
 
 def _cone(gates: Sequence[Gate], word: PauliWord) -> frozenset[int]:

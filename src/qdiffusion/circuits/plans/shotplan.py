@@ -6,6 +6,7 @@ of the product of its wires' ±1.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +19,9 @@ from qdiffusion.circuits.composite import sdg
 from qdiffusion.circuits.observables import Expectations, PauliWord
 from qdiffusion.circuits.plans.deferral import Deferred
 from qdiffusion.circuits.plans.draw import draw
-from qdiffusion.circuits.plans.explain import found, group_line
+from qdiffusion.circuits.plans.explain import findings, group_line
 from qdiffusion.circuits.plans.sums import Sums
-from qdiffusion.circuits.plans.ways import cheapest
+from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, cheapest
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.vectors.dense import DenseStates
 
@@ -29,9 +30,6 @@ class ShotPlan:
     """The plan for `Expectations` from `shots` measurements in each basis.
 
     Var = (1 - ⟨P⟩²) / shots for each word; those of one basis are correlated as they are in the state.
-
-    Attributes:
-        sums: from the words' values to the outputs.
     """
 
     def __init__(self, deferred: Deferred, readout: Expectations, shots: int) -> None:
@@ -41,18 +39,22 @@ class ShotPlan:
             Basis(deferred.circuit, letters, [readout.words[index] for index in members]) for letters, members in bases
         ]
         self._place = Constant(np.argsort([index for _, members in bases for index in members]))
-        self.sums = Sums(readout)
+        self._sums = Sums(readout)
 
-    def __call__(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Tensor:
         """→ the words' values (W, C, R, words)."""
         with torch.no_grad():
             values = torch.cat([basis(weights, inputs, self._shots, generator) for basis in self._bases], -1)
         return values[..., self._place.like(values)]
 
+    def combine(self, values: Any, observable_weights: Tensor | None) -> Any:
+        """The outputs, from the words' values."""
+        return self._sums(values, observable_weights)
+
     def explain(self) -> list[str]:
         """A line for what was found, then for each basis its components."""
         first = self._bases[0]
-        lines = found(self._deferred.circuit, first.components, first.n_gates, len(self._deferred.outcomes))
+        lines = findings(self._deferred.circuit, first.components, first.n_gates, len(self._deferred.outcomes))
         for number, basis in enumerate(self._bases, start=1):
             lines.append(f"basis {number} of {len(self._bases)}, {self._shots} shots")
             lines += basis.explain()
@@ -89,8 +91,8 @@ class Basis:
             psi = states(weights, inputs)
             drawn = draw(psi.abs().square().flatten(0, -2), shots, generator).unflatten(0, psi.shape[:-1])
             bits = torch.arange(len(states.order), device=psi.device).flip(0)
-            found = 1 - 2 * (drawn.unsqueeze(-1) >> bits & 1)
-            signs += found.to(weights.dtype).unbind(2)
+            outcomes = 1 - 2 * (drawn.unsqueeze(-1) >> bits & 1)
+            signs += outcomes.to(weights.dtype).unbind(2)
         whole = torch.cat(signs, -1)
         means = [whole[..., places].prod(-1).mean(-1) for places in self._places]
         return torch.stack(means, -1)
@@ -98,7 +100,7 @@ class Basis:
     def explain(self) -> list[str]:
         """A line for each group of components alike."""
         return [
-            group_line(group, cheapest(group[0], True).cost, states.explain())
+            group_line(group, cheapest(group[0], True, USUAL_SAMPLES).cost, states.explain())
             for group, states in zip(self._groups, self._states, strict=True)
         ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,12 +10,13 @@ from torch import Tensor
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import Branches, DensityMatrix, Probabilities, State
+from qdiffusion.circuits.plans.computation import Output
 from qdiffusion.circuits.plans.deferral import Deferred
 from qdiffusion.circuits.plans.draw import draw
-from qdiffusion.circuits.plans.explain import found, group_line
-from qdiffusion.circuits.plans.ways import cheapest
-from qdiffusion.circuits.vectors.adjoint import Differentiation
-from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates
+from qdiffusion.circuits.plans.explain import findings, group_line
+from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, cheapest
+from qdiffusion.circuits.vectors.adjoint import Evolution
+from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates, scaled
 from qdiffusion.errors import UsageError
 
 StateLike = State | Probabilities | DensityMatrix | Branches
@@ -26,7 +28,7 @@ class StatePlan:
     Components without a wire that is read are traced out, which leaves a factor of 1.
     """
 
-    def __init__(self, deferred: Deferred, readout: StateLike, differentiation: Differentiation) -> None:
+    def __init__(self, deferred: Deferred, readout: StateLike, differentiation: Evolution) -> None:
         circuit = deferred.circuit
         self._circuit, self._readout, self._outcomes = circuit, readout, deferred.outcomes
         self._wires = _read_wires(readout, deferred)
@@ -43,9 +45,7 @@ class StatePlan:
             DenseStates(group, circuit.n_weights, differentiation=differentiation) for group in self._groups
         ]
 
-    def __call__(
-        self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor | tuple[Tensor, Tensor]:
+    def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
         """→ (W, C, R, *outputs), or the states and probabilities of branches."""
         parts: list[tuple[Tensor, list[int]]] = []
         for group, states in zip(self._groups, self._states, strict=True):
@@ -60,6 +60,10 @@ class StatePlan:
             by_outcome = whole.unflatten(-1, (1 << len(self._outcomes), -1))
             return _normalised(by_outcome if self._readout.how == "all" else _drawn(by_outcome, generator))
         return whole
+
+    def combine(self, values: Any, observable_weights: Tensor | None) -> Any:
+        """As they are: what is read has no weights."""
+        return values
 
     @property
     def _final(self) -> list[int]:
@@ -80,9 +84,10 @@ class StatePlan:
 
     def explain(self) -> list[str]:
         """A line for each pass that found something, and one for each group of components."""
-        lines = found(self._circuit, [c for group in self._groups for c in group], self._n_gates, len(self._outcomes))
+        components = [component for group in self._groups for component in group]
+        lines = findings(self._circuit, components, self._n_gates, len(self._outcomes))
         for group, states in zip(self._groups, self._states, strict=True):
-            lines.append(group_line(group, cheapest(group[0], True).cost, states.explain()))
+            lines.append(group_line(group, cheapest(group[0], True, USUAL_SAMPLES).cost, states.explain()))
         return lines
 
 
@@ -111,10 +116,18 @@ def _drawn(psi: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def _normalised(psi: Tensor) -> tuple[Tensor, Tensor]:
-    """Branches (…, B, 2^m) → their states, and their probabilities (…, B)."""
-    chances = psi.abs().square().sum(-1)
-    possible = torch.where(chances > 0, chances, torch.ones_like(chances))
-    return psi * possible.rsqrt().unsqueeze(-1), chances
+    """Branches (…, B, 2^m) → their states, and their probabilities (…, B).
+
+    A branch without an amplitude above the smallest normal number counts as impossible.
+    """
+    states = scaled(psi)
+    norms = _squares(states).sum(-1, keepdim=True)
+    return states * torch.where(norms > 0, norms, 1).rsqrt(), _squares(psi).sum(-1)
+
+
+def _squares(psi: Tensor) -> Tensor:
+    """|ψ_i|²; the slope is 2ψ_i even where ψ_i is 0."""
+    return psi.real.square() + psi.imag.square()
 
 
 def _in_front(psi: Tensor, axes: Sequence[int]) -> Tensor:

@@ -1,5 +1,6 @@
 """How one component is best computed."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,14 +23,27 @@ class Way:
     prefix: Sequence[list[Gate]] = ()
 
 
-@lru_cache(maxsize=256)
-def cheapest(component: Component, states_only: bool) -> Way:
-    """Clusters need unitary gates that, after the product prefix, read no input."""
+USUAL_SAMPLES = 16
+"""Ways are explained, and first chosen, for a batch of so many."""
+
+MOST_SAMPLES = 256
+"""For larger batches the choice is that for so many: what a call costs no longer matters."""
+
+
+def rounded(n_samples: int) -> int:
+    """The nearest of 1, 4, 16, … in ratio, up to `MOST_SAMPLES`."""
+    clipped = min(max(n_samples, 1), MOST_SAMPLES)
+    return int(4 ** round(math.log(clipped, 4)))
+
+
+@lru_cache(maxsize=1024)
+def cheapest(component: Component, states_only: bool, n_samples: int) -> Way:
+    """For a batch of `n_samples`. Clusters need unitary gates that, after the product prefix, read no input."""
     n_wires = len(component.wires)
     prefix, rest = structure.split_prefix(component)
-    dense = Way(dense_cost(n_wires, structure.fuse(rest)))
+    dense = Way(dense_cost(n_wires, structure.fuse(rest), n_samples))
     if states_only or component.prepared or not component.is_unitary or any(map(structure.reads_input, rest)):
         return dense
     tree = grow_tree(n_wires, rest)
-    cost = cluster_cost(tree) if len(tree.clusters) > 1 else None
+    cost = cluster_cost(tree, n_samples) if len(tree.clusters) > 1 else None
     return dense if cost is None or cost >= dense.cost else Way(cost, tree, prefix)

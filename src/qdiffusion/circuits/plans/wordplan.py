@@ -2,22 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from qdiffusion.circuits.angles import samples
 from qdiffusion.circuits.angles.matrices import Constant
-from qdiffusion.circuits.observables import Expectations
+from qdiffusion.circuits.observables import Expectations, PauliWord
 from qdiffusion.circuits.plans.deferral import Deferred
-from qdiffusion.circuits.plans.explain import found, group_line
+from qdiffusion.circuits.plans.explain import findings, group_line
 from qdiffusion.circuits.plans.reads import Read, Reads, split_reads
 from qdiffusion.circuits.plans.sums import Sums
-from qdiffusion.circuits.plans.ways import cheapest
+from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, Way, cheapest, rounded
+from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
 from qdiffusion.circuits.trees.pullback import TooManyTermsError
-from qdiffusion.circuits.vectors.adjoint import Differentiation
+from qdiffusion.circuits.vectors.adjoint import Evolution
 from qdiffusion.circuits.vectors.dense import DenseWords
 
 Method = DenseWords | ClusterWords
@@ -27,36 +30,83 @@ Method = DenseWords | ClusterWords
 class WordPlan:
     """The plan for `Expectations`; arguments as for `Plan`.
 
-    Attributes:
-        sums: from the words' values to the outputs.
+    Which way is cheapest depends on the batch: it is decided anew for batches of about 1, 4, 16, … samples.
     """
 
-    def __init__(self, deferred: Deferred, readout: Expectations, differentiation: Differentiation) -> None:
-        self._deferred, self._circuit, self._differentiation = deferred, deferred.circuit, differentiation
-        self._states_only = differentiation == "adjoint"
-        self._reads = split_reads(self._circuit, readout.words, self._states_only)
+    def __init__(self, deferred: Deferred, readout: Expectations, differentiation: Evolution) -> None:
+        self._deferred = deferred
+        self._words = readout.words
+        self._workshop = _Workshop(deferred.circuit.n_weights, differentiation)
+        self._batches: dict[int, BatchPlan] = {}
+        self._for(USUAL_SAMPLES)
+        self._sums = Sums(readout)
+
+    def _for(self, n_samples: int) -> "BatchPlan":
+        size = rounded(n_samples)
+        if size not in self._batches:
+            self._batches[size] = BatchPlan(self._deferred, self._words, self._workshop, size)
+        return self._batches[size]
+
+    def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Tensor:
+        """→ the words' values (W, C, R, words)."""
+        return self._for(samples.count(weights, inputs) * weights.shape[1])(weights, inputs)
+
+    def combine(self, values: Any, observable_weights: Tensor | None) -> Any:
+        """The outputs, from the words' values."""
+        return self._sums(values, observable_weights)
+
+    def explain(self) -> list[str]:
+        """A line for each pass that found something, and one for each group of components."""
+        return self._for(USUAL_SAMPLES).explain()
+
+
+class _Workshop:
+    """Makes methods, each once: batches of several sizes share those that they agree on."""
+
+    def __init__(self, n_weights: int, differentiation: Evolution) -> None:
+        self._n_weights, self._differentiation = n_weights, differentiation
+        self._made: dict[object, Method] = {}
+
+    def way(self, component: Component, n_samples: int) -> Way:
+        """The cheapest; adjoint differentiation knows no trees of clusters."""
+        return cheapest(component, self._differentiation == "adjoint", n_samples)
+
+    def method(self, group: Sequence[Read], way: Way) -> Method:
+        """For reads alike, computed as the first one's `way` says."""
+        components, words = tuple(read.component for read in group), group[0].words
+        key = (components, words, way.tree is not None)
+        if key not in self._made:
+            self._made[key] = self._make(components, words, way)
+        return self._made[key]
+
+    def _make(self, components: Sequence[Component], words: Sequence[PauliWord], way: Way) -> Method:
+        if way.tree is not None:
+            try:
+                return ClusterWords(way.tree, way.prefix, words, self._n_weights)
+            except TooManyTermsError:
+                pass
+        return DenseWords(components, words, self._n_weights, differentiation=self._differentiation)
+
+
+class BatchPlan:
+    """The words' values for batches of about `n_samples`."""
+
+    def __init__(self, deferred: Deferred, words: Sequence[PauliWord], workshop: _Workshop, n_samples: int) -> None:
+        self._deferred = deferred
+        self._way_of = partial(workshop.way, n_samples=n_samples)
+        self._reads = split_reads(deferred.circuit, words, self._way_of)
         places = self._group()
         self._groups = [[self._reads.reads[index] for index in group] for group in places]
-        self._methods = [self._method(group) for group in self._groups]
-        self._factors = Constant(_factors(self._reads, readout, places))
-        self.sums = Sums(readout)
+        self._methods = [workshop.method(group, self._way_of(group[0].component)) for group in self._groups]
+        self._factors = Constant(_factors(self._reads, words, places))
 
     def _group(self) -> list[list[int]]:
         """Reads of one shape and one list of words run side by side; a tree of clusters runs alone."""
         groups: dict[object, list[int]] = defaultdict(list)
         for index, read in enumerate(self._reads.reads):
-            alone = index if cheapest(read.component, self._states_only).tree else None
+            alone = index if self._way_of(read.component).tree else None
             groups[read.component.shape, read.words, alone].append(index)
         return list(groups.values())
-
-    def _method(self, group: Sequence[Read]) -> Method:
-        n_weights = self._circuit.n_weights
-        components, words = [read.component for read in group], group[0].words
-        way = cheapest(components[0], self._states_only)
-        if way.tree is not None:
-            with suppress(TooManyTermsError):
-                return ClusterWords(way.tree, way.prefix, words, n_weights)
-        return DenseWords(components, words, n_weights, differentiation=self._differentiation)
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ the words' values (W, C, R, words)."""
@@ -71,15 +121,15 @@ class WordPlan:
     def explain(self) -> list[str]:
         """A line for each pass that found something, and one for each group of components."""
         components = [read.component for read in self._reads.reads]
-        lines = found(self._circuit, components, self._reads.n_gates, len(self._deferred.outcomes))
+        lines = findings(self._deferred.circuit, components, self._reads.n_gates, len(self._deferred.outcomes))
         lines += self._reads.cuts
         for group, method in zip(self._groups, self._methods, strict=True):
-            cost = cheapest(group[0].component, self._states_only).cost
+            cost = self._way_of(group[0].component).cost
             lines.append(group_line([read.component for read in group], cost, method.explain()))
         return lines
 
 
-def _factors(reads: Reads, readout: Expectations, groups: Sequence[Sequence[int]]) -> np.ndarray:
+def _factors(reads: Reads, words: Sequence[PauliWord], groups: Sequence[Sequence[int]]) -> np.ndarray:
     """Where the factors of each word stand among the flat values; the 1 after the last value fills the rows up."""
     starts: dict[int, int] = {}
     end = 0
@@ -87,6 +137,6 @@ def _factors(reads: Reads, readout: Expectations, groups: Sequence[Sequence[int]
         for index in group:
             starts[index] = end
             end += len(reads.reads[index].words)
-    rows = [[starts[read] + row for read, row in reads.factors[word]] for word in readout.words]
+    rows = [[starts[read] + row for read, row in reads.factors[word]] for word in words]
     width = max(map(len, rows), default=0) or 1
     return np.array([row + [end] * (width - len(row)) for row in rows], dtype=int).reshape(-1, width)

@@ -18,7 +18,8 @@ from torch import Tensor
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.angles.composition import GateProducts
 from qdiffusion.circuits.angles.matrices import Constant
-from qdiffusion.circuits.angles.product import ProductState, angle_row
+from qdiffusion.circuits.angles.picking import angle_row
+from qdiffusion.circuits.angles.product import ProductState
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.gates import embed
 from qdiffusion.circuits.trees.folding import fold

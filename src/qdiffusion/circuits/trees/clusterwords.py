@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from qdiffusion.circuits.angles.matrices import Constant
-from qdiffusion.circuits.angles.product import angle_row
+from qdiffusion.circuits.angles.picking import angle_row
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.structure import renumber

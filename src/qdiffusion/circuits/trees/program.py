@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.angles.matrices import records_alone
+from qdiffusion.circuits.angles.gradients import records_alone
 from qdiffusion.circuits.trees.contractions import Gradients, Step, Tape
 
 

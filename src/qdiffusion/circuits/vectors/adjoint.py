@@ -17,12 +17,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.angles.matrices import transformed
+from qdiffusion.circuits.angles.gradients import transformed
 from qdiffusion.circuits.vectors.chunks import chunked_back, chunked_forth
 from qdiffusion.circuits.vectors.route import Route, Stage
 from qdiffusion.errors import UsageError
 
-Differentiation = Literal["auto", "backprop", "adjoint"]
+Evolution = Literal["auto", "backprop", "adjoint"]
+"""How a state that evolves is differentiated."""
 
 CHEAP_TO_KEEP = 1 << 19
 """Backprop where all states between blocks are at most this many amplitudes (4 MB in complex64). Measured for 4 to 16
@@ -35,7 +36,7 @@ def evolve(
     route: Route,
     psi: Tensor,
     matrices: Sequence[Tensor],
-    differentiation: Differentiation = "auto",
+    differentiation: Evolution = "auto",
     unitary: bool = True,
 ) -> Tensor:
     """U_B … U_1 ψ.
@@ -65,16 +66,18 @@ def evolve(
     return psi
 
 
-def uses_adjoint(differentiation: Differentiation, kept: int, unitary: bool) -> bool:
+def uses_adjoint(differentiation: Evolution, kept: int, unitary: bool) -> bool:
     """Whether to un-compute, where backprop would keep `kept` amplitudes."""
-    check_differentiation(differentiation, unitary)
+    check_evolution(differentiation, unitary)
     return differentiation == "adjoint" or (differentiation == "auto" and unitary and kept > CHEAP_TO_KEEP)
 
 
-def check_differentiation(differentiation: Differentiation, unitary: bool) -> None:
+def check_evolution(differentiation: Evolution, unitary: bool) -> None:
     """Raises `UsageError` for an unknown way, and for "adjoint" where a gate is not unitary."""
     if differentiation not in ("auto", "backprop", "adjoint"):
-        raise UsageError(f"Unknown differentiation {differentiation!r}; choose 'auto', 'backprop' or 'adjoint'.")
+        raise UsageError(
+            f"Unknown differentiation {differentiation!r}; choose 'auto', 'backprop', 'adjoint' or 'parameter-shift'."
+        )
     if differentiation == "adjoint" and not unitary:
         raise UsageError("Adjoint differentiation needs unitary gates, and post-selection is none; use 'backprop'.")
 

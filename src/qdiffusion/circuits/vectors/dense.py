@@ -15,11 +15,13 @@ from torch import Tensor
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.angles.composition import GateProducts
 from qdiffusion.circuits.angles.matrices import Constant
-from qdiffusion.circuits.angles.product import ProductState, angle_row
+from qdiffusion.circuits.angles.picking import angle_row
+from qdiffusion.circuits.angles.product import ProductState
+from qdiffusion.circuits.angles.samples import in_turns
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.structure import Block, Component, renumber
-from qdiffusion.circuits.vectors.adjoint import Differentiation, check_differentiation, evolve
+from qdiffusion.circuits.vectors.adjoint import Evolution, check_evolution, evolve
 from qdiffusion.circuits.vectors.seating import route
 from qdiffusion.circuits.vectors.words import WordValues
 from qdiffusion.errors import UsageError
@@ -52,11 +54,9 @@ class DenseStates:
             wires.
     """
 
-    def __init__(
-        self, components: Sequence[Component], n_weights: int, *, differentiation: Differentiation = "auto"
-    ) -> None:
+    def __init__(self, components: Sequence[Component], n_weights: int, *, differentiation: Evolution = "auto") -> None:
         self._is_unitary = components[0].is_unitary
-        check_differentiation(differentiation, self._is_unitary)
+        check_evolution(differentiation, self._is_unitary)
         self.n_wires = len(components[0].wires)
         if self.n_wires > MOST_WIRES:
             raise UsageError(
@@ -94,7 +94,10 @@ class DenseStates:
             matrices = self._matrices(angle_row(weights), row)
             last = evolve(self._route, psi.flatten(0, 2), matrices, self._differentiation, self._is_unitary)
             psi = last.reshape(psi.shape)
-        return psi if self._is_unitary else psi / torch.linalg.vector_norm(psi, dim=-1, keepdim=True)
+        if self._is_unitary:
+            return psi
+        psi = scaled(psi)
+        return psi / torch.linalg.vector_norm(psi, dim=-1, keepdim=True)
 
     def _starts(self, inputs: Tensor, row: Tensor) -> Iterator[Tensor]:
         """The given amplitudes, then the product states of the other wires."""
@@ -110,6 +113,14 @@ class DenseStates:
         return f"state vector, {f'fused blocks of {blocks} wires' if blocks else 'a product state'}"
 
 
+def scaled(psi: Tensor) -> Tensor:
+    """States (…, 2^n) of any norm with their largest amplitude brought to 1, or to 0 where none exceeds the smallest
+    normal number: squares of small amplitudes, and more so their slopes, would leave the range of numbers.
+    """
+    largest = psi.detach().abs().amax(-1, keepdim=True)
+    return psi / torch.where(largest > torch.finfo(largest.dtype).tiny, largest, torch.inf)
+
+
 class DenseWords:
     """Pauli words of K components alike, read off their state vectors."""
 
@@ -119,7 +130,7 @@ class DenseWords:
         words: Sequence[PauliWord],
         n_weights: int,
         *,
-        differentiation: Differentiation = "auto",
+        differentiation: Evolution = "auto",
     ) -> None:
         self._states = DenseStates(components, n_weights, differentiation=differentiation)
         self._read = WordValues(words, self._states.order)
@@ -128,15 +139,8 @@ class DenseWords:
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, K, R, number of words)."""
-        n_weights, n_circuits, n_inputs = *weights.shape[:2], inputs.shape[2]
-        if n_inputs > 1:
-            count = max(1, GROUP // (n_weights * n_circuits * self._size))
-            parts = [(weights, part) for part in inputs.split(count, 2)]
-        else:
-            count = max(1, GROUP // (n_circuits * self._size))
-            parts = [*zip(weights.split(count), inputs.split(count), strict=True)]
-        values = [self._read(self._states(*part)) for part in parts]
-        return values[0] if len(values) == 1 else torch.cat(values, 3 if n_inputs > 1 else 0)
+        most = max(1, GROUP // (weights.shape[1] * self._size))
+        return in_turns(lambda *part: self._read(self._states(*part)), weights, inputs, most)
 
 
 def _outer(first: Tensor, second: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from qdiffusion.circuits.angles.matrices import Constant, records_alone
+from qdiffusion.circuits.angles.gradients import records_alone
+from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.gates import PAULI
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.vectors.permutation import permutation
@@ -199,7 +200,8 @@ class _SquaresTimes(torch.autograd.Function):
         psi, table = ctx.saved_tensors
         if torch.is_grad_enabled():
             return psi * (gradient @ table.mT) * 2, None
-        out = torch.empty_like(psi)
+        # ψ may be a view whose layout a copy must not take over: what is written below would go into a copy.
+        out = torch.empty_like(psi, memory_format=torch.contiguous_format)
         pieces = (tensor.flatten(0, -2).split(_rows(psi)) for tensor in (psi, gradient, out))
         for piece, part, target in zip(*pieces, strict=True):
             weights = (part @ table.mT).mul_(2).unsqueeze(-1)
