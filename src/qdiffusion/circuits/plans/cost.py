@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import prod
 
 from qdiffusion.circuits.structure import Block
-from qdiffusion.circuits.trees.tree import ClusterTree
+from qdiffusion.circuits.trees.shape.tree import ClusterTree
 
 SAMPLES = 16
 """A plan is made before its batch is known. With 16, neither one sample nor a batch of 128 takes much longer

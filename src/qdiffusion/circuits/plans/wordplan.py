@@ -15,8 +15,8 @@ from qdiffusion.circuits.plans.explain import found, group_line
 from qdiffusion.circuits.plans.reads import Read, Reads, split_reads
 from qdiffusion.circuits.plans.sums import Sums
 from qdiffusion.circuits.plans.ways import cheapest
+from qdiffusion.circuits.trees.algebra.pullback import TooManyTermsError
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
-from qdiffusion.circuits.trees.pullback import TooManyTermsError
 from qdiffusion.circuits.vectors.adjoint import Differentiation
 from qdiffusion.circuits.vectors.dense import DenseWords
 

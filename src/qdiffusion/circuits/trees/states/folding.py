@@ -47,10 +47,10 @@ class _Fold(torch.autograd.Function):
             # Differentiated once more: every operation is recorded by autograd itself.
             return torch.autograd.grad(_tables(matrices)[-1], matrices, gradient, create_graph=True)
         mu = gradient.conj().resolve_conj()
-        found = []
+        cotangents = []
         for matrix, table in zip(reversed(matrices[1:]), reversed(ctx.tables), strict=True):
             mu = mu.view(matrix.shape[0], matrix.shape[1], -1)
-            found.append(torch.bmm(mu, table.mT))
+            cotangents.append(torch.bmm(mu, table.mT))
             mu = torch.bmm(matrix.mT, mu)
-        found.append(mu.view_as(matrices[0]))
-        return tuple(each.conj() for each in reversed(found))
+        cotangents.append(mu.view_as(matrices[0]))
+        return tuple(each.conj() for each in reversed(cotangents))
