@@ -19,7 +19,7 @@ from qdiffusion.circuits import Circuit, Gate, angle_encoding, circuit_of, hqcon
 from qdiffusion.circuits.plans.cost import cluster_cost, dense_cost
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
-from qdiffusion.circuits.trees.tree import grow_tree
+from qdiffusion.circuits.trees.shape.tree import grow_tree
 from qdiffusion.circuits.vectors.dense import DenseWords
 
 EFFORT, QUICK = Effort(repeats=3, seconds=0.2), Effort(repeats=1, seconds=0.0)

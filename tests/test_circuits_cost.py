@@ -6,7 +6,7 @@ from qdiffusion.circuits import Circuit, Gate, angle_encoding, circuit_of, hqcon
 from qdiffusion.circuits.plans.cost import MOST_CLUSTER_WIRES, cluster_cost, dense_cost
 from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.trees.tree import ClusterTree, grow_tree
+from qdiffusion.circuits.trees.shape.tree import ClusterTree, grow_tree
 
 
 def line(n_wires: int, n_layers: int) -> Circuit:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import prod
 
 from qdiffusion.circuits.structure import Block
-from qdiffusion.circuits.trees.tree import ClusterTree
+from qdiffusion.circuits.trees.shape.tree import ClusterTree
 
 STATE_NS = (8.0e5, 1.2e5, 0.70)
 """The prices of a `state_work`."""

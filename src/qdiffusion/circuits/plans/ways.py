@@ -9,7 +9,7 @@ from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.plans.cost import cluster_cost, dense_cost
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.trees.tree import ClusterTree, grow_tree
+from qdiffusion.circuits.trees.shape.tree import ClusterTree, grow_tree
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from qdiffusion.circuits.plans.reads import Read, Reads, split_reads
 from qdiffusion.circuits.plans.sums import Sums
 from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, Way, cheapest, rounded
 from qdiffusion.circuits.structure import Component
+from qdiffusion.circuits.trees.algebra.pullback import TooManyTermsError
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
-from qdiffusion.circuits.trees.pullback import TooManyTermsError
 from qdiffusion.circuits.vectors.adjoint import Evolution
 from qdiffusion.circuits.vectors.dense import DenseWords
 
