@@ -1,12 +1,12 @@
 """Pauli words of components that fall into a tree of clusters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-import torch
 from torch import Tensor
 
 from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.angles.picking import angle_row
+from qdiffusion.circuits.angles.samples import in_turns, n_samples
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.structure import renumber
@@ -40,31 +40,24 @@ class ClusterWords:
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, 1, R, number of words)."""
-        n_weights, n_circuits, n_inputs = *weights.shape[:2], inputs.shape[2]
-        if n_weights * n_inputs == 0:
-            nothing = weights.new_zeros(n_weights, n_circuits, 1, n_inputs, self._n_words)
+        if n_samples(weights, inputs) == 0:
+            nothing = weights.new_zeros(*weights.shape[:2], 1, inputs.shape[2], self._n_words)
             return nothing + weights.sum() + inputs.sum()
-        at_once = max(1, CHUNK // n_circuits)
-        if n_inputs > 1 or n_weights <= at_once:
-            return self._values_of(weights, inputs)
-        parts = zip(weights.split(at_once), inputs.split(at_once), strict=True)
-        return torch.cat([self._values_of(*part) for part in parts])
+        return in_turns(self._prepared, weights, inputs, max(1, CHUNK // weights.shape[1]))
 
-    def _values_of(self, weights: Tensor, inputs: Tensor) -> Tensor:
+    def _prepared(self, weights: Tensor) -> Callable[[Tensor], Tensor]:
+        """What does not depend on the samples is computed here."""
         angles = angle_row(weights).flatten(0, 1)
         turns = self._turns(angles)
         tables = self._states.tables(angles, turns)
-        flat = self._mixes(turns)
-        mixes = [
-            mix.unflatten(1, shape)
-            for shape, mix in zip(self._shapes, flat.split([n * m for n, m in self._shapes], 1), strict=True)
-        ]
-        n_groups = weights.shape[0] * weights.shape[1]
-        chunks = inputs.split(max(1, CHUNK // n_groups), dim=2)
-        parts = [self._program(n_groups, mixes, self._states(tables, weights, chunk)) for chunk in chunks]
-        values = [part @ self._values.like(weights) for part in parts]
-        shaped = [value.unflatten(0, (*weights.shape[:2], -1)) for value in values]
-        return (shaped[0] if len(shaped) == 1 else torch.cat(shaped, 2)).unsqueeze(2)
+        flat = self._mixes(turns).split([n * m for n, m in self._shapes], 1)
+        mixes = [mix.unflatten(1, shape) for shape, mix in zip(self._shapes, flat, strict=True)]
+
+        def values(inputs: Tensor) -> Tensor:
+            read = self._program(len(angles), mixes, self._states(tables, weights, inputs))
+            return (read @ self._values.like(weights)).unflatten(0, (*weights.shape[:2], -1)).unsqueeze(2)
+
+        return values
 
     def explain(self) -> str:
         tree = self.tree

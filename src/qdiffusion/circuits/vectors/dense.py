@@ -143,7 +143,7 @@ class DenseWords:
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, K, R, number of words)."""
         most = max(1, GROUP // (weights.shape[1] * self._size))
-        return in_turns(lambda *part: self._read(self._states(*part)), weights, inputs, most)
+        return in_turns(lambda own: lambda part: self._read(self._states(own, part)), weights, inputs, most)
 
 
 def _outer(first: Tensor, second: Tensor) -> Tensor:
