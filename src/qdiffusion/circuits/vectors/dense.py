@@ -93,7 +93,7 @@ class DenseStates:
         # Most circuits meet their inputs in the prefix alone: no row of all angles is then made for every sample.
         row = inputs.real if self._inputs_only else angle_row(weights, inputs.real)
         psi = reduce(_outer, self._starts(inputs, row))
-        if self._route.stages:
+        if self._route.sweeps:
             matrices = self._matrices(angle_row(weights), row)
             last = evolve(self._route, psi.flatten(0, 2), matrices, self._differentiation, self._is_unitary)
             psi = last.reshape(psi.shape)
@@ -192,8 +192,8 @@ class BlockMatrices:
 
     def __call__(self, shared: Tensor, row: Tensor) -> list[Tensor]:
         """Weights (W, C, n) and angles of every sample (W, C, R, n_angles) → (L, R or 1, d, d) of each block."""
-        found: dict[int, Tensor] = {}
+        by_block: dict[int, Tensor] = {}
         for members, per_sample, products in self._groups:
             matrices = products(row if per_sample else shared.unsqueeze(2)).transpose(2, 3).flatten(0, 2)
-            found.update(zip(members, matrices.unbind(2), strict=True))
-        return [found[index] for index in range(self._count)]
+            by_block.update(zip(members, matrices.unbind(2), strict=True))
+        return [by_block[index] for index in range(self._count)]
