@@ -6,13 +6,11 @@ the chosen way took than the other; 1 where the faster one was chosen. `cost_fit
 times.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from harness import Effort, Timing, measure, publish, report
+from harness import Effort, Timing, measure, parser, publish, report
 from torch import Tensor
 
 from qdiffusion.circuits import Circuit, Gate, angle_encoding, circuit_of, hqconv, structure, weight
@@ -123,11 +121,9 @@ def summary(rows: Sequence[dict[str, Any]], batches: Sequence[int]) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 16, 128])
-    parser.add_argument("--quick", action="store_true", help="one small circuit, once")
-    parser.add_argument("--out", type=Path, help="write the JSON to this file")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--batch", type=int, nargs="+", default=[1, 16, 128])
+    args = options.parse_args()
     torch.set_num_threads(1)
     effort = QUICK if args.quick else EFFORT
     rows = [
