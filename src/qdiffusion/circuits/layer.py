@@ -109,7 +109,7 @@ class QuantumLayer(nn.Module):
         inputs = inputs.unsqueeze(2) if per_sample else inputs.transpose(0, 1).unsqueeze(0)
         # Autocast would run the products of a state's amplitudes in half precision.
         with torch.autocast(x.device.type, enabled=False):
-            found = self._values(bank, inputs, generator)
+            found = self._values_untraced(bank, inputs, generator)
 
         def restored(out: Tensor) -> Tensor:
             """(W, C, R, …) → (*batch, C, …)."""
@@ -117,7 +117,14 @@ class QuantumLayer(nn.Module):
 
         return restored(found) if isinstance(found, Tensor) else tuple(map(restored, found))
 
-    @torch.compiler.disable  # Dynamo cannot trace gradients written by hand; it breaks the graph here instead.
+    def _values_untraced(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
+        """`_values`; Dynamo, which cannot trace gradients written by hand, breaks its graph around it."""
+        if torch.compiler.is_compiling():
+            from qdiffusion.circuits.untraced import untraced
+
+            return untraced(self._values, weights, inputs, generator)
+        return self._values(weights, inputs, generator)
+
     def _values(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
         """→ (W, C, R, …), see `Plan`."""
         if self._shifts is None:

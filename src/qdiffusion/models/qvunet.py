@@ -5,7 +5,6 @@ keep their convolution. With every channel in circuits, what does not fill a 12-
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -24,7 +23,7 @@ from qdiffusion.circuits import (
 )
 from qdiffusion.errors import UsageError
 from qdiffusion.models.blocks import ResBlock, standardised_conv
-from qdiffusion.models.unet import UNet, UNetFields, arguments
+from qdiffusion.models.unet import UNet
 from qdiffusion.models.variants import Deviations
 
 CHANNELS_PER_CIRCUIT = 3
@@ -197,24 +196,3 @@ def _basic_circuits(channels: int) -> nn.Module:
         return nn.Identity()
     circuit = angle_encoding(4, axis="x") >> basic_entangling(n_wires=4, n_layers=BASIC_LAYERS)
     return PatchCircuits(QuantumLayer(circuit, pauli_z("each"), channels), channels=1)
-
-
-@dataclass(frozen=True)
-class QVUNetConfig(UNetFields):
-    """A U-Net with quantum circuits at its vertex."""
-
-    kind: Literal["qvunet"] = "qvunet"
-    """Names this architecture in a saved experiment."""
-    circuits: int | Literal["full", "joint"] = 1
-    """12-qubit circuits in each of the vertex's four maps, three channels each; "full" leaves no convolution, "joint"
-    is one HQConv circuit over all channels."""
-    ansatz: Literal["hqconv", "fqconv"] = "hqconv"
-    """The trainable part of the circuits."""
-    n_layers: int = 3
-    """Repetitions of the ansatz."""
-    direction: Literal["program", "formula"] = "program"
-    """Which wire of a pair controls: as in the released program, or as the paper prints it."""
-
-    def build(self, channels: int, size: int) -> QVUNet:
-        """The network for images (channels, size, size); raises what `QVUNet` raises."""
-        return QVUNet(sample_size=size, in_channels=channels, **arguments(self))
