@@ -1,4 +1,4 @@
-"""What torch.compile calls instead of tracing. Imported while it traces only, because the marker loads all of Dynamo."""
+"""What torch.compile calls instead of tracing it; imported only then, because the marker loads all of Dynamo."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
