@@ -13,7 +13,6 @@ from .experiment import (
 from .interruption import Interrupted
 from .loop import resume, train
 from .presets import PRESETS, Preset, get_preset
-from .progress import Progress, RichProgress
 from .sampling import sample_run
 
 __all__ = [
@@ -25,8 +24,6 @@ __all__ = [
     "Experiment",
     "Interrupted",
     "Preset",
-    "Progress",
-    "RichProgress",
     "SamplingConfig",
     "Stage",
     "describe",
