@@ -17,6 +17,7 @@ from qdiffusion.data import DataConfig, load_images, to_unit_range
 from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
 from qdiffusion.errors import DataError, QDiffusionError, RunError, TrainingError, UsageError
 from qdiffusion.models import UNet, UNetConfig
+from qdiffusion.progress import SilentProgress, SilentTask
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import list_checkpoints, load
 from qdiffusion.training import (
@@ -31,7 +32,6 @@ from qdiffusion.training import (
     train,
 )
 from qdiffusion.training.batches import derived_seed
-from qdiffusion.training.progress import SilentProgress, SilentTask
 from qdiffusion.training.setup import NOISE, build_model, make_batches
 from test_runs_files import full_disk
 from training_tiny import files, outcome, tiny, write_images

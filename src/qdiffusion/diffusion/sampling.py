@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from qdiffusion.diffusion.schedules import ScheduleConfig
+from qdiffusion.diffusion.config import ScheduleConfig
 from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:

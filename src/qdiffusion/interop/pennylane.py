@@ -155,15 +155,15 @@ def _angle(value: Tensor, free: Tensor, meanings: Sequence[Angle]) -> Angle:
     """θ(0) + ∂θ/∂p_k · the angle that p_k stands for."""
     offset = value.item()
     slope = torch.autograd.grad(value, free, retain_graph=True, allow_unused=True)[0] if value.requires_grad else None
-    free = [] if slope is None else slope.nonzero().flatten().tolist()
-    if len(free) > 1:
+    read = [] if slope is None else slope.nonzero().flatten().tolist()
+    if len(read) > 1:
         raise UsageError(
-            f"An angle depends on {' and '.join(str(meanings[k]) for k in free)}; a gate reads one weight or input, "
+            f"An angle depends on {' and '.join(str(meanings[k]) for k in read)}; a gate reads one weight or input, "
             "split the rotation."
         )
-    if slope is None or not free:
+    if slope is None or not read:
         return constant(offset)
-    return meanings[free[0]] * slope[free[0]].item() + offset
+    return meanings[read[0]] * slope[read[0]].item() + offset
 
 
 def _check(program: _Program, wires: dict[Any, int], pieces: Pieces, angles: Sequence[Angle]) -> None:

@@ -5,12 +5,11 @@ keep their convolution. With every channel in circuits, what does not fill a 12-
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from diffusers.configuration_utils import register_to_config
 
-from qdiffusion.models.unet import UNet, UNetFields, arguments
+from qdiffusion.models.unet import UNet
 from qdiffusion.models.variants import Deviations
 from qdiffusion.models.vertex import AnsatzRequest, QResBlock, layout, vertex_circuit
 
@@ -61,24 +60,3 @@ class QVUNet(UNet):
         request = AnsatzRequest(split.channels, config.n_layers, config.direction, deviations)
         circuit = vertex_circuit(config.ansatz, request)
         return QResBlock(width, time_dim, config.groups, circuit, split, deviations)
-
-
-@dataclass(frozen=True)
-class QVUNetConfig(UNetFields):
-    """A U-Net with quantum circuits at its vertex."""
-
-    kind: Literal["qvunet"] = "qvunet"
-    """Names this architecture in a saved experiment."""
-    circuits: int | Literal["full", "joint"] = 1
-    """12-qubit circuits in each of the vertex's four maps, three channels each; "full" leaves no convolution, "joint"
-    is one HQConv circuit over all channels."""
-    ansatz: str = "hqconv"
-    """The trainable part of the circuits: hqconv or fqconv."""
-    n_layers: int = 3
-    """Repetitions of the ansatz."""
-    direction: Literal["program", "formula"] = "program"
-    """Which wire of a pair controls: as in the released program, or as the paper prints it."""
-
-    def build(self, channels: int, size: int) -> QVUNet:
-        """The network for images (channels, size, size); raises what `QVUNet` raises."""
-        return QVUNet(sample_size=size, in_channels=channels, **arguments(self))

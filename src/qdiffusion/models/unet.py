@@ -10,14 +10,12 @@ size; one of the decoder takes two skips in.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.unets.unet_2d import UNet2DOutput
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
@@ -32,6 +30,9 @@ from qdiffusion.models.blocks import (
 )
 from qdiffusion.models.sizes import check_image_size, level_sizes
 from qdiffusion.models.variants import Deviations
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d import UNet2DOutput
 
 
 class EncoderLevel(nn.Module):
@@ -139,7 +140,7 @@ class UNet(ModelMixin, ConfigMixin):
         timestep: Int64[Tensor, "..."] | int,
         class_labels: Int64[Tensor, " n"] | None = None,
         return_dict: bool = True,
-    ) -> UNet2DOutput | tuple[Tensor]:
+    ) -> "UNet2DOutput | tuple[Tensor]":
         """The noise in each image.
 
         Args:
@@ -157,7 +158,7 @@ class UNet(ModelMixin, ConfigMixin):
         self._check_input(sample, class_labels)
         t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
         noise = self._predict(sample, self.time_embedding(t))
-        return UNet2DOutput(sample=noise) if return_dict else (noise,)
+        return _output(noise) if return_dict else (noise,)
 
     def _predict(self, sample: Tensor, time: Tensor) -> Tensor:
         x = stem = self.conv_in(sample)
@@ -183,6 +184,13 @@ class UNet(ModelMixin, ConfigMixin):
             )
 
 
+def _output(noise: Tensor) -> "UNet2DOutput":
+    # diffusers' own networks, which come with this class, take a second to load.
+    from diffusers.models.unets.unet_2d import UNet2DOutput
+
+    return UNet2DOutput(sample=noise)
+
+
 def _check_widths(dim: int, widths: list[int], heads: int, head_dim: int, groups: int) -> None:
     if dim < 4 or dim % 2:
         raise UsageError(f"The U-Net's dim is {dim}; give an even number of at least 4.")
@@ -195,38 +203,3 @@ def _check_widths(dim: int, widths: list[int], heads: int, head_dim: int, groups
             f"{groups} groups do not divide every width of the U-Net ({', '.join(map(str, widths))});"
             f" use a divisor of {math.gcd(*widths)}."
         )
-
-
-@dataclass(frozen=True)
-class UNetFields:
-    """What every U-Net of this family has to be told, apart from its images."""
-
-    dim: int = 10
-    """Width of the first level; even, at least 4."""
-    multipliers: tuple[int, ...] = (1, 2, 3, 4)
-    """Width of the end of each level, in units of dim; the last is the vertex's."""
-    heads: int = 4
-    """Attention heads."""
-    head_dim: int = 32
-    """Features of each head."""
-    groups: int = 10
-    """Groups of the group normalisation; divides every width."""
-    variant: str = "paper"
-    """paper, released, or deviations by name, separated by commas."""
-
-
-@dataclass(frozen=True)
-class UNetConfig(UNetFields):
-    """A classical U-Net."""
-
-    kind: Literal["unet"] = "unet"
-    """Names this architecture in a saved experiment."""
-
-    def build(self, channels: int, size: int) -> UNet:
-        """The network for images (channels, size, size); raises what `UNet` raises."""
-        return UNet(sample_size=size, in_channels=channels, **arguments(self))
-
-
-def arguments(config: UNetFields) -> dict[str, Any]:
-    """The fields of a configuration as keyword arguments of its network."""
-    return {field.name: getattr(config, field.name) for field in fields(config) if field.name != "kind"}

@@ -157,7 +157,7 @@ def _layers(model: nn.Module, shape: tuple[int, int, int]) -> list[LayerFacts]:
     ]
     dtype = next(model.parameters()).dtype
     with torch.no_grad():
-        model(torch.zeros(1, *shape, dtype=dtype), torch.zeros(1, dtype=torch.int64))
+        model(torch.zeros(1, *shape, dtype=dtype), torch.zeros(1, dtype=torch.int64), return_dict=False)
     for hook in hooks:
         hook.remove()
     return layers

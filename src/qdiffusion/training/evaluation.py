@@ -4,10 +4,10 @@ from accelerate import PartialState
 
 from qdiffusion.data import Split
 from qdiffusion.metrics import Scores, score_images
+from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import write_json_atomic
 from qdiffusion.training.environment import environment
-from qdiffusion.training.progress import Progress, SilentProgress
 from qdiffusion.training.sampling import sample_run
 from qdiffusion.training.setup import load_reference, read_experiment
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdiffusion.data import ImageSet, load_images
+from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import prune
 from qdiffusion.runs.files import write_folder_atomic
@@ -16,7 +17,6 @@ from qdiffusion.runs.run import check_free
 from qdiffusion.training.evaluation import evaluate_run
 from qdiffusion.training.experiment import Experiment
 from qdiffusion.training.interruption import interrupted_by_signal
-from qdiffusion.training.progress import Progress, SilentProgress
 from qdiffusion.training.sampling import sample_run
 from qdiffusion.training.setup import check_same_images, load_training_images, read_experiment, write_experiment
 from qdiffusion.training.stages import train_stages

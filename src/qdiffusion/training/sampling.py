@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from qdiffusion.data import to_uint8
 from qdiffusion.diffusion import make_scheduler, sample, set_timesteps
 from qdiffusion.errors import RunError, UsageError
+from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, digest, list_checkpoints, load
 from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
 from qdiffusion.runs.samples import SampleSet, read_samples, write_samples
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.environment import environment
-from qdiffusion.training.progress import Progress, SilentProgress
 from qdiffusion.training.setup import build_model, read_experiment
 
 MAX_SEED = 2**63
