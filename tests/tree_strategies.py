@@ -1,12 +1,19 @@
-"""Random trees of clusters for hypothesis, staircases, and their words read in both ways."""
+"""Random trees of clusters for hypothesis, their words read in both ways, and their operators as dense matrices."""
 
+from collections.abc import Iterable, Mapping
+from functools import reduce
+
+import numpy as np
 from hypothesis import reject
 from hypothesis import strategies as st
 
 from qdiffusion.circuits import Gate, angle_encoding, circuit_of, structure, weight
+from qdiffusion.circuits.gates import PAULI
+from qdiffusion.circuits.trees.algebra.operators import Conjugate, Dephase, Operator, Pauli, Pick
 from qdiffusion.circuits.trees.algebra.pullback import TooManyTermsError
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
-from qdiffusion.circuits.trees.shape.tree import grow_tree
+from qdiffusion.circuits.trees.shape.topology import Topology
+from qdiffusion.circuits.trees.shape.tree import Link, grow_tree
 from qdiffusion.circuits.vectors.dense import DenseWords
 
 
@@ -54,3 +61,55 @@ def tied(edges, names=("rx", "rz", "ry")):
 
 def all_letters(n_wires):
     return [((wire, letter),) for wire in range(n_wires) for letter in "XYZ"]
+
+
+@st.composite
+def linked(draw, max_wires=5):
+    """Edges (control, target) of a tree of links, some edges with many links both ways, and a word on it."""
+    n_wires = draw(st.integers(2, max_wires))
+    parents = [(draw(st.integers(0, wire - 1)), wire) for wire in range(1, n_wires)]
+    pairs = draw(st.permutations([*parents, *draw(st.lists(st.sampled_from(parents), max_size=4))]))
+    letters = draw(st.dictionaries(st.integers(0, n_wires - 1), st.sampled_from("XYZ"), min_size=1))
+    return [tuple(draw(st.permutations(pair))) for pair in pairs], tuple(sorted(letters.items()))
+
+
+def topology_of(edges):
+    """The tree of the links of `tied`, each wire a cluster and all links trailing."""
+    gates = [Gate("x", (target,), controls=(control,)) for control, target in edges]
+    return Topology(grow_tree(1 + max(max(edge) for edge in edges), gates, merged_wires=1))
+
+
+def unitaries(seed: int, count: int) -> np.ndarray:
+    """(count, 2, 2), random: V of as many links."""
+    random = np.random.default_rng(seed).normal(size=(2, count, 2, 2))
+    return np.linalg.qr(random[0] + 1j * random[1])[0]
+
+
+def one_wire(operator: Operator, turns: np.ndarray) -> np.ndarray:
+    """The (2, 2) matrix of an operator, written down once more from what its docstring says."""
+    match operator:
+        case Pauli(letter):
+            return PAULI[letter]
+        case Pick(row, inner, column):
+            picked = np.zeros((2, 2), dtype=complex)
+            picked[row, column] = one_wire(inner, turns)[row, column]
+            return picked
+        case Dephase(inner):
+            return np.diag(np.diag(one_wire(inner, turns)))
+        case Conjugate(link, row, inner, column):
+            powers = np.eye(2), turns[link]
+            return powers[row].conj().T @ one_wire(inner, turns) @ powers[column]
+
+
+def on_wires(matrices: Mapping[int, np.ndarray], n_wires: int) -> np.ndarray:
+    """The product of one-wire matrices, (2^n, 2^n)."""
+    return reduce(np.kron, (matrices.get(wire, np.eye(2)) for wire in range(n_wires)))
+
+
+def linked_by(links: Iterable[tuple[Link, np.ndarray]], n_wires: int) -> np.ndarray:
+    """The product of controlled V, (2^n, 2^n): the last to act comes first."""
+    matrix = np.eye(1 << n_wires)
+    for link, turn in links:
+        off, on = (on_wires({link.control: np.diag(bits)}, n_wires) for bits in ([1, 0], [0, 1]))
+        matrix = matrix @ (off + on @ on_wires({link.target: turn}, n_wires))
+    return matrix

@@ -124,7 +124,7 @@ class Dephase:
 
 @dataclass(frozen=True)
 class Conjugate:
-    """(V^row)† · inner · V^column for the V of a link."""
+    """(V^row)† · inner · V^column for the V of a link; row and column are not both 0."""
 
     link: int
     row: int
