@@ -246,6 +246,7 @@ def test_ansatz_and_direction_reach_the_circuit(ansatz, build):
     assert not torch.allclose(predict(small(ansatz=ansatz, direction="formula")), predict(small(ansatz=ansatz)))
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("options", "match"),
     [

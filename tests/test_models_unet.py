@@ -148,6 +148,7 @@ def test_networks_that_cannot_be_built_are_refused(config, options, match):
         config(**options).build(1, 28)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_input_that_does_not_belong_is_refused():
     model = UNetConfig(**TINY).build(1, 8)
     with pytest.raises(UsageError, match="unconditional"):

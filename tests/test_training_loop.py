@@ -97,7 +97,7 @@ def plain_training(experiment: Experiment) -> dict[str, Any]:
 
 
 def test_is_adam_on_the_objective_stage_after_stage(tmp_path: Path, data: Path) -> None:
-    first = Stage("first", 7, 8, AdamConfig(2e-3, (0.8, 0.9)), EMAConfig(start=2, every=2), p2_gamma=0)
+    first = Stage("first", 7, 8, AdamConfig(2e-3, (0.8, 0.9)), EMAConfig(start=2, every=2), p2_gamma=0.0)
     experiment = tiny(data, stages=(first, Stage("second", 5, 4, ema=EMAConfig(start=1, every=3))), log_every=1)
     run = train(experiment, tmp_path / "run")
     expected = plain_training(experiment)

@@ -44,7 +44,9 @@ class EncoderLevel(nn.Module):
         self.attention = LinearAttention(width, heads, head_dim)
         self.down = down
 
-    def forward(self, x: Tensor, time: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, x: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"]
+    ) -> tuple[Float[Tensor, "n d down down"], list[Float[Tensor, "n c h w"]]]:
         first = self.first(x, time)
         second = self.attention(self.second(first, time))
         return self.down(second), [first, second]
@@ -59,7 +61,9 @@ class DecoderLevel(nn.Module):
         self.second = ResBlock(width + skip, width, time_dim, groups)
         self.attention = LinearAttention(width, heads, head_dim)
 
-    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "n c h w"], skips: list[Float[Tensor, "n d h w"]], time: Float[Tensor, "n features"]
+    ) -> Float[Tensor, "n e h w"]:
         first_skip, second_skip = skips
         x = self.first(torch.cat([x, second_skip], dim=1), time)
         return self.attention(self.second(torch.cat([x, first_skip], dim=1), time))
@@ -139,7 +143,7 @@ class UNet(ModelMixin, ConfigMixin):
         timestep: Int64[Tensor, "..."] | int,
         class_labels: Int64[Tensor, " n"] | None = None,
         return_dict: bool = True,
-    ) -> UNet2DOutput | tuple[Tensor]:
+    ) -> UNet2DOutput | tuple[Float[Tensor, "n c h w"]]:
         """The noise in each image.
 
         Args:
@@ -159,7 +163,7 @@ class UNet(ModelMixin, ConfigMixin):
         noise = self._predict(sample, self.time_embedding(t))
         return UNet2DOutput(sample=noise) if return_dict else (noise,)
 
-    def _predict(self, sample: Tensor, time: Tensor) -> Tensor:
+    def _predict(self, sample: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"]) -> Float[Tensor, "n c h w"]:
         x = stem = self.conv_in(sample)
         skips = []
         for level in self.encoder:
