@@ -10,6 +10,12 @@ jaxtyping.install_import_hook(CHECKED, "beartype.beartype")
 torch.use_deterministic_algorithms(True)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Chance that a test does not name, such as initial weights, is the same in any order of the tests."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
