@@ -87,15 +87,20 @@ def test_words_across_cones_stay_whole():
     """A word over both ends needs the product of two cones."""
     circuit = brickwork(30, 2)
     ends = "Z" + "I" * 28 + "Z"
-    layer = QuantumLayer(circuit, pauli_sum({ends: 1.0}, {"Z" + "I" * 29: 1.0}, {"I" * 29 + "Z": 1.0})).double()
-    values = layer(torch.randn(3, 1, 30, dtype=torch.float64))
+    words = pauli_sum({ends: 1.0}, {"Z" + "I" * 29: 1.0}, {"I" * 29 + "Z": 1.0})
+    generator = torch.Generator().manual_seed(0)
+    layer = QuantumLayer(circuit, words, generator=generator).double()
+    values = layer(torch.randn(3, 1, 30, dtype=torch.float64, generator=generator))
     assert torch.allclose(values[..., 0], values[..., 1] * values[..., 2], rtol=0, atol=1e-12)
-    assert values[..., 0].abs().min() > 1e-6
+    assert values[..., 0].abs().min() > 1e-3
 
 
 def test_a_circuit_elsewhere_in_the_register_is_the_same():
     small = brickwork(4, 2)
     large = on_wires(small, [9, 3, 0, 6], 12)
-    layer, other = QuantumLayer(small, pauli_x()).double(), QuantumLayer(large, pauli_x([9, 3, 0, 6])).double()
-    x = torch.randn(2, 1, 4, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    layer = QuantumLayer(small, pauli_x(), generator=generator).double()
+    other = QuantumLayer(large, pauli_x([9, 3, 0, 6])).double()
+    x = torch.randn(2, 1, 4, dtype=torch.float64, generator=generator)
+    assert layer(x).abs().max() > 0.1
     assert torch.allclose(layer(x), other(x, layer.weights), rtol=0, atol=1e-12)

@@ -50,6 +50,7 @@ def test_linear_betas_are_evenly_spaced():
     torch.testing.assert_close(betas, torch.arange(11, dtype=torch.float64) * 0.01 + 0.1)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "build", [lambda: ScheduleConfig("sine"), lambda: ScheduleConfig("linear", 0), lambda: cosine_betas(-1)]
 )
@@ -58,6 +59,7 @@ def test_impossible_schedules_are_refused(build):
         build()
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("betas", [torch.tensor([0.1, 1.5]), torch.tensor([[0.1]]), torch.tensor([float("nan")])])
 def test_betas_which_are_no_variances_are_refused(betas):
     with pytest.raises(UsageError, match="between 0 and 1"):

@@ -214,12 +214,12 @@ def test_impossible_numbers_of_steps_are_refused_before_the_model_runs(sampler, 
 @pytest.mark.parametrize("timesteps", [2, 5, 40, 1000])
 @pytest.mark.parametrize("name", ["cosine", "linear"])
 def test_half_of_the_levels_is_always_possible(timesteps, name, generator):
-    """What the refusal of too many steps advises."""
+    """What the refusal of too many steps advises; the last step lands on the clipped image itself."""
     schedule = ScheduleConfig(name, timesteps)
     scheduler = make_scheduler("dpmpp", schedule)
     set_timesteps(scheduler, timesteps // 2)
     out = sample(independent_denoiser(schedule, 0.2), scheduler, (1, 1, 1, 1), timesteps // 2, generator)
-    assert out.isfinite().all()
+    assert out.abs().max() <= 1
 
 
 def test_an_unknown_sampler_is_refused():

@@ -246,6 +246,7 @@ def test_ansatz_and_direction_reach_the_circuit(ansatz, build):
     assert not torch.allclose(predict(small(ansatz=ansatz, direction="formula")), predict(small(ansatz=ansatz)))
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("options", "match"),
     [
@@ -275,5 +276,10 @@ def test_a_vertex_that_is_a_multiple_of_three_needs_nothing_beside_its_circuits(
         n_layers=1,
         ansatz="fqconv",
     )
-    assert predict(model.double()).isfinite().all()
-    assert (model.vertex_in.first.head_channels == 12) == (circuits != 3)
+    channel_map, x = model.double().vertex_in.first, features(12, 4)
+    n_head = 9 if circuits == 3 else 12
+    assert torch.equal(channel_map(x)[:, :n_head], channel_map.head(x[:, :n_head]))
+    assert torch.equal(channel_map(x)[:, n_head:], channel_map.rest(x[:, n_head:]))
+    assert bool(list(channel_map.rest.parameters())) == (n_head < 12)
+    one_by_one = torch.cat([model(features(1, 4)[i : i + 1], t).sample for i, t in enumerate((3, 300))])
+    torch.testing.assert_close(predict(model), one_by_one)

@@ -1,25 +1,12 @@
 """Atomic writing: the old file or the new one, whole, and a sentence when neither can be written."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from qdiffusion.errors import RunError
 from qdiffusion.runs.files import remove_temporaries, write_bytes_atomic, write_folder_atomic, write_json_atomic
-
-
-@contextmanager
-def full_disk(free_bytes: int) -> Iterator[None]:
-    """No file can grow beyond `free_bytes`: the kernel refuses the write, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from runs_helpers import full_disk
 
 
 def test_replaces_the_old_file(tmp_path: Path) -> None:

@@ -3,10 +3,8 @@
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from qdiffusion.data import DataConfig, load_images, to_unit_range
 from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
 from qdiffusion.errors import DataError, QDiffusionError, RunError, TrainingError, UsageError
 from qdiffusion.models import UNet, UNetConfig
-from qdiffusion.progress import SilentProgress, SilentTask
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import list_checkpoints, load
 from qdiffusion.training import (
@@ -33,39 +30,14 @@ from qdiffusion.training import (
 )
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.setup import NOISE, build_model, make_batches
-from test_runs_files import full_disk
+from runs_helpers import full_disk
+from training_interruptions import OnUpdate, signal_at
 from training_tiny import files, outcome, tiny, write_images
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return write_images(tmp_path / "data.npz")
-
-
-@dataclass
-class OnUpdate(SilentProgress):
-    """Does something at every update of the task with this title."""
-
-    title: str
-    action: Callable[[int], None]
-
-    @contextmanager
-    def task(self, title: str, total: int, done: int = 0) -> Iterator[SilentTask]:
-        task = SilentTask()
-        if title == self.title:
-            task.update = lambda done, **_: self.action(done)  # type: ignore[method-assign]
-        yield task
-
-
-def signal_at(step: int, number: int) -> OnUpdate:
-    """Sends this process one signal in the midst of a step."""
-    to_send = [number]
-
-    def send(done: int) -> None:
-        if done == step and to_send:
-            os.kill(os.getpid(), to_send.pop())
-
-    return OnUpdate("Training", send)
 
 
 def plain_training(experiment: Experiment) -> dict[str, Any]:
@@ -97,7 +69,7 @@ def plain_training(experiment: Experiment) -> dict[str, Any]:
 
 
 def test_is_adam_on_the_objective_stage_after_stage(tmp_path: Path, data: Path) -> None:
-    first = Stage("first", 7, 8, AdamConfig(2e-3, (0.8, 0.9)), EMAConfig(start=2, every=2), p2_gamma=0)
+    first = Stage("first", 7, 8, AdamConfig(2e-3, (0.8, 0.9)), EMAConfig(start=2, every=2), p2_gamma=0.0)
     experiment = tiny(data, stages=(first, Stage("second", 5, 4, ema=EMAConfig(start=1, every=3))), log_every=1)
     run = train(experiment, tmp_path / "run")
     expected = plain_training(experiment)

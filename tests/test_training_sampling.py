@@ -16,7 +16,7 @@ from qdiffusion.runs.checkpoint import list_checkpoints, load
 from qdiffusion.runs.samples import read_samples
 from qdiffusion.training import EvaluationConfig, Interrupted, SamplingConfig, evaluate_run, sample_run, train
 from qdiffusion.training.batches import derived_seed
-from test_training_loop import OnUpdate, signal_at
+from training_interruptions import OnUpdate, signal_at
 from training_tiny import files, tiny, write_images
 
 

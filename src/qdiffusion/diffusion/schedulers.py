@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 
@@ -36,7 +37,13 @@ class TrailingDDIMScheduler(DDIMScheduler):
         self.next_level = dict(zip(grid, [*grid[1:], -1], strict=True))
         self.timesteps = torch.tensor(grid, device=device)
 
-    def step(self, model_output: Tensor, timestep: int | Tensor, sample: Tensor, **options: Any) -> Any:
+    def step(
+        self,
+        model_output: Float[Tensor, "n c h w"],
+        timestep: int | Int64[Tensor, ""],
+        sample: Float[Tensor, "n c h w"],
+        **options: Any,
+    ) -> Any:
         """One step to the next level; ε is taken anew from the clipped x₀, so that x keeps its noise level."""
         jump = int(timestep) - self.next_level[int(timestep)]
         # The parent jumps T // num_inference_steps levels: a fraction makes that this jump, exactly.

@@ -1,5 +1,6 @@
 """The small classifier whose hidden layer is the feature space for MNIST-like pictures."""
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 N_FEATURES = 128
@@ -30,11 +31,11 @@ class FeatureCNN(nn.Module):
         )
         self.head = nn.Linear(N_FEATURES, N_CLASSES)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 128"]:
         """Return the hidden layer, (N, 128)."""
         return self.body(x)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n 10"]:
         """Return the logits, (N, 10)."""
         return self.head(self.body(x))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor, nn
 
 
@@ -17,11 +18,11 @@ class _Identity(nn.Module):
         super().__init__()
         self.num_features = num_features
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Float64[Tensor, "n d"]) -> Float64[Tensor, "n d"]:
         return features
 
 
-def frechet_distance(features: Tensor, reference: Tensor) -> float:
+def frechet_distance(features: Float64[Tensor, "n d"], reference: Float64[Tensor, "m d"]) -> float:
     """FID: |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½), Σ the unbiased covariances.
 
     Args:
@@ -39,7 +40,9 @@ def frechet_distance(features: Tensor, reference: Tensor) -> float:
     return metric.compute().item()
 
 
-def kernel_distance(features: Tensor, reference: Tensor, subset_size: int, seed: int) -> tuple[float, float]:
+def kernel_distance(
+    features: Float64[Tensor, "n d"], reference: Float64[Tensor, "m d"], subset_size: int, seed: int
+) -> tuple[float, float]:
     """KID: squared MMD with the kernel (x·y / D + 1)³, mean and standard deviation over 100 random subsets.
 
     Args:
@@ -60,7 +63,7 @@ def kernel_distance(features: Tensor, reference: Tensor, subset_size: int, seed:
     return mean.item(), std.item()
 
 
-def inception_score(logits: Tensor, splits: int, seed: int) -> tuple[float, float]:
+def inception_score(logits: Float64[Tensor, "n k"], splits: int, seed: int) -> tuple[float, float]:
     """IS: exp E KL(p(y|x) ‖ p(y)), mean and standard deviation over `splits` random parts.
 
     Args:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import ceil
 
 import torch
+from jaxtyping import Float64, UInt8
 from torch import Tensor
 
 from qdiffusion.data import ImageSet
@@ -86,7 +87,9 @@ def check_scorable(count: int, reference: ImageSet, features: FeatureNetwork) ->
 
 
 @torch.no_grad()
-def _apply(function: Callable[[Tensor], Tensor], images: Tensor, device: torch.device) -> Tensor:
+def _apply(
+    function: Callable[[Tensor], Tensor], images: UInt8[Tensor, "n c h w"], device: torch.device
+) -> Float64[Tensor, "n d"]:
     """Return the vectors of uint8 (N, C, H, W) as float64 (N, D) on the CPU."""
     return torch.cat([function(batch.to(device)).double().cpu() for batch in images.split(_BATCH)])
 
@@ -119,7 +122,7 @@ def _parts(count: int, wanted: int) -> int:
     return ceil(count / ceil(count / wanted))
 
 
-def _halves(vectors: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+def _halves(vectors: Float64[Tensor, "n d"], seed: int) -> tuple[Float64[Tensor, "half d"], Float64[Tensor, "half d"]]:
     order = torch.randperm(len(vectors), generator=torch.Generator().manual_seed(seed))
     half = len(vectors) // 2
     return vectors[order[:half]], vectors[order[half : 2 * half]]

@@ -11,11 +11,11 @@ size; one of the decoder takes two skips in.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from diffusers.utils import BaseOutput
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
@@ -31,9 +31,6 @@ from qdiffusion.models.blocks import (
 from qdiffusion.models.sizes import check_image_size, level_sizes
 from qdiffusion.models.variants import Deviations
 
-if TYPE_CHECKING:
-    from diffusers.models.unets.unet_2d import UNet2DOutput
-
 
 class EncoderLevel(nn.Module):
     """ResBlock, ResBlock, attention, then the way down; returns its output and its two skips."""
@@ -45,7 +42,9 @@ class EncoderLevel(nn.Module):
         self.attention = LinearAttention(width, heads, head_dim)
         self.down = down
 
-    def forward(self, x: Tensor, time: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, x: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"]
+    ) -> tuple[Float[Tensor, "n d down down"], list[Float[Tensor, "n c h w"]]]:
         first = self.first(x, time)
         second = self.attention(self.second(first, time))
         return self.down(second), [first, second]
@@ -60,7 +59,9 @@ class DecoderLevel(nn.Module):
         self.second = ResBlock(width + skip, width, time_dim, groups)
         self.attention = LinearAttention(width, heads, head_dim)
 
-    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "n c h w"], skips: list[Float[Tensor, "n d h w"]], time: Float[Tensor, "n features"]
+    ) -> Float[Tensor, "n e h w"]:
         first_skip, second_skip = skips
         x = self.first(torch.cat([x, second_skip], dim=1), time)
         return self.attention(self.second(torch.cat([x, first_skip], dim=1), time))
@@ -140,7 +141,7 @@ class UNet(ModelMixin, ConfigMixin):
         timestep: Int64[Tensor, "..."] | int,
         class_labels: Int64[Tensor, " n"] | None = None,
         return_dict: bool = True,
-    ) -> "UNet2DOutput | tuple[Tensor]":
+    ) -> BaseOutput | tuple[Float[Tensor, "n c h w"]]:
         """The noise in each image.
 
         Args:
@@ -160,7 +161,7 @@ class UNet(ModelMixin, ConfigMixin):
         noise = self._predict(sample, self.time_embedding(t))
         return _output(noise) if return_dict else (noise,)
 
-    def _predict(self, sample: Tensor, time: Tensor) -> Tensor:
+    def _predict(self, sample: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"]) -> Float[Tensor, "n c h w"]:
         x = stem = self.conv_in(sample)
         skips = []
         for level in self.encoder:
@@ -184,7 +185,7 @@ class UNet(ModelMixin, ConfigMixin):
             )
 
 
-def _output(noise: Tensor) -> "UNet2DOutput":
+def _output(noise: Float[Tensor, "n c h w"]) -> BaseOutput:
     # diffusers' own networks, which come with this class, take a second to load.
     from diffusers.models.unets.unet_2d import UNet2DOutput
 
