@@ -62,17 +62,20 @@ class TrainingState:
         try:
             self.model.load_state_dict(checkpoint.part("model"))
             self.ema.model.load_state_dict(checkpoint.part("ema"))
-        except RuntimeError as error:
+            self.optimiser.load_state_dict(
+                {
+                    "state": _optimiser_state(checkpoint.part("optimiser")),
+                    "param_groups": checkpoint.meta["param_groups"],
+                }
+            )
+            _set_random_state(checkpoint.part("random"), self.generator)
+            losses = checkpoint.tensors["log/losses"]
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 "The checkpoint does not fit the model of experiment.json; was one of them edited or made by another "
                 "version of qdiffusion? Train again, or restore the file."
             ) from error
-        self.optimiser.load_state_dict(
-            {"state": _optimiser_state(checkpoint.part("optimiser")), "param_groups": checkpoint.meta["param_groups"]}
-        )
-        _set_random_state(checkpoint.part("random"), self.generator)
-        device = next(self.model.parameters()).device
-        self.losses = list(checkpoint.tensors["log/losses"].to(device))
+        self.losses = list(losses.to(next(self.model.parameters()).device))
         self.step = checkpoint.meta["step"]
 
 
