@@ -28,7 +28,7 @@ class Checkpoint:
     """The state of a training after `meta["step"]` steps.
 
     tensors: flat: "model/…", "ema/…", "optimiser/…", "random/…", "log/…"; any shape and dtype.
-    meta: plain values: step, stage, seconds, parameter groups, versions, …
+    meta: plain values: step, stage, seconds, versions
     """
 
     tensors: dict[str, Tensor]

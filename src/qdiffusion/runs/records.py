@@ -98,7 +98,6 @@ class CheckpointMeta(Open):
     step: Natural
     stage: Natural
     seconds: Finite
-    param_groups: list[dict[str, Any]]
 
 
 class ScoreConditions(Open):

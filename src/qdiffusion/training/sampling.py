@@ -152,7 +152,10 @@ def load_model(run: Run) -> tuple[nn.Module, dict[str, Any]]:
 
 def _check_config(run: Run, model: "ModelMixin") -> None:
     """Raise ValueError unless model/config.json is that of the experiment's model."""
-    config = validated(dict[str, Any], (run.model_path / "config.json").read_bytes())
+    try:
+        config = validated(dict[str, Any], (run.model_path / "config.json").read_bytes())
+    except ValueError as error:
+        raise ValueError(f"config.json is wrong {error}") from error
     expected = validated(dict[str, Any], model.to_json_string())
     differing = [
         name
