@@ -17,7 +17,7 @@ def make_run(path: Path, name: str = "tiny", source: str = "four drawn digits") 
     run = Run.create(path)
     record = {
         "experiment": {"name": name, "data": {"name": "digits"}, "stages": [{"name": "train", "steps": 4}]},
-        "data": {"source": source},
+        "data": {"name": "digits", "source": source, "count": 4, "channels": 1, "size": 3, "sha256": "0"},
         "environment": {"qdiffusion": "0.1.0", "python": "3.11"},
     }
     write_json_atomic(run.experiment_path, record)
@@ -26,7 +26,8 @@ def make_run(path: Path, name: str = "tiny", source: str = "four drawn digits") 
 
 def log_losses(run: Run, losses: list[float]) -> None:
     for step, loss in enumerate(losses, start=1):
-        run.append_stats({"step": step, "stage": "train", "loss": loss, "seconds": 61.0 * step})
+        speeds = {"learning_rate": 1e-3, "seconds": 61.0 * step, "images_per_second": 8.0}
+        run.append_stats({"step": step, "stage": "train", "loss": loss, **speeds})
 
 
 def add_samples(run: Run, name: str = "ddim") -> None:

@@ -1,6 +1,7 @@
 """Run folders: made, found, replaced only when they are runs; their log."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,9 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def line(step: int) -> dict[str, float]:
-    return {"step": step, "loss": 1 / (step + 1)}
+def line(step: int) -> dict[str, Any]:
+    rest = {"stage": "train", "learning_rate": 1e-3, "seconds": 2.5 * step, "images_per_second": 8.0}
+    return {"step": step, "loss": 1 / (step + 1), **rest}
 
 
 def test_open_finds_what_create_made(run: Run) -> None:

@@ -193,11 +193,13 @@ def _print_scores(metrics: dict[str, Any]) -> None:
 def _refresh(run: "Run") -> None:
     """Draw the run's figures and write its report again."""
     from qdiffusion.plots import draw_figures, write_report
+    from qdiffusion.runs.lock import locked
     from qdiffusion.training.setup import read_experiment
 
     experiment, _ = read_experiment(run)
-    draw_figures(run)
-    write_report(run, parameters=_parameters(experiment), reproduce=_command(experiment, run))
+    with locked(run.path, "report", "report", on_wait=lambda sentence: print(sentence, file=sys.stderr)):
+        draw_figures(run)
+        write_report(run, parameters=_parameters(experiment), reproduce=_command(experiment, run))
 
 
 def _parameters(experiment: "Experiment") -> dict[str, int] | None:

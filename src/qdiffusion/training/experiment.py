@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from qdiffusion.data import DataConfig
 from qdiffusion.diffusion import ScheduleConfig
-from qdiffusion.errors import UsageError
+from qdiffusion.errors import UsageError, first_problem
 from qdiffusion.models import QVUNetConfig, UNetConfig
 
 ModelConfig = Annotated[UNetConfig | QVUNetConfig, Field(discriminator="kind")]
@@ -182,9 +182,7 @@ def _adapter() -> TypeAdapter[Any]:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the whole"
     if first["type"] == "unexpected_keyword_argument":
+        place = ".".join(map(str, first["loc"]))
         return f"The experiment has an unknown field {place}; remove it or correct its name."
-    given = f", but {first['input']!r} was given" if "input" in first else ""
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"The experiment is wrong at {place}: {message}{given}."
+    return f"The experiment is wrong {first_problem(error.errors())}."

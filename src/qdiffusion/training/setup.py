@@ -18,6 +18,7 @@ from qdiffusion.runs.files import write_json_atomic
 from qdiffusion.training.batches import Batches, derived_seed
 from qdiffusion.training.environment import environment
 from qdiffusion.training.experiment import Experiment, from_json, to_json
+from qdiffusion.training.fit import check_model_fits
 
 WEIGHTS, NOISE, ORDER, MODEL_NOISE = range(4)
 """What a seed is derived for: initial weights, noise, order of the images, the model's own chance (dropout)."""
@@ -27,8 +28,9 @@ def build_model(experiment: Experiment, channels: int) -> UNet:
     """The experiment's model for images of `channels` channels, with the initial weights that its seed decides.
 
     Raises:
-        UsageError: the model does not fit the images.
+        UsageError: the model does not fit the images or the memory.
     """
+    check_model_fits(experiment.model, channels, experiment.data.size)
     with seeded(derived_seed(experiment.seed, WEIGHTS)):
         return experiment.model.build(channels, experiment.data.size)
 
@@ -106,10 +108,13 @@ def read_experiment(run: Run) -> tuple[Experiment, dict[str, Any]]:
     """
     saved = run.read_experiment()
     try:
-        return from_json(json.dumps(saved["experiment"])), saved["data"]
-    except (UsageError, KeyError, TypeError) as error:
+        experiment = from_json(json.dumps(saved["experiment"]))
+        if saved["data"]["size"] != experiment.data.size:
+            raise UsageError(f"its images have {saved['data']['size']} pixels, its experiment {experiment.data.size}")
+    except UsageError as error:
         reason = str(error).rstrip(".")
         raise RunError(f"{run.experiment_path} is damaged: {reason}; restore it, or train again.") from error
+    return experiment, saved["data"]
 
 
 def check_same_images(images: ImageSet, facts: dict[str, Any]) -> None:

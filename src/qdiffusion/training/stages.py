@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qdiffusion.data import ImageSet, to_unit_range
 from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
-from qdiffusion.errors import TrainingError, UsageError
+from qdiffusion.errors import RunError, TrainingError, UsageError
 from qdiffusion.progress import Progress, Task
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, checkpoint_path, list_checkpoints, load, prune, save
@@ -41,9 +41,9 @@ def train_stages(run: Run, experiment: Experiment, images: ImageSet, progress: P
     model = build_model(experiment, images.images.shape[1]).to(accelerator.device)
     process = GaussianProcess(experiment.schedule.betas()).to(accelerator.device)
     generator = torch.Generator().manual_seed(derived_seed(experiment.seed, NOISE))
-    checkpoint = _last_checkpoint(run)
-    first_stage, done, seconds = (checkpoint.meta[key] for key in ("stage", "step", "seconds"))
     ends = list(accumulate(stage.steps for stage in experiment.stages))
+    checkpoint = _last_checkpoint(run, ends)
+    first_stage, done, seconds = (checkpoint.meta[key] for key in ("stage", "step", "seconds"))
     with (
         seeded(derived_seed(experiment.seed, MODEL_NOISE)),
         stop_on_signal() as stop,
@@ -173,7 +173,14 @@ def _accelerator(precision: str) -> Accelerator:
     return accelerator
 
 
-def _last_checkpoint(run: Run) -> Checkpoint:
-    """The last checkpoint; an empty one at step 0 when there is none yet."""
+def _last_checkpoint(run: Run, ends: list[int]) -> Checkpoint:
+    """The last checkpoint; an empty one at step 0 when there is none yet. `ends`: the last step of each stage."""
     paths = list_checkpoints(run)
-    return load(paths[-1]) if paths else Checkpoint({}, {"stage": 0, "step": 0, "seconds": 0.0})
+    checkpoint = load(paths[-1]) if paths else Checkpoint({}, {"stage": 0, "step": 0, "seconds": 0.0})
+    stage, step = checkpoint.meta["stage"], checkpoint.meta["step"]
+    if stage >= len(ends) or not [0, *ends][stage] <= step <= ends[stage]:
+        raise RunError(
+            f"{paths[-1]} is of step {step} in stage {stage}, which the stages of experiment.json do not have; was one "
+            "of them edited? Restore it, or train again."
+        )
+    return checkpoint
