@@ -57,6 +57,10 @@ class Run:
         return self.path / "experiment.json"
 
     @property
+    def description_path(self) -> Path:
+        return self.path / "description.json"
+
+    @property
     def stats_path(self) -> Path:
         return self.path / "stats.jsonl"
 
@@ -71,6 +75,10 @@ class Run:
     @property
     def samples_path(self) -> Path:
         return self.path / "samples"
+
+    @property
+    def pictures_path(self) -> Path:
+        return self.path / "pictures"
 
     @property
     def metrics_path(self) -> Path:
@@ -146,7 +154,7 @@ class Run:
         """
         with told_as_run_error(self.path):
             self._make_folders()
-        for folder in (self.path, self.checkpoints_path, self.samples_path):
+        for folder in (self.path, self.checkpoints_path, self.samples_path, self.pictures_path):
             remove_temporaries(folder)
 
     def _make_folders(self) -> None:
@@ -158,10 +166,12 @@ class Run:
         if not self.path.is_dir():
             return
         own = (
+            self.description_path,
             self.stats_path,
             self.checkpoints_path,
             self.model_path,
             self.samples_path,
+            self.pictures_path,
             self.metrics_path,
             self.figures_path,
             self.tensorboard_path,

@@ -1,6 +1,7 @@
 """Experiments, their training, and what is made of a run: samples and scores."""
 
-from qdiffusion.training.describe import Description, describe
+from qdiffusion.runs.description import Description
+from qdiffusion.training.describe import describe
 from qdiffusion.training.evaluation import evaluate_run
 from qdiffusion.training.experiment import (
     AdamConfig,

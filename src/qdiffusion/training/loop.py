@@ -16,6 +16,7 @@ from qdiffusion.runs.run import check_free
 from qdiffusion.training.evaluation import evaluate_run
 from qdiffusion.training.experiment import Experiment
 from qdiffusion.training.interruption import interrupted_by_signal
+from qdiffusion.training.pictures import write_missing
 from qdiffusion.training.progress import Progress, SilentProgress
 from qdiffusion.training.sampling import sample_run
 from qdiffusion.training.setup import check_same_images, load_training_images, read_experiment, write_experiment
@@ -66,6 +67,8 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Run:
 
 def _carry_out(run: Run, experiment: Experiment, images: ImageSet, progress: Progress) -> Run:
     progress.say(f"Training on {images.source}.")
+    with interrupted_by_signal(run.path, "before the first step"):
+        write_missing(run, experiment, images)
     model = train_stages(run, experiment, images, progress)
     with interrupted_by_signal(run.path, "after the last step of the training"):
         _finish(run, experiment, model, progress)
