@@ -6,8 +6,8 @@ from html import escape
 
 from qdiffusion.runs.description import CircuitDrawing, GateFacts
 
-ROW, TOP, BOX, CHARACTER = 40, 30, 30, 7
-"""Pixels: between wires, above the first, height of a gate, width of a letter."""
+ROW, TOP, BOTTOM, BOX, CHARACTER = 40, 30, 14, 30, 7
+"""Pixels: between wires, above the first, below the last, height of a gate, width of a letter."""
 MOST_WIRES, WIRES_OF_WIDE = 24, 12
 """Of a circuit of more than `MOST_WIRES` wires only the first are drawn."""
 MOST_GATES = 600
@@ -30,7 +30,7 @@ class Layout:
 
     @property
     def height(self) -> int:
-        return TOP + self.n_rows * ROW
+        return TOP + self.n_rows * ROW + BOTTOM
 
 
 def draw_circuit(drawing: CircuitDrawing) -> str:
@@ -61,7 +61,9 @@ def lay_out(gates: Sequence[GateFacts], n_rows: int, n_once: int = 0) -> Layout:
 
     Wires from `n_rows` on share one row below the others. Gates from place `n_once` on begin in a column of their own.
     """
-    free, columns, widths = [0] * (n_rows + 1), [], []
+    free = [0] * (n_rows + 1)
+    columns: list[int] = []
+    widths: list[float] = []
     for place, gate in enumerate(gates):
         if place == n_once:
             free = [max(free)] * len(free)
@@ -81,9 +83,10 @@ def _frame(layout: Layout, n_once: int, times: int) -> Iterator[str]:
     columns = layout.columns[n_once:]
     if columns:
         left, right = layout.lefts[min(columns)], layout.lefts[max(columns)] + layout.widths[max(columns)]
-        size = f'x="{left + 2:g}" y="18" width="{right - left - 4:g}" height="{layout.height - 20}" rx="6"'
+        size = f'x="{left + 2:g}" y="18" width="{right - left - 4:g}" height="{layout.height - 24}" rx="6"'
         yield f'<rect class="frame" {size}/>'
-        yield f'<text class="times" x="{left + 4:g}" y="9">{times} times, each with its own angles</text>'
+        own = ", each with its own angles" if any(_kind(gate) == "trained" for gate in layout.gates[n_once:]) else ""
+        yield f'<text class="times" x="{left + 4:g}" y="9">{times} times{own}</text>'
 
 
 def _gate(gate: GateFacts, layout: Layout, index: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qdiffusion.plots.loss import LoggedLosses
 
@@ -47,7 +47,7 @@ def _range(values: NDArray[np.float64] | NDArray[np.int64]) -> tuple[float, floa
     return low - margin, high + margin
 
 
-def _scaled(values: "NDArray[np.float64] | float", low: float, high: float) -> "NDArray[np.float64]":
+def _scaled(values: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
     return (np.asarray(values) - low) / (high - low)
 
 

@@ -18,10 +18,10 @@ def parameters(counts: ParameterCount) -> str:
 def parts(description: Description) -> str:
     """Every part of the model in the order in which they run."""
     rows = [
-        (layer.name, layer.type, f"{layer.parameters:,}", " × ".join(map(str, layer.output)))
+        (layer.name, f"{layer.parameters:,}", " × ".join(map(str, layer.output)), layer.type)
         for layer in description.layers
     ]
-    return html.columns(("Part", "Type", "Parameters", "Output"), rows)
+    return html.columns(("Part", "Parameters", "Output", "Type"), rows)
 
 
 def circuits(description: Description) -> str:

@@ -79,9 +79,10 @@ pre { margin: 0; padding: .8rem 1rem; white-space: pre-wrap; overflow-wrap: anyw
   background: var(--card); border: 1px solid var(--line); font: .88rem/1.5 ui-monospace, monospace; }
 ul { margin: .3rem 0 0; padding-left: 1.2rem; color: var(--faint); font-size: .92rem; }
 summary { cursor: pointer; color: var(--accent); margin-bottom: .6rem; }
-@media (max-width: 34rem) { main { padding: 1.25rem .9rem 3rem; } tbody th { width: 8rem; } h1 { font-size: 1.5rem; } }
-@media print { :root { --ink: #000; --paper: #fff; --card: #fff; } main { max-width: none; padding: 0; }
-  figure, table { break-inside: avoid; } }
+@media (max-width: 34rem) { main { padding: 1.25rem .9rem 3rem; } tbody th { width: 8rem; } h1 { font-size: 1.5rem; }
+  .columns { font-size: .92rem; } .columns :is(th, td) { padding: .4rem .5rem; } }
+@media print { :root { color-scheme: light; --ink: #000; --paper: #fff; --card: #fff; } main { max-width: none;
+  padding: 0; } figure, table { break-inside: avoid; } }
 </style>
 </head>
 <body>

@@ -31,7 +31,7 @@ def samples_and_real(run: Run, samples: SampleSet | None) -> str:
     real = read_real(run)
     if real is not None:
         shown = real if samples is None else real[: len(samples.images)]
-        caption = "Real images, from the training set; where classes are known, as many of each."
+        caption = "Real images from the training set, balanced over the classes where those are known."
         figures.append(_grid(shown, "a grid of real images", caption))
     missing = html.note("No images have been sampled yet.") if samples is None else ""
     return missing + (html.beside(*figures) if figures else "")

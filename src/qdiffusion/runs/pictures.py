@@ -63,7 +63,7 @@ def read_real(run: Run) -> Tensor | None:
         RunError: the file is damaged.
     """
     tensors = _read(real_path(run), {"images": (torch.uint8, 4)})
-    return tensors and tensors["images"]
+    return None if tensors is None else tensors["images"]
 
 
 def read_strip(path: Path) -> Strip | None:

@@ -44,8 +44,8 @@ def _drawing(layer: QuantumLayer) -> CircuitDrawing:
 def repetition(gates: Sequence[Gate]) -> tuple[int, int]:
     """Length and number of the equal blocks that a circuit ends in: those that leave the fewest gates to draw.
 
-    Blocks are equal when only the numbers of their weights differ, by the same step from each block to the next. Where
-    at most half of the circuit lies in such blocks, it counts as one block: (0, 1).
+    Blocks are equal when only the numbers of their weights differ, larger by the same step in each block than in the
+    one before. Where at most half of the circuit lies in such blocks, nothing counts as repeated: (0, 1).
     """
     n_gates = len(gates)
     kinds = [_split_weight(gate) for gate in gates]
@@ -68,14 +68,14 @@ def _split_weight(gate: Gate) -> tuple[Gate, int]:
 
 def _periodic(kinds: Sequence[tuple[Gate, int]], length: int) -> int:
     """How many gates, counted from the end, equal the one `length` places before but for the same step of weights."""
-    step: int | None = None
+    step = 0
     for count, place in enumerate(reversed(range(length, len(kinds)))):
         (later, weight), (earlier, weight_before) = kinds[place], kinds[place - length]
         if later != earlier:
             return count
         if weight >= 0:
-            step = weight - weight_before if step is None else step
-            if weight - weight_before != step:
+            step = step or weight - weight_before
+            if weight - weight_before != step or step <= 0:
                 return count
     return len(kinds) - length
 
