@@ -133,7 +133,17 @@ def test_a_run_outlives_its_images(capsys, tmp_path):
     output(["sample", str(run), "-n", "3"], capsys)
     report = (run / "report.html").read_text()
     assert "count 3" in report
-    assert "Parameters" not in report
+    assert "Parameters" in report
+
+
+def test_a_report_needs_neither_model_nor_images(trained, capsys, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("built or read again")
+
+    for name in ("training.setup.build_model", "training.setup.load_images"):
+        monkeypatch.setattr(f"qdiffusion.{name}", refuse)
+    monkeypatch.setattr(torch.nn.Module, "__init__", refuse)
+    output(["report", str(trained)], capsys)
 
 
 def test_data_list(capsys):

@@ -42,6 +42,8 @@ def test_overwrite_removes_the_run_and_nothing_else(run: Run) -> None:
     run.append_stats(line(1))
     (run.checkpoints_path / "step-00000001.safetensors").write_bytes(b"1")
     (run.model_path).mkdir()
+    (run.pictures_path).mkdir()
+    run.description_path.write_text("{}")
     (run.path / "notes.txt").write_text("mine")
     Run.create(run.path, overwrite=True)
     left = {path.name for path in run.path.rglob("*")}

@@ -7,7 +7,7 @@ from argparse import Namespace
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from qdiffusion.errors import DataError, UsageError
+from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
     from qdiffusion.runs import Run
@@ -199,17 +199,7 @@ def _refresh(run: "Run") -> None:
     experiment, _ = read_experiment(run)
     with locked(run.path, "report", "report", on_wait=lambda sentence: print(sentence, file=sys.stderr)):
         draw_figures(run)
-        write_report(run, parameters=_parameters(experiment), reproduce=_command(experiment, run))
-
-
-def _parameters(experiment: "Experiment") -> dict[str, int] | None:
-    """The model's parameter counts; None when the images, which decide its channels, are out of reach by now."""
-    from qdiffusion.training import describe as describe_experiment
-
-    try:
-        return asdict(describe_experiment(experiment).parameters)
-    except DataError:
-        return None
+        write_report(run, reproduce=_command(experiment, run))
 
 
 def _command(experiment: "Experiment", run: "Run") -> str | None:

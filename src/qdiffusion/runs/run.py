@@ -58,6 +58,10 @@ class Run:
         return self.path / "experiment.json"
 
     @property
+    def description_path(self) -> Path:
+        return self.path / "description.json"
+
+    @property
     def stats_path(self) -> Path:
         return self.path / "stats.jsonl"
 
@@ -72,6 +76,10 @@ class Run:
     @property
     def samples_path(self) -> Path:
         return self.path / "samples"
+
+    @property
+    def pictures_path(self) -> Path:
+        return self.path / "pictures"
 
     @property
     def metrics_path(self) -> Path:
@@ -151,7 +159,7 @@ class Run:
             self._make_folders()
         remove_temporaries(self.checkpoints_path)
         if not lock.held_elsewhere(self.path):  # what another process is sampling or reporting is no leftover
-            for folder in (self.path, self.samples_path):
+            for folder in (self.path, self.samples_path, self.pictures_path):
                 remove_temporaries(folder)
 
     def _make_folders(self) -> None:
@@ -163,10 +171,12 @@ class Run:
         if not self.path.is_dir():
             return
         own = (
+            self.description_path,
             self.stats_path,
             self.checkpoints_path,
             self.model_path,
             self.samples_path,
+            self.pictures_path,
             self.metrics_path,
             self.figures_path,
             self.tensorboard_path,

@@ -1,4 +1,6 @@
-from .describe import Description, describe
+from qdiffusion.runs.description import Description
+
+from .describe import describe
 from .evaluation import evaluate_run
 from .experiment import (
     AdamConfig,

@@ -19,6 +19,7 @@ from qdiffusion.training.evaluation import evaluate_run
 from qdiffusion.training.experiment import Experiment
 from qdiffusion.training.fit import check_images_fit
 from qdiffusion.training.interruption import interrupted_by_signal
+from qdiffusion.training.pictures import write_missing
 from qdiffusion.training.sampling import sample_run
 from qdiffusion.training.setup import check_same_images, load_training_images, read_experiment, write_experiment
 from qdiffusion.training.stages import train_stages
@@ -72,6 +73,8 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Run:
 
 def _carry_out(run: Run, experiment: Experiment, images: ImageSet, progress: Progress) -> Run:
     progress.say(f"Training on {images.source}.")
+    with interrupted_by_signal(run.path, "before the first step"):
+        write_missing(run, experiment, images)
     model = train_stages(run, experiment, images, progress)
     with interrupted_by_signal(run.path, "after the last step of the training"):
         _finish(run, experiment, model, progress)

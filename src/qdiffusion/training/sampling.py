@@ -12,18 +12,20 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from qdiffusion.data import to_uint8
-from qdiffusion.diffusion import make_scheduler, sample, set_timesteps
+from qdiffusion.diffusion import ScheduleConfig, make_scheduler, sample, set_timesteps
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, digest, list_checkpoints, load
 from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
 from qdiffusion.runs.lock import locked, locked_here
+from qdiffusion.runs.pictures import reverse_path, write_strip
 from qdiffusion.runs.records import validated
 from qdiffusion.runs.samples import SampleSet, read_samples, write_samples
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.environment import environment
 from qdiffusion.training.fit import check_images_fit
+from qdiffusion.training.pictures import Film
 from qdiffusion.training.setup import build_model, read_experiment
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def sample_run(
 
     Every batch has a generator of its own, seeded by (seed, index of its first image): the images depend on seed and
     batch size, not on what was drawn before. Finished batches lie in `samples/NAME.parts`, so that an interrupted
-    sampling goes on where it was.
+    sampling goes on where it was. The first images' way from noise is kept in `pictures/`.
 
     Args:
         run: a run, finished or not; from one unfinished its last checkpoint is used, and `meta` says so.
@@ -79,12 +81,13 @@ def sample_run(
     # A training ends with samples: rather than fail there, it waits for whoever draws the same ones.
     on_wait = progress.say if locked_here(run.path, "run") else None
     with locked(run.path, path.stem, "sample", on_wait):
-        return _draw(run, path, scheduler, image_shape, request, progress)
+        return _draw(run, path, experiment.schedule, scheduler, image_shape, request, progress)
 
 
 def _draw(
     run: Run,
     path: Path,
+    schedule: ScheduleConfig,
     scheduler: "SchedulerMixin",
     image_shape: tuple[int, int, int],
     request: dict[str, Any],
@@ -106,11 +109,15 @@ def _draw(
             if parts.has(index, (size, *image_shape)):
                 continue
             generator = torch.Generator().manual_seed(derived_seed(seed, index * batch_size))
+            film = Film(steps)
 
-            def on_step(done: int, x: Tensor, before: int = index * steps) -> None:
+            def on_step(done: int, x: Tensor, before: int = index * steps, film: Film = film) -> None:
+                film.keep(done, x)
                 task.update(before + done)
 
             x = sample(model, scheduler, (size, *image_shape), steps, generator, on_step=on_step)
+            if index == 0:
+                write_strip(reverse_path(run, path.stem), film.strip(scheduler.timesteps, schedule))
             parts.write(index, to_uint8(x.clamp(-1, 1).cpu()))
     meta = {**request, "seconds": round(time.monotonic() - begun, 3), "environment": environment()}
     samples = write_samples(path, parts.read(len(batches)), meta)

@@ -20,8 +20,9 @@ from qdiffusion.training.environment import environment
 from qdiffusion.training.experiment import Experiment, from_json, to_json
 from qdiffusion.training.fit import check_model_fits
 
-WEIGHTS, NOISE, ORDER, MODEL_NOISE = range(4)
-"""What a seed is derived for: initial weights, noise, order of the images, the model's own chance (dropout)."""
+WEIGHTS, NOISE, ORDER, MODEL_NOISE, PICTURES = range(5)
+"""What a seed is derived for: initial weights, noise, order of the images, the model's own chance (dropout), what the
+report shows."""
 
 
 def build_model(experiment: Experiment, channels: int) -> UNet:
