@@ -33,6 +33,8 @@ def override(experiment: T, words: Sequence[str], prog: str) -> T:
     Raises:
         UsageError: an unknown field, a missing value or one of the wrong type.
     """
+    if not words:
+        return experiment
     try:
         changed, unknown = _parse(experiment, words, prog)
     except SystemExit as refusal:
