@@ -1,1 +1,1 @@
-"""Expectation values as a list of contractions: found once, run and differentiated in every call."""
+"""Expectation values as a list of contractions: compiled once, run and differentiated in every call."""
