@@ -10,6 +10,8 @@ from torch import Tensor
 
 from qdiffusion.errors import UsageError
 
+MOST_TIMESTEPS = 1_000_000
+
 
 def cosine_betas(timesteps: int, s: float = 0.008, max_beta: float = 0.999) -> Float64[Tensor, " timesteps"]:
     """β of the cosine schedule: little noise is added near either end.
@@ -66,5 +68,5 @@ class ScheduleConfig:
 
 
 def _check_timesteps(timesteps: int) -> None:
-    if timesteps < 1:
-        raise UsageError(f"A noise schedule got {timesteps} timesteps; it needs at least 1.")
+    if not 1 <= timesteps <= MOST_TIMESTEPS:
+        raise UsageError(f"A noise schedule got {timesteps} timesteps; it takes 1 to {MOST_TIMESTEPS:,}.")

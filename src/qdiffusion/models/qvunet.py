@@ -28,6 +28,8 @@ from qdiffusion.models.unet import UNet, UNetFields, arguments
 from qdiffusion.models.variants import Deviations
 
 CHANNELS_PER_CIRCUIT = 3
+MOST_LAYERED_CHANNELS = 1000
+"""Layers times channels of one circuit, about a tenth of its angles; planning more takes hours."""
 BASIC_LAYERS = 4
 """The paper says 3, but its own parameter counts need 4."""
 
@@ -151,7 +153,8 @@ class QVUNet(UNet):
         deviations = Deviations.parse(config.variant)
         channels = width if config.circuits == "joint" else CHANNELS_PER_CIRCUIT
         n_circuits = _count_circuits(config.circuits, width)
-        circuit = angle_encoding(4 * channels, axis="x") >> _ansatz(config, deviations, channels)
+        ansatz = _ansatz(config, deviations, channels)
+        circuit = angle_encoding(4 * channels, axis="x") >> ansatz
         head_channels = channels * n_circuits
         rest_channels = width - head_channels
         make_rest = _basic_circuits if config.circuits == "full" else _square_conv
@@ -177,6 +180,11 @@ def _count_circuits(circuits: int | str, width: int) -> int:
 
 
 def _ansatz(config: Any, deviations: Deviations, n_channels: int) -> Circuit:
+    if config.n_layers * n_channels > MOST_LAYERED_CHANNELS:
+        raise UsageError(
+            f"{config.n_layers} layers over {n_channels} channels are more than can be planned; "
+            f"give at most {max(1, MOST_LAYERED_CHANNELS // n_channels)}, or narrower levels."
+        )
     if config.ansatz == "hqconv":
         return hqconv(config.n_layers, config.direction, not deviations.block_a_skipped, n_channels)
     if config.ansatz == "fqconv" and n_channels == CHANNELS_PER_CIRCUIT:
