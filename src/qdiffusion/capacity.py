@@ -10,18 +10,19 @@ from qdiffusion.errors import UsageError
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
-def check_memory(needed: int, what: str, instead: str) -> None:
+def check_memory(needed: int, what: str, instead: str, free: int | None = None) -> None:
     """Refuse what cannot fit the free memory.
 
     Args:
         needed: bytes.
         what: the sentence's subject, "A model with so many parameters".
         instead: what to do, "give a smaller dim".
+        free: bytes; those of the machine's own memory when None.
 
     Raises:
         UsageError: it does not fit.
     """
-    _check(needed, psutil.virtual_memory().available, "memory", what, instead)
+    _check(needed, psutil.virtual_memory().available if free is None else free, "memory", what, instead)
 
 
 def check_disk(needed: int, folder: Path, what: str, instead: str) -> None:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float64
     from torch import Tensor
 
+MOST_TIMESTEPS = 1_000_000
+
 ScheduleName = Literal["cosine", "linear"]
 
 
@@ -35,6 +37,6 @@ class ScheduleConfig:
 
 
 def check_timesteps(timesteps: int) -> None:
-    """Raise UsageError unless there is a noise level."""
-    if timesteps < 1:
-        raise UsageError(f"A noise schedule got {timesteps} timesteps; it needs at least 1.")
+    """Raise UsageError unless there is a noise level, and not too many."""
+    if not 1 <= timesteps <= MOST_TIMESTEPS:
+        raise UsageError(f"A noise schedule got {timesteps} timesteps; it takes 1 to {MOST_TIMESTEPS:,}.")

@@ -77,7 +77,7 @@ class Stage:
     """Offset k of the P2 weight."""
 
     def __post_init__(self) -> None:
-        _require(self.steps >= 1, "steps", self.steps, "at least 1")
+        _require(1 <= self.steps < 2**63, "steps", self.steps, "at least 1 and below 2^63")
         _require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
         _require(self.p2_k > 0, "p2_k", self.p2_k, "a number above 0")
 

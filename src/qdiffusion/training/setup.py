@@ -18,7 +18,7 @@ from qdiffusion.runs.files import write_json_atomic
 from qdiffusion.training.batches import Batches, derived_seed
 from qdiffusion.training.environment import environment
 from qdiffusion.training.experiment import Experiment, from_json, to_json
-from qdiffusion.training.fit import check_model_fits
+from qdiffusion.training.fit import check_model_fits, check_steps_fit
 
 WEIGHTS, NOISE, ORDER, MODEL_NOISE, PICTURES = range(5)
 """What a seed is derived for: initial weights, noise, order of the images, the model's own chance (dropout), what the
@@ -57,13 +57,14 @@ def load_training_images(experiment: Experiment) -> ImageSet:
     """The training images, when all of the experiment fits them.
 
     Raises:
-        UsageError: the batches, the model, the sampler or the feature network do not fit the images.
+        UsageError: the batches, the model, the sampler or the feature network do not fit the images or the memory.
         DataError: the images cannot be read.
     """
     set_timesteps(make_scheduler(experiment.sampling.sampler, experiment.schedule), experiment.sampling.steps)
     images = load_images(experiment.data, "train")
     for index in range(len(experiment.stages)):
         make_batches(experiment, images, index)
+    check_steps_fit(experiment, images.images.shape[1])
     build_model(experiment, images.images.shape[1])
     if experiment.evaluation.count:
         load_reference(experiment, experiment.evaluation.count)
