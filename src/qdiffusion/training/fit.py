@@ -57,7 +57,7 @@ def weight_bytes(config: ModelConfig, channels: int, size: int) -> int:
 
 @cache
 def saved_bytes(config: ModelConfig, channels: int, size: int, batch_size: int) -> int:
-    """The bytes that a forward pass of a batch keeps for its gradient, but for those within circuits.
+    """The bytes that a forward pass of a batch keeps for its gradient; circuits, which keep the shape, are left out.
 
     Raises:
         UsageError: as `weight_bytes`.

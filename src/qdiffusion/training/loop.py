@@ -46,7 +46,7 @@ def train(experiment: Experiment, out: Path | str, *, overwrite: bool = False, p
     """
     check_free(Path(out), overwrite=overwrite)
     images = load_training_images(experiment)
-    check_images_fit(Path(out), max(experiment.sampling.count, experiment.evaluation.count), images.images.shape[1:])
+    _check_samples_fit(Path(out), experiment, images)
     with locked(Path(out), "run", "train"):
         run = Run.create(out, overwrite=overwrite)
         write_experiment(run, experiment, images)
@@ -68,7 +68,13 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Run:
         experiment, facts = read_experiment(run)
         images = load_images(experiment.data, "train")
         check_same_images(images, facts)
+        _check_samples_fit(run.path, experiment, images)
         return _carry_out(run, experiment, images, progress or SilentProgress())
+
+
+def _check_samples_fit(folder: Path, experiment: Experiment, images: ImageSet) -> None:
+    count = max(experiment.sampling.count, experiment.evaluation.count)
+    check_images_fit(folder, count, images.images.shape[1:])
 
 
 def _carry_out(run: Run, experiment: Experiment, images: ImageSet, progress: Progress) -> Run:
