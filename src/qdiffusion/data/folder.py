@@ -86,10 +86,7 @@ def _read_picture(path: Path) -> Tensor:
 
     bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)  # from 89 million pixels on
     try:
-        with (
-            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
-            Image.open(path) as opened,
-        ):
+        with warnings.catch_warnings(action="error", category=bombs[0]), Image.open(path) as opened:
             if opened.mode not in _MODES:
                 raise DataError(f"{path} has the pixel format {opened.mode}; save it with 8 bits a channel.")
             picture = ImageOps.exif_transpose(opened)
