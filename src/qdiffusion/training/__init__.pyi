@@ -1,5 +1,3 @@
-from qdiffusion.runs.description import Description
-
 from .describe import describe
 from .evaluation import evaluate_run
 from .experiment import (
@@ -20,7 +18,6 @@ from .sampling import sample_run
 __all__ = [
     "PRESETS",
     "AdamConfig",
-    "Description",
     "EMAConfig",
     "EvaluationConfig",
     "Experiment",
