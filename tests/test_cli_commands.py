@@ -140,7 +140,7 @@ def test_a_report_needs_neither_model_nor_images(trained, capsys, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("built or read again")
 
-    for name in ("training.setup.build_model", "training.setup.load_images"):
+    for name in ("training.building.build_model", "training.building.build_network", "training.setup.load_images"):
         monkeypatch.setattr(f"qdiffusion.{name}", refuse)
     monkeypatch.setattr(torch.nn.Module, "__init__", refuse)
     output(["report", str(trained)], capsys)

@@ -38,7 +38,16 @@ def test_fields_of_an_experiment_need_no_torch():
 
 
 def test_describe_loads_nothing_that_trains_scores_or_draws():
-    unneeded = ("torchmetrics", "scipy", "matplotlib", "tensorboard", "torch.utils.tensorboard", "diffusers.schedulers")
+    unneeded = (
+        "torchmetrics",
+        "scipy",
+        "matplotlib",
+        "tensorboard",
+        "diffusers",
+        "accelerate",
+        "torch._dynamo",
+        "sympy",
+    )
     assert not loaded(commands("describe unet-classical --json"), unneeded)
 
 

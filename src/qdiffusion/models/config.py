@@ -4,8 +4,9 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from qdiffusion.models.qvunet import QVUNet
-    from qdiffusion.models.unet import UNet
+    from qdiffusion.models.pretrained import QVUNet, UNet
+    from qdiffusion.models.qvunet import QVUNetwork
+    from qdiffusion.models.unet import UNetwork
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,15 @@ class UNetConfig(UNetFields):
 
     def build(self, channels: int, size: int) -> "UNet":
         """The network for images (channels, size, size); raises what `UNet` raises."""
-        from qdiffusion.models.unet import UNet
+        from qdiffusion.models.pretrained import UNet
 
         return UNet(sample_size=size, in_channels=channels, **arguments(self))
+
+    def network(self, channels: int, size: int) -> "UNetwork":
+        """The same without diffusers."""
+        from qdiffusion.models.unet import UNetwork
+
+        return UNetwork(sample_size=size, in_channels=channels, **arguments(self))
 
 
 @dataclass(frozen=True)
@@ -58,9 +65,15 @@ class QVUNetConfig(UNetFields):
 
     def build(self, channels: int, size: int) -> "QVUNet":
         """The network for images (channels, size, size); raises what `QVUNet` raises."""
-        from qdiffusion.models.qvunet import QVUNet
+        from qdiffusion.models.pretrained import QVUNet
 
         return QVUNet(sample_size=size, in_channels=channels, **arguments(self))
+
+    def network(self, channels: int, size: int) -> "QVUNetwork":
+        """The same without diffusers."""
+        from qdiffusion.models.qvunet import QVUNetwork
+
+        return QVUNetwork(sample_size=size, in_channels=channels, **arguments(self))
 
 
 def arguments(config: UNetFields) -> dict[str, Any]:

@@ -9,13 +9,11 @@ size; one of the decoder takes two skips in.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-from diffusers.utils import BaseOutput
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
@@ -67,8 +65,8 @@ class DecoderLevel(nn.Module):
         return self.attention(self.second(torch.cat([x, first_skip], dim=1), time))
 
 
-class UNet(ModelMixin, ConfigMixin):
-    """Predicts the noise in noisy images; usable wherever diffusers takes a `UNet2DModel`.
+class UNetwork(nn.Module):
+    """Predicts the noise in noisy images: the layers of `UNet`, in torch alone.
 
     Weights start as torch's own initialisation draws them, from torch's global generator.
 
@@ -81,33 +79,36 @@ class UNet(ModelMixin, ConfigMixin):
         head_dim: features of each head.
         groups: groups of the group normalisation; divides every width.
         variant: "paper", "released", or deviations by name (`Deviations.parse`).
+        make_vertex_block: makes each of the two residual blocks of the vertex, (width, time_dim) → block; hybrids make
+            another kind.
+        vertex_multiple: what the side of the vertex must be a multiple of, in pixels.
 
     Raises:
         UsageError: the sizes do not fit each other; the sentence says which would.
     """
 
-    vertex_multiple = 1
-    """What the side of the vertex must be a multiple of, in pixels."""
-
-    @register_to_config
     def __init__(
         self,
-        sample_size: int = 28,
-        in_channels: int = 1,
-        dim: int = 10,
-        multipliers: Sequence[int] = (1, 2, 3, 4),
-        heads: int = 4,
-        head_dim: int = 32,
-        groups: int = 10,
-        variant: str = "paper",
+        sample_size: int,
+        in_channels: int,
+        dim: int,
+        multipliers: Sequence[int],
+        heads: int,
+        head_dim: int,
+        groups: int,
+        variant: str,
+        make_vertex_block: Callable[[int, int], ResBlock] | None = None,
+        vertex_multiple: int = 1,
     ) -> None:
         super().__init__()
         deviations = Deviations.parse(variant)
         widths = [dim, *(dim * multiplier for multiplier in multipliers)]
         _check_widths(dim, widths, heads, head_dim, groups)
-        check_image_size(sample_size, len(multipliers), self.vertex_multiple)
+        check_image_size(sample_size, len(multipliers), vertex_multiple)
         time_dim, vertex = 4 * dim, widths[-1]
         shared = (time_dim, groups, heads, head_dim)
+        make_vertex_block = make_vertex_block or (lambda width, time_dim: ResBlock(width, width, time_dim, groups))
+        self._image_shape = (in_channels, sample_size, sample_size)
 
         self.time_embedding = TimeEmbedding(dim)
         self.conv_in = nn.Conv2d(in_channels, dim, 7, padding=3)
@@ -118,9 +119,9 @@ class UNet(ModelMixin, ConfigMixin):
         self.encoder = nn.ModuleList(
             EncoderLevel(width, down, *shared) for width, down in zip(widths[:-1], ways_down, strict=True)
         )
-        self.vertex_in = self.make_vertex_block(vertex, time_dim)
+        self.vertex_in = make_vertex_block(vertex, time_dim)
         self.vertex_attention = VertexAttention(vertex, heads, head_dim, deviations.attention_over_positions)
-        self.vertex_out = self.make_vertex_block(vertex, time_dim)
+        self.vertex_out = make_vertex_block(vertex, time_dim)
         self.decoder = nn.ModuleList(
             DecoderLevel(width, skip, *shared) for skip, width in reversed(list(pairwise(widths)))
         )
@@ -131,17 +132,13 @@ class UNet(ModelMixin, ConfigMixin):
         self.last = ResBlock(2 * dim, dim, time_dim, groups)
         self.conv_out = nn.Conv2d(dim, in_channels, 1)
 
-    def make_vertex_block(self, width: int, time_dim: int) -> ResBlock:
-        """One of the two residual blocks of the vertex; hybrids make another kind."""
-        return ResBlock(width, width, time_dim, self.config.groups)
-
     def forward(
         self,
         sample: Float[Tensor, "n c h w"],
         timestep: Int64[Tensor, "..."] | int,
         class_labels: Int64[Tensor, " n"] | None = None,
         return_dict: bool = True,
-    ) -> BaseOutput | tuple[Float[Tensor, "n c h w"]]:
+    ) -> Any | tuple[Float[Tensor, "n c h w"]]:
         """The noise in each image.
 
         Args:
@@ -178,14 +175,12 @@ class UNet(ModelMixin, ConfigMixin):
     def _check_input(self, sample: Tensor, class_labels: Tensor | None) -> None:
         if class_labels is not None:
             raise UsageError("This U-Net is unconditional and got class labels; leave class_labels out.")
-        expected = (self.config.in_channels, self.config.sample_size, self.config.sample_size)
-        if sample.shape[1:] != expected:
-            raise UsageError(
-                f"Images of shape {tuple(sample.shape[1:])} do not fit this model; it takes {expected} (C, H, W)."
-            )
+        if sample.shape[1:] != self._image_shape:
+            given = tuple(sample.shape[1:])
+            raise UsageError(f"Images of shape {given} do not fit this model; it takes {self._image_shape} (C, H, W).")
 
 
-def _output(noise: Float[Tensor, "n c h w"]) -> BaseOutput:
+def _output(noise: Float[Tensor, "n c h w"]) -> Any:
     # diffusers' own networks, which come with this class, take a second to load.
     from diffusers.models.unets.unet_2d import UNet2DOutput
 

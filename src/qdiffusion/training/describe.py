@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from qdiffusion.circuits import QuantumLayer
 from qdiffusion.data import load_images
 from qdiffusion.runs.description import CircuitFacts, Description, LayerFacts, ParameterCount
+from qdiffusion.training.building import build_network
 from qdiffusion.training.dead import dead_parameters
 from qdiffusion.training.drawing import drawings
 from qdiffusion.training.experiment import Experiment
-from qdiffusion.training.setup import build_model
 
 
 def describe(experiment: Experiment, channels: int | None = None) -> Description:
@@ -28,7 +28,7 @@ def describe(experiment: Experiment, channels: int | None = None) -> Description
     if channels is None:
         channels = load_images(experiment.data, "train").images.shape[1]
     shape = (channels, experiment.data.size, experiment.data.size)
-    model = build_model(experiment, channels)
+    model = build_network(experiment, channels)
     return Description(
         name=experiment.name,
         parameters=_count(model, dead_parameters(model, shape, experiment.schedule.timesteps)),

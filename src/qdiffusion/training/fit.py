@@ -81,7 +81,7 @@ def saved_bytes(config: ModelConfig, channels: int, size: int, batch_size: int) 
 def _on_meta(config: ModelConfig, channels: int, size: int) -> nn.Module:
     """The model on torch's "meta" device, which knows shapes and allocates nothing."""
     with torch.device("meta"), _told_as_too_large():
-        return config.build(channels, size)
+        return config.network(channels, size)
 
 
 @contextmanager

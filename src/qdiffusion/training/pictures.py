@@ -9,9 +9,9 @@ from qdiffusion.runs import Run
 from qdiffusion.runs.description import write_description
 from qdiffusion.runs.pictures import Strip, forward_path, real_path, write_real, write_strip
 from qdiffusion.training.batches import derived_seed
+from qdiffusion.training.building import PICTURES
 from qdiffusion.training.describe import describe
 from qdiffusion.training.experiment import Experiment
-from qdiffusion.training.setup import PICTURES
 
 N_REAL = 64
 ROWS = 4

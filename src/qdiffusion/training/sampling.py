@@ -23,10 +23,11 @@ from qdiffusion.runs.pictures import reverse_path, write_strip
 from qdiffusion.runs.records import validated
 from qdiffusion.runs.samples import SampleSet, read_samples, write_samples
 from qdiffusion.training.batches import derived_seed
+from qdiffusion.training.building import build_model
 from qdiffusion.training.environment import environment
 from qdiffusion.training.fit import check_images_fit
 from qdiffusion.training.pictures import Film
-from qdiffusion.training.setup import build_model, read_experiment
+from qdiffusion.training.setup import read_experiment
 
 if TYPE_CHECKING:
     from diffusers import ModelMixin, SchedulerMixin

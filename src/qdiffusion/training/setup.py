@@ -1,47 +1,20 @@
 """What comes before the first step: everything that can be wrong is found out here, before any work is done."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-import torch
 
 from qdiffusion.data import ImageSet, Split, load_images
 from qdiffusion.diffusion import make_scheduler, set_timesteps
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.metrics import FeatureNetwork, check_scorable, default_features, load_features
-from qdiffusion.models import UNet
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import digest
 from qdiffusion.runs.files import write_json_atomic
-from qdiffusion.training.batches import Batches, derived_seed
+from qdiffusion.training.batches import Batches
+from qdiffusion.training.building import ORDER, build_model
 from qdiffusion.training.environment import environment
 from qdiffusion.training.experiment import Experiment, from_json, to_json
-from qdiffusion.training.fit import check_model_fits, check_steps_fit
-
-WEIGHTS, NOISE, ORDER, MODEL_NOISE, PICTURES = range(5)
-"""What a seed is derived for: initial weights, noise, order of the images, the model's own chance (dropout), what the
-report shows."""
-
-
-def build_model(experiment: Experiment, channels: int) -> UNet:
-    """The experiment's model for images of `channels` channels, with the initial weights that its seed decides.
-
-    Raises:
-        UsageError: the model does not fit the images or the memory.
-    """
-    check_model_fits(experiment.model, channels, experiment.data.size)
-    with seeded(derived_seed(experiment.seed, WEIGHTS)):
-        return experiment.model.build(channels, experiment.data.size)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's own generators within the block, and put them back as they were behind it."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
+from qdiffusion.training.fit import check_steps_fit
 
 
 def make_batches(experiment: Experiment, images: ImageSet, index: int) -> Batches:

@@ -17,12 +17,13 @@ from qdiffusion.progress import Progress, Task
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, checkpoint_path, list_checkpoints, load, prune, save
 from qdiffusion.training.batches import Batches, all_finite, derived_seed
+from qdiffusion.training.building import MODEL_NOISE, NOISE, build_model, seeded
 from qdiffusion.training.ema import EMA
 from qdiffusion.training.experiment import Experiment, Stage
 from qdiffusion.training.interruption import Interrupted, StopRequest, stop_on_signal
 from qdiffusion.training.log import Log, open_log
 from qdiffusion.training.optimiser import make_adam
-from qdiffusion.training.setup import MODEL_NOISE, NOISE, build_model, make_batches, seeded
+from qdiffusion.training.setup import make_batches
 from qdiffusion.training.state import TrainingState
 
 if TYPE_CHECKING:
