@@ -90,7 +90,7 @@ def sample_run(
 
             x = sample(model, scheduler, (size, *image_shape), steps, generator, on_step=on_step)
             if index == 0:
-                write_strip(reverse_path(run, path.stem), film.strip(scheduler.timesteps, experiment.schedule))
+                write_strip(reverse_path(run, path.stem), film.strip(scheduler))
             parts.write(index, to_uint8(x.clamp(-1, 1).cpu()))
     meta = {**request, "seconds": round(time.monotonic() - begun, 3), "environment": environment()}
     samples = write_samples(path, parts.read(len(batches)), meta)
