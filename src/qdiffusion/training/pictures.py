@@ -1,5 +1,7 @@
 """What the report shows beside the results: the model on paper, real images, and the two processes step by step."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,9 @@ from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.building import PICTURES
 from qdiffusion.training.describe import describe
 from qdiffusion.training.experiment import Experiment
+
+if TYPE_CHECKING:
+    from diffusers import SchedulerMixin
 
 N_REAL = 64
 ROWS = 4
@@ -59,7 +64,7 @@ def forward_strip(images: Tensor, schedule: ScheduleConfig, seed: int) -> Strip:
     noise = process.prior(tuple(x0.shape), torch.Generator().manual_seed(seed))
     levels = [level - 1 for level in _spread(schedule.timesteps)]
     noisy = [process.mix(x0, noise, torch.full((len(x0),), level)) for level in levels[1:]]
-    return _strip([x0, *noisy], levels, schedule)
+    return _strip([x0, *noisy], levels, (1 - schedule.betas()).cumprod(0))
 
 
 class Film:
@@ -74,10 +79,10 @@ class Film:
         if done in self._moments:
             self._kept.append(x[:ROWS].float().cpu())
 
-    def strip(self, timesteps: Tensor, schedule: ScheduleConfig) -> Strip:
-        """x_t from noise to image. timesteps: (steps,), the noise level before each step."""
-        levels = [*timesteps.tolist(), -1]
-        return _strip(self._kept, [levels[done] for done in self._moments], schedule)
+    def strip(self, scheduler: "SchedulerMixin") -> Strip:
+        """x_t from noise to image, at the levels of the scheduler that was sampled with."""
+        levels = [*scheduler.timesteps.tolist(), -1]
+        return _strip(self._kept, [levels[done] for done in self._moments], scheduler.alphas_cumprod.double().cpu())
 
 
 def _spread(last: int) -> list[int]:
@@ -85,10 +90,10 @@ def _spread(last: int) -> list[int]:
     return sorted({round(last * i / INTERVALS) for i in range(INTERVALS + 1)})
 
 
-def _strip(columns: list[Tensor], levels: list[int], schedule: ScheduleConfig) -> Strip:
-    """The columns, each (rows, C, H, W) in [-1, 1] or beyond, side by side."""
+def _strip(columns: list[Tensor], levels: list[int], alphas_cumprod: Tensor) -> Strip:
+    """The columns, each (rows, C, H, W) in [-1, 1] or beyond, side by side; ᾱ_t (T,) float64."""
     t = torch.tensor(levels)
     # At -1, from the end, stands the image without noise.
-    alphas_cumprod = torch.cat([(1 - schedule.betas()).cumprod(0), torch.ones(1)])[t]
+    kept = torch.cat([alphas_cumprod, torch.ones(1)])[t]
     images = torch.stack([to_uint8(x.clamp(-1, 1)) for x in columns], dim=1)
-    return Strip(images, t, alphas_cumprod / (1 - alphas_cumprod))
+    return Strip(images, t, kept / (1 - kept))

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from qdiffusion.data import to_uint8
-from qdiffusion.diffusion import ScheduleConfig, make_scheduler, sample, set_timesteps
+from qdiffusion.diffusion import make_scheduler, sample, set_timesteps
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
@@ -82,13 +82,12 @@ def sample_run(
     # A training ends with samples: rather than fail there, it waits for whoever draws the same ones.
     on_wait = progress.say if locked_here(run.path, "run") else None
     with locked(run.path, path.stem, "sample", on_wait):
-        return _draw(run, path, experiment.schedule, scheduler, image_shape, request, progress)
+        return _draw(run, path, scheduler, image_shape, request, progress)
 
 
 def _draw(
     run: Run,
     path: Path,
-    schedule: ScheduleConfig,
     scheduler: "SchedulerMixin",
     image_shape: tuple[int, int, int],
     request: dict[str, Any],
@@ -118,7 +117,7 @@ def _draw(
 
             x = sample(model, scheduler, (size, *image_shape), steps, generator, on_step=on_step)
             if index == 0:
-                write_strip(reverse_path(run, path.stem), film.strip(scheduler.timesteps, schedule))
+                write_strip(reverse_path(run, path.stem), film.strip(scheduler))
             parts.write(index, to_uint8(x.clamp(-1, 1).cpu()))
     meta = {**request, "seconds": round(time.monotonic() - begun, 3), "environment": environment()}
     samples = write_samples(path, parts.read(len(batches)), meta)
