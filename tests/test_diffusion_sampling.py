@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
 from torch import nn
 
 from qdiffusion.diffusion import SAMPLERS, ScheduleConfig, make_scheduler, sample, set_timesteps
@@ -133,6 +133,20 @@ def test_deterministic_samplers_end_at_the_flow_of_the_data(sampler):
     variances = torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64)
     measured = gain(independent_denoiser(schedule, *variances), make_scheduler(sampler, schedule, clip=False), 1000)
     torch.testing.assert_close(measured, variances.sqrt(), rtol=5e-3, atol=0)
+
+
+def test_schedulers_of_diffusers_with_another_scale_end_at_the_flow_of_the_data():
+    """Euler's x is √(1 + σ²) times ours: the noise it starts from and what the model is shown must be scaled."""
+
+    class OnWholeLevels(ExactDenoiser):
+        def forward(self, sample, timestep, class_labels=None, return_dict=True):
+            return super().forward(sample, timestep.long())
+
+    schedule = ScheduleConfig("linear", 1000)
+    variances = torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64)
+    model = OnWholeLevels(schedule, torch.zeros(3, dtype=torch.float64), variances.sqrt().diag())
+    scheduler = EulerDiscreteScheduler(trained_betas=schedule.betas().numpy(), timestep_spacing="trailing")
+    torch.testing.assert_close(gain(model, scheduler, 500), variances.sqrt(), rtol=0.02, atol=0)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
