@@ -144,6 +144,7 @@ def test_every_value_of_every_file_may_be_of_the_wrong_kind(run: Run, name: str)
         ("experiment", ("experiment", "model", "heads"), 1e30, "experiment.json is damaged: .* model.unet.heads"),
         ("experiment", ("experiment", "stages", 0), MISSING, "experiment.json is damaged: .* at least one stage"),
         ("stats", (0, "loss"), float("nan"), "stats.jsonl is damaged"),
+        ("stats", (0, "step"), "3", "stats.jsonl is damaged"),
     ],
 )
 @pytest.mark.parametrize("words", [["report"], ["sample", "-n", "2"], ["resume"], EVALUATE], ids=lambda words: words[0])
