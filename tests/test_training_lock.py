@@ -17,7 +17,7 @@ from qdiffusion.runs.checkpoint import checkpoint_path, list_checkpoints
 from qdiffusion.runs.samples import read_samples
 from qdiffusion.training import SamplingConfig, resume, sample_run, train
 from qdiffusion.training.sampling import load_model
-from test_training_loop import OnUpdate
+from training_interruptions import OnUpdate
 from training_tiny import files, outcome, tiny, write_images
 
 WORKERS = multiprocessing.get_context("forkserver")

@@ -17,7 +17,7 @@ from qdiffusion.runs.samples import list_samples, read_samples
 from qdiffusion.training import Interrupted, SamplingConfig, describe, resume, sample_run, train
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.pictures import balanced, forward_strip
-from test_training_loop import signal_at
+from training_interruptions import signal_at
 from training_tiny import outcome, tiny, write_images
 
 

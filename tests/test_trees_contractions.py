@@ -35,6 +35,11 @@ def run(step, values, mixes=()):
     return tape.values[-1], tape
 
 
+def _like(value, seed):
+    (drawn,) = (random if value.is_complex() else draws)(seed, tuple(value.shape))
+    return drawn
+
+
 def assert_backward_is_autograds(step, values, expected, into, mixes=(), seed=7):
     """The step's value is `expected`, a differentiable function of the leaves `values` and `mixes`; its gradients by
     the values numbered `into`, on top of earlier ones, and by the mixes, are autograd's.
@@ -43,7 +48,7 @@ def assert_backward_is_autograds(step, values, expected, into, mixes=(), seed=7)
     assert torch.allclose(got, expected, rtol=0, atol=1e-12)
     (cotangent,) = random(seed, tuple(got.shape)) if got.is_complex() else draws(seed, tuple(got.shape))
     wanted = torch.autograd.grad(expected, [*(values[number] for number in into), *mixes], cotangent.detach())
-    earlier = random(seed + 1, *(tuple(values[number].shape) for number in into))
+    earlier = [_like(values[number], seed + 1 + place) for place, number in enumerate(into)]
     gradients = Gradients(tape, {number: each.detach().clone() for number, each in zip(into, earlier, strict=True)})
     gradients.values[len(values)] = cotangent.detach().clone()
     step.backward(len(values), gradients)

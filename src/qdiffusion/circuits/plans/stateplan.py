@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from torch import Tensor
@@ -93,19 +93,29 @@ class StatePlan:
 
 def _read_wires(readout: StateLike, deferred: Deferred) -> tuple[int, ...]:
     """In the order of the result's bits."""
-    if isinstance(readout, Branches):
-        return (*deferred.outcomes, *deferred.others)
-    wires = readout.wires if isinstance(readout, Probabilities | DensityMatrix) else None
-    return deferred.wires if wires is None else wires
+    match readout:
+        case Probabilities() | DensityMatrix():
+            return deferred.wires if readout.wires is None else readout.wires
+        case Branches():
+            return (*deferred.outcomes, *deferred.others)
+        case State():
+            return deferred.wires
+    assert_never(readout)
 
 
 def _seen(readout: StateLike, deferred: Deferred, wires: Sequence[int]) -> tuple[Gate, ...]:
     """The gates inside the light cone of what is read."""
     gates = deferred.circuit.gates
-    if isinstance(readout, Probabilities | DensityMatrix):
-        free = wires if isinstance(readout, DensityMatrix) else ()
-        return tuple(gates[place] for place in structure.light_cone(gates, wires, free))
-    return gates
+    match readout:
+        case Probabilities():
+            cone = structure.light_cone(gates, wires, ())
+        case DensityMatrix():
+            cone = structure.light_cone(gates, wires, wires)
+        case State() | Branches():
+            return gates
+        case _:
+            assert_never(readout)
+    return tuple(gates[place] for place in cone)
 
 
 def _drawn(psi: Tensor, generator: torch.Generator | None) -> Tensor:
