@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from qdiffusion.circuits.trees.algebra.operators import Pauli
@@ -12,6 +12,10 @@ from qdiffusion.circuits.trees.shape.staircase import may_wait
 from tree_strategies import linked, linked_by, on_wires, one_wire, topology_of, unitaries
 
 SEEDS = st.integers(0, 2**31)
+
+STAIRCASE = [(2, 3), (1, 2), (0, 1)]
+WAITING, MET = (STAIRCASE, ((0, "X"),)), (STAIRCASE, ((0, "X"), (3, "Y")))
+"""A word whose V may wait on wire 1, and one that has an operator behind it."""
 
 
 def pulled_back(topology, word, turns):
@@ -54,6 +58,8 @@ def left_to_pass(term, topology, waits):
     return [index for index in topology.tree.trailing if index in found]
 
 
+@example(case=WAITING, seed=0)
+@example(case=MET, seed=0)
 @given(case=linked(), seed=SEEDS)
 @settings(max_examples=30, deadline=None)
 def test_what_waits_between_the_links_it_has_left_is_the_word(case, seed):
@@ -84,6 +90,8 @@ class DenseMessages:
         return matrix
 
 
+@example(case=WAITING, seed=0)
+@example(case=MET, seed=0)
 @given(case=linked(max_wires=4), seed=SEEDS)
 @settings(max_examples=30, deadline=None)
 def test_the_messages_asked_for_make_the_word_wherever_it_is_read(case, seed):

@@ -65,12 +65,17 @@ def all_letters(n_wires):
 
 @st.composite
 def linked(draw, max_wires=5):
-    """Edges (control, target) of a tree of links, some edges with many links both ways, and a word on it."""
+    """Edges (control, target) of a tree of links, and a word on it: a staircase, or some edges with many links both
+    ways.
+    """
     n_wires = draw(st.integers(2, max_wires))
-    parents = [(draw(st.integers(0, wire - 1)), wire) for wire in range(1, n_wires)]
-    pairs = draw(st.permutations([*parents, *draw(st.lists(st.sampled_from(parents), max_size=4))]))
+    edges = [(draw(st.integers(0, wire - 1)), wire) for wire in range(1, n_wires)]
     letters = draw(st.dictionaries(st.integers(0, n_wires - 1), st.sampled_from("XYZ"), min_size=1))
-    return [tuple(draw(st.permutations(pair))) for pair in pairs], tuple(sorted(letters.items()))
+    word = tuple(sorted(letters.items()))
+    if draw(st.booleans()):
+        return edges[::-1], word
+    pairs = draw(st.permutations([*edges, *draw(st.lists(st.sampled_from(edges), max_size=4))]))
+    return [tuple(draw(st.permutations(pair))) for pair in pairs], word
 
 
 def topology_of(edges):
