@@ -133,3 +133,9 @@ def test_the_sentence_on_a_wrong_norm_shows_the_difference():
     layer = QuantumLayer(state_preparation(1)).double()
     with pytest.raises(UsageError, match=r"norm 1\.0001 to 1\.0001"):
         layer(torch.tensor([[1.0001, 0.0]], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("wrong", [{"span": -1.0}, {"span": math.nan}, {"rate": -1.0}, {"rate": math.inf}])
+def test_a_span_or_rate_without_sense_is_refused(wrong):
+    with pytest.raises(UsageError, match="finite numbers of at least 0"):
+        QuantumLayer(angle_encoding(1), **wrong)

@@ -136,16 +136,18 @@ def test_an_interrupted_run_has_them_already(tmp_path: Path, data: Path) -> None
     assert read_description(run) == describe(tiny(data))
 
 
-def test_resume_makes_what_is_missing_and_nothing_else(tmp_path: Path, data: Path) -> None:
+@pytest.mark.parametrize("kept", range(3))
+def test_resume_makes_what_is_missing_or_damaged_and_nothing_else(tmp_path: Path, data: Path, kept: int) -> None:
     run = train(tiny(data), tmp_path / "run")
     made = [run.description_path, real_path(run), forward_path(run)]
     before = outcome(run), [path.read_bytes() for path in made]
-    for path in made[:2]:
-        path.unlink()
-    made[2].write_bytes(b"mine")
+    untouched = made[kept].stat().st_mtime_ns
+    missing, damaged = (path for path in made if path != made[kept])
+    missing.unlink()
+    damaged.write_bytes(b"mine")
     resume(run.path)
-    assert (outcome(run), [path.read_bytes() for path in made[:2]]) == (before[0], before[1][:2])
-    assert made[2].read_bytes() == b"mine"
+    assert (outcome(run), [path.read_bytes() for path in made]) == before
+    assert made[kept].stat().st_mtime_ns == untouched
 
 
 def test_training_and_samples_do_not_depend_on_them(

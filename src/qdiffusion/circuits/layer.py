@@ -49,8 +49,9 @@ class QuantumLayer(nn.Module):
         the wider of x's and the weights' precision: float32/complex64 or float64/complex128.
 
     Raises:
-        UsageError: x or weights of the wrong shape or dtype, amplitudes whose norm is not 1, no generator where
-            chance is asked for, or a differentiation that the circuit and observable do not allow.
+        UsageError: a span or rate that is negative or infinite; x or weights of the wrong shape or dtype, amplitudes
+            whose norm is not 1, no generator where chance is asked for, or a differentiation that the circuit and
+            observable do not allow.
     """
 
     observable_weights: nn.Parameter | None
@@ -70,6 +71,8 @@ class QuantumLayer(nn.Module):
         super().__init__()
         if not isinstance(n_circuits, int) or n_circuits < 1:
             raise UsageError(f"A QuantumLayer needs a whole number of at least 1 circuit, not {n_circuits!r}.")
+        if not 0 <= span < math.inf or (rate is not None and not 0 <= rate < math.inf):
+            raise UsageError(f"A QuantumLayer got span {span} and rate {rate}; give finite numbers of at least 0.")
         self.circuit = circuit
         self.observable = pauli_z("each") if observable is None else observable
         self.n_circuits = n_circuits

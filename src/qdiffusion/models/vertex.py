@@ -181,7 +181,8 @@ class QResBlock(ResBlock):
 
 def vertex_circuit(name: str, request: AnsatzRequest) -> Circuit:
     """Pixels as RX angles, then the ansatz."""
-    return angle_encoding(4 * request.n_channels, axis="x") >> ansatz(name, request)
+    trained = ansatz(name, request)  # first: it refuses what is too large
+    return angle_encoding(4 * request.n_channels, axis="x") >> trained
 
 
 def _square_conv(channels: int, deviations: Deviations) -> nn.Module:

@@ -7,6 +7,7 @@ from torch import nn
 
 from qdiffusion.circuits import Circuit, Gate, QuantumLayer
 from qdiffusion.circuits.observables import Expectations
+from qdiffusion.circuits.plans.ways import MOST_SAMPLES
 from qdiffusion.runs.description import CircuitDrawing, GateFacts
 
 
@@ -37,7 +38,7 @@ def _drawing(layer: QuantumLayer) -> CircuitDrawing:
         repeated=length,
         times=times,
         read=_read(layer, circuit),
-        plan=layer.plan.explain(),
+        plan=layer.plan.explain(MOST_SAMPLES),
     )
 
 

@@ -17,6 +17,8 @@ from qdiffusion.training.experiment import Experiment, ModelConfig
 
 COPIES = 5
 """Weights, their average, their gradient, and Adam's two moments."""
+BEYOND_COUNTING = ("overflow", "storage size", "negative dimension")
+"""What torch says of sizes that its indices cannot count."""
 SMALLER_MODEL = "give the model smaller numbers"
 
 
@@ -88,10 +90,10 @@ def _on_meta(config: ModelConfig, channels: int, size: int) -> nn.Module:
 def _told_as_too_large() -> Iterator[None]:
     try:
         yield
-    except UsageError:
+    except (RuntimeError, TypeError, OverflowError) as error:
+        if isinstance(error, OverflowError) or any(words in str(error).lower() for words in BEYOND_COUNTING):
+            raise UsageError(f"A model of these sizes is larger than any memory; {SMALLER_MODEL}.") from error
         raise
-    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise UsageError(f"A model of these sizes is larger than any memory; {SMALLER_MODEL}.") from error
 
 
 def _unchanged(x: Tensor) -> Tensor:

@@ -68,7 +68,8 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Run:
         experiment, facts = read_experiment(run)
         images = load_images(experiment.data, "train")
         check_same_images(images, facts)
-        _check_samples_fit(run.path, experiment, images)
+        if not run.model_path.exists():
+            _check_samples_fit(run.path, experiment, images)
         return _carry_out(run, experiment, images, progress or SilentProgress())
 
 

@@ -1,15 +1,17 @@
 """What the report shows beside the results: the model on paper, real images, and the two processes step by step."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
 
 from qdiffusion.data import ImageSet, to_uint8, to_unit_range
 from qdiffusion.diffusion import GaussianProcess, ScheduleConfig
+from qdiffusion.errors import RunError
 from qdiffusion.runs import Run
-from qdiffusion.runs.description import write_description
-from qdiffusion.runs.pictures import Strip, forward_path, real_path, write_real, write_strip
+from qdiffusion.runs.description import read_description, write_description
+from qdiffusion.runs.pictures import Strip, forward_path, read_real, read_strip, write_real, write_strip
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.building import PICTURES
 from qdiffusion.training.describe import describe
@@ -18,6 +20,8 @@ from qdiffusion.training.experiment import Experiment
 if TYPE_CHECKING:
     from diffusers import SchedulerMixin
 
+T = TypeVar("T")
+
 N_REAL = 64
 ROWS = 4
 INTERVALS = 8
@@ -25,19 +29,27 @@ INTERVALS = 8
 
 
 def write_missing(run: Run, experiment: Experiment, images: ImageSet) -> None:
-    """Write description.json, real images and the forward strip, where the run does not have them yet.
+    """Write description.json, real images and the forward strip, where the run does not have them yet, or damaged.
 
     Raises:
         RunError: the run cannot be written.
     """
     seed = derived_seed(experiment.seed, PICTURES)
     chosen = balanced(images, N_REAL, seed)
-    if not run.description_path.exists():
+    if not _is_read(read_description, run):
         write_description(run, describe(experiment, images.images.shape[1]))
-    if not real_path(run).exists():
+    if not _is_read(read_real, run):
         write_real(run, chosen)
-    if not forward_path(run).exists():
+    if not _is_read(read_strip, forward_path(run)):
         write_strip(forward_path(run), forward_strip(chosen[:ROWS], experiment.schedule, seed))
+
+
+def _is_read(read: Callable[[T], object | None], where: T) -> bool:
+    """Whether a file is there, and whole."""
+    try:
+        return read(where) is not None
+    except RunError:
+        return False
 
 
 def balanced(images: ImageSet, count: int, seed: int) -> Tensor:

@@ -26,7 +26,7 @@ from qdiffusion.circuits.plans.deferral import Deferred, defer
 from qdiffusion.circuits.plans.shiftplan import ShiftPlan
 from qdiffusion.circuits.plans.shotplan import ShotPlan
 from qdiffusion.circuits.plans.stateplan import StatePlan
-from qdiffusion.circuits.plans.ways import USUAL_SAMPLES
+from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, rounded
 from qdiffusion.circuits.plans.wordplan import WordPlan
 from qdiffusion.circuits.vectors.adjoint import Evolution, check_evolution
 from qdiffusion.errors import UsageError
@@ -82,8 +82,10 @@ class Plan:
         return self._computation.combine(self._computation.read(weights, inputs, generator), observable_weights)
 
     def explain(self, samples: int = USUAL_SAMPLES) -> str:
-        """What was found in the circuit and how each part is computed for a batch of `samples`, a line each."""
-        return "\n  ".join([self.circuit.summary, *self._computation.explain(samples)])
+        """What was found in the circuit and how each part is computed, a line each, for a batch of about `samples`:
+        1, 4, 16, … 256, which stands for all larger ones.
+        """
+        return "\n  ".join([self.circuit.summary, *self._computation.explain(rounded(samples))])
 
 
 def _compiled(

@@ -66,10 +66,12 @@ class _Workshop:
     def __init__(self, n_weights: int, differentiation: Evolution) -> None:
         self._n_weights, self._differentiation = n_weights, differentiation
         self._made: dict[object, Method] = {}
+        self._no_trees: set[Component] = set()
 
     def way(self, component: Component, samples: int) -> Way:
-        """The cheapest; adjoint differentiation knows no trees of clusters."""
-        return cheapest(component, self._differentiation == "adjoint", samples)
+        """The cheapest; adjoint differentiation knows no trees of clusters, and some words have too many terms."""
+        states_only = self._differentiation == "adjoint" or component in self._no_trees
+        return cheapest(component, states_only, samples)
 
     def method(self, group: Sequence[Read], way: Way) -> Method:
         """For reads alike, computed as the first one's `way` says."""
@@ -84,7 +86,7 @@ class _Workshop:
             try:
                 return ClusterWords(way.tree, way.prefix, words, self._n_weights)
             except TooManyTermsError:
-                pass
+                self._no_trees.add(components[0])
         return DenseWords(components, words, self._n_weights, differentiation=self._differentiation)
 
 
