@@ -8,7 +8,7 @@ samples are first compared with plain torch, gate by gate, in float64.
 from typing import Any
 
 import torch
-from harness import FULL, QUICK, Bar, Effort, Timing, arguments, cores, in_child, measure, publish, report
+from harness import FULL, QUICK, Bar, Effort, Timing, cores, in_child, measure, parser, publish, report
 from peers import ours, plain_torch
 from problem import Answer, Problem, check
 
@@ -55,7 +55,7 @@ def bars(rows: list[dict[str, Any]]) -> list[Bar]:
 
 
 def main() -> None:
-    options = arguments(__doc__)
+    options = parser(__doc__).parse_args()
     sizes, effort = ([(4, 13), (98, 1)], QUICK) if options.quick else ([(128, 13), (25_088, 1)], FULL)
     rows = [row(Problem(ansatz, *size), effort) for ansatz in MOST_SECONDS for size in sizes]
     question = "Circuits in banks of 13, and 25,088 circuits of one set of angles, forward and both gradients"

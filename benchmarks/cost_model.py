@@ -2,23 +2,22 @@
 
 Both ways are timed, forward and all gradients, on line brickwork of CNOT (8 to 20 wires, 2 to 10 layers) and on HQConv
 (1 to 4 channels), for a batch of samples with ⟨Z⟩ of every wire, in float32 and one thread. `loss` is how much longer
-the chosen way took than the other; 1 where the faster one was chosen.
+the chosen way took than the other; 1 where the faster one was chosen. `cost_fit.py` fits the model's prices to these
+times.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from harness import Effort, Timing, measure, publish, report
+from harness import Effort, Timing, measure, parser, publish, report
 from torch import Tensor
 
 from qdiffusion.circuits import Circuit, Gate, angle_encoding, circuit_of, hqconv, structure, weight
 from qdiffusion.circuits.plans.cost import cluster_cost, dense_cost
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
-from qdiffusion.circuits.trees.tree import grow_tree
+from qdiffusion.circuits.trees.shape.tree import grow_tree
 from qdiffusion.circuits.vectors.dense import DenseWords
 
 EFFORT, QUICK = Effort(repeats=3, seconds=0.2), Effort(repeats=1, seconds=0.0)
@@ -73,12 +72,19 @@ def seconds(method: DenseWords | ClusterWords, circuit: Circuit, batch: int, eff
     return measure(run, effort), values
 
 
+def choice(dense: float, clusters: float, by_states: float, by_clusters: float) -> tuple[str, float]:
+    """What the model takes, by its costs of both ways, and its loss by their times."""
+    times = {"dense": dense, "clusters": clusters}
+    chosen = "clusters" if by_clusters < by_states else "dense"
+    return chosen, times[chosen] / min(times.values())
+
+
 def row(circuit: Circuit, component: Component, batch: int, effort: Effort) -> dict[str, Any] | None:
     """Both ways on one component; None where there is no choice."""
     n_wires = len(component.wires)
     prefix, rest = structure.split_prefix(component)
     tree, blocks = grow_tree(n_wires, rest), structure.fuse(rest)
-    by_clusters = cluster_cost(tree, 16) if len(tree.clusters) > 1 else None
+    by_clusters = cluster_cost(tree, batch) if len(tree.clusters) > 1 else None
     if by_clusters is None or batch << n_wires > MOST_AMPLITUDES:
         return None
     words = [((wire, "Z"),) for wire in range(n_wires)]
@@ -86,9 +92,8 @@ def row(circuit: Circuit, component: Component, batch: int, effort: Effort) -> d
     clusters, others = seconds(ClusterWords(tree, prefix, words, circuit.n_weights), circuit, batch, effort)
     if not torch.allclose(values, others, atol=1e-4):
         raise SystemExit(f"{circuit.name}: the two ways differ; no time is reported.")
-    chosen, other = dense.min, clusters.min
-    if by_clusters < dense_cost(n_wires, blocks, 16):
-        chosen, other = other, chosen
+    by_states = dense_cost(n_wires, blocks, batch)
+    chosen, loss = choice(dense.median, clusters.median, by_states, by_clusters)
     return {
         "circuit": circuit.name.split(" >> ")[-1],
         "wires": n_wires,
@@ -97,10 +102,10 @@ def row(circuit: Circuit, component: Component, batch: int, effort: Effort) -> d
         "clusters": len(tree.clusters),
         "dense_s": dense,
         "clusters_s": clusters,
-        "dense_cost": float(dense_cost(n_wires, blocks, 16)),
-        "cluster_cost": float(by_clusters),
-        "chosen": "clusters" if chosen == clusters.min else "dense",
-        "loss": max(1.0, chosen / other),
+        "dense_cost_s": by_states * 1e-9,
+        "cluster_cost_s": by_clusters * 1e-9,
+        "chosen": chosen,
+        "loss": loss,
     }
 
 
@@ -116,11 +121,9 @@ def summary(rows: Sequence[dict[str, Any]], batches: Sequence[int]) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 16, 128])
-    parser.add_argument("--quick", action="store_true", help="one small circuit, once")
-    parser.add_argument("--out", type=Path, help="write the JSON to this file")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--batch", type=int, nargs="+", default=[1, 16, 128])
+    args = options.parse_args()
     torch.set_num_threads(1)
     effort = QUICK if args.quick else EFFORT
     rows = [

@@ -7,19 +7,32 @@ RY(input) on every wire, then layers of one-wire gates on every wire and a brick
 - "cnot" has RX, RZ and CNOT and reads the sum of ⟨Z⟩, which a plan may cut into clusters or light cones.
 
 Six layers are the first to reach 200 gates at 20 qubits. Both sides give values and gradients by inputs and weights in
-complex64; they are compared before any time is printed, each in a fresh process. lightning.qubit takes a batch one
-sample after another: some are run, and the time scaled.
+complex64; they are compared before anything is timed. Each has a process of its own, and they take turns in rounds.
+lightning.qubit takes a batch one sample after another: some are run, and the time scaled.
 """
 
-import argparse
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from harness import FULL, QUICK, Bar, Effort, Timing, cores, in_child, measure, publish, report
+from harness import (
+    FULL_ROUNDS,
+    QUICK_ROUNDS,
+    Bar,
+    Ready,
+    Rounds,
+    Side,
+    cores,
+    parser,
+    publish,
+    report,
+    take_turns,
+)
 from problem import Answer, check
 
 if TYPE_CHECKING:
@@ -30,8 +43,8 @@ LEAST_RATIO = {1: 1.0, 64: 3.0}
 
 MOST_STATES = 6.0
 MEMORY_QUBITS = 20
-ONCE_FROM = 20
-"""From so many qubits on, calls take seconds and are repeated twice only."""
+FEW_FROM = 20
+"""From so many qubits on, calls take seconds, and there are five rounds only."""
 
 LIGHTNING_SAMPLES = 4
 WARM_UP_QUBITS = 14
@@ -52,16 +65,14 @@ class Case:
     way: Way
 
     @property
-    def effort(self) -> Effort:
-        return FULL if self.qubits < ONCE_FROM else Effort(repeats=2, seconds=0.0)
+    def rounds(self) -> Rounds:
+        return FULL_ROUNDS if self.qubits < FEW_FROM else replace(FULL_ROUNDS, count=5)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What a child process hands back: an answer to compare, the times of a call, and the peak memory in states."""
+class First(NamedTuple):
+    """What a side hands over: the answer for the first samples, to compare, and the peak memory in states."""
 
     answer: Answer
-    time: Timing
     peak_states: float | None
 
 
@@ -148,8 +159,8 @@ def memory(field: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
 
 
-def measure_side(side: str, case: Case, effort: Effort) -> Measured:
-    """Runs in the child. What importing, building and a first small circuit take is no part of the peak."""
+def prepare(side: str, case: Case, compared: int) -> Ready:
+    """Runs in the side's process. What importing, building and a first small circuit take is no part of the peak."""
     torch.set_num_threads(cores())
     SIDES[side](replace(case, qubits=WARM_UP_QUBITS, batch=1))()
     run = SIDES[side](case)
@@ -157,7 +168,9 @@ def measure_side(side: str, case: Case, effort: Effort) -> Measured:
     answer = run()
     top = memory("VmHWM")
     states = None if base is None or top is None else (top - base) / (case.batch * 2**case.qubits * 8)
-    return Measured(answer, measure(run, effort), states)
+    if compared < case.batch:
+        answer = SIDES[side](replace(case, batch=compared))()
+    return Ready(First(answer, states), {"gradients": run})
 
 
 def explained(case: Case) -> str:
@@ -167,30 +180,32 @@ def explained(case: Case) -> str:
 
 def rows_of(case: Case, ways: Sequence[Way], quick: bool) -> list[dict[str, Any]]:
     """A row for each of our ways of computing the case; ends the benchmark where the sides differ."""
-    effort = QUICK if quick else case.effort
+    rounds = QUICK_ROUNDS if quick else case.rounds
     part = replace(case, batch=min(case.batch, LIGHTNING_SAMPLES))
-    theirs = in_child(measure_side, "lightning", part, effort)
-    scaled = theirs.time.scaled(case.batch / part.batch)
-    rows = []
-    for way in ways:
-        own = replace(case, way=way)
-        mine = in_child(measure_side, "ours", own, effort)
-        first = mine if part == case else in_child(measure_side, "ours", replace(part, way=way), QUICK)
-        check(f"lightning.qubit ({own})", theirs.answer, first.answer)
-        rows.append(
-            {
-                **asdict(own),
-                "gates": len(circuit_of_case(case).gates),
-                "plan": explained(own),
-                "gradients_s": mine.time,
-                "lightning_gradients_s": scaled,
-                "lightning_samples": part.batch,
-                "ratio": scaled.median / mine.time.median,
-                "peak_states": mine.peak_states,
-                "lightning_peak_states": theirs.peak_states,
-            }
-        )
-    return rows
+    cases: dict[str, Case] = {way: replace(case, way=way) for way in ways}
+    with ExitStack() as stack:
+        lightning_side = stack.enter_context(Side(prepare, "lightning", part, part.batch))
+        sides = {way: stack.enter_context(Side(prepare, "ours", own, part.batch)) for way, own in cases.items()}
+        for way, side in sides.items():
+            check(f"lightning.qubit ({cases[way]})", lightning_side.given.answer, side.given.answer)
+        turns = {name: partial(side.turn, "gradients", rounds.seconds) for name, side in sides.items()}
+        turns["lightning"] = partial(lightning_side.turn, "gradients", rounds.seconds)
+        times = take_turns(turns, rounds.count)
+    theirs = times["lightning"].scaled(case.batch / part.batch)
+    return [
+        {
+            **asdict(cases[way]),
+            "gates": len(circuit_of_case(case).gates),
+            "plan": explained(cases[way]),
+            "gradients_s": times[way],
+            "lightning_gradients_s": theirs,
+            "lightning_samples": part.batch,
+            "ratio": theirs.over(times[way]),
+            "peak_states": side.given.peak_states,
+            "lightning_peak_states": lightning_side.given.peak_states,
+        }
+        for way, side in sides.items()
+    ]
 
 
 def bars(rows: Sequence[dict[str, Any]]) -> list[Bar]:
@@ -206,19 +221,21 @@ def bars(rows: Sequence[dict[str, Any]]) -> list[Bar]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kind", nargs="+", choices=("generic", "cnot"), default=["generic"])
-    parser.add_argument("--way", nargs="+", choices=("auto", "adjoint"), default=["auto"])
-    parser.add_argument("--qubits", type=int, nargs="+", default=[10, 12, 14, 16, 18, 20, 22])
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--most-amplitudes", type=int, default=1 << 26, help="leave out larger batches of states")
-    parser.add_argument("--quick", action="store_true", help="a small size, once; no bar is judged")
-    parser.add_argument("--out", type=Path, help="write the JSON to this file")
-    args = parser.parse_args()
-    cases = [Case(k, q, b, args.layers, "auto") for k in args.kind for b in args.batch for q in args.qubits]
+    options = parser(__doc__)
+    options.add_argument("--kind", nargs="+", choices=("generic", "cnot"), default=["generic"])
+    options.add_argument("--way", nargs="+", choices=("auto", "adjoint"), default=["auto"])
+    options.add_argument("--qubits", type=int, nargs="+", default=[10, 12, 14, 16, 18, 20, 22])
+    options.add_argument("--batches", type=int, nargs="+", default=[1, 64])
+    options.add_argument("--layers", type=int, default=6)
+    options.add_argument("--most-amplitudes", type=int, default=1 << 26, help="leave out larger batches of states")
+    args = options.parse_args()
+    cases = [Case(k, q, b, args.layers, "auto") for k in args.kind for b in args.batches for q in args.qubits]
     kept = [case for case in cases if case.batch << case.qubits <= args.most_amplitudes]
-    left = [f"{case.kind}, {case.qubits} qubits, batch {case.batch}" for case in cases if case not in kept]
+    left = [
+        f"{case.kind}, {case.qubits} qubits, batch {case.batch}: too many amplitudes"
+        for case in cases
+        if case not in kept
+    ]
     rows = [row for case in (kept[:1] if args.quick else kept) for row in rows_of(case, args.way, args.quick)]
     question = "Dense circuits of 10 to 22 qubits: forward and all gradients, against lightning.qubit's adjoint"
     publish(report(question, rows, bars(rows), left, quick=args.quick), args.out)

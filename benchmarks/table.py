@@ -42,6 +42,7 @@ def section(name: str, result: dict[str, Any]) -> str:
         f"{', '.join(f'{key} {cell(value)}' for key, value in facts.items())}.",
         "Times are medians in seconds, with the least and the greatest in brackets.",
         table(result["rows"]),
+        *(f"{name}: {value}." for name, value in result.get("summary", {}).items()),
         *(f"Left out: {line}." for line in result.get("skipped", [])),
     ]
     if result.get("bars"):

@@ -1,16 +1,17 @@
 """What does a training step of 128 images cost: the plain U-Net, ours, and the hybrids?
 
 A step is forward, backward and the update of fused Adam on 28×28 images; the moving average of the weights is left out.
-Candidates take turns, step by step, so that a drift of the machine hits all alike; the first round warms up. Plain and
-ours start from the same weights, and their losses and gradients are compared before anything is timed.
+Candidates take turns, step by step, so that a drift of the machine hits all alike. Plain and ours start from the same
+weights, and their losses and gradients are compared before anything is timed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import torch
-from harness import Bar, arguments, cores, in_child, publish, report, timed, timing_of
+from harness import Bar, Timing, cores, in_child, parser, publish, report, take_turns, timed
 from plain_unet import PlainUNet
 from torch import Tensor, nn
 
@@ -64,28 +65,28 @@ def check_plain(model: UNet, images: Tensor) -> None:
         raise SystemExit(f"The plain U-Net differs from ours by {distance:.1e}, more than {TOLERANCE:.0e}: not timed.")
 
 
-def take_turns(batch: int, rounds: int) -> dict[str, list[float]]:
-    """Runs in the child: the seconds of each candidate's steps, first round left out."""
+def measure_steps(names: Sequence[str], batch: int, rounds: int) -> dict[str, Timing]:
+    """Runs in the child: each candidate's steps; the first warms up."""
     torch.set_num_threads(cores())
     images = torch.rand(batch, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    ours = {name: build_model(PRESETS[name].build(), 1) for name in (CLASSICAL, *MOST_RATIO) if name in PRESETS}
+    ours = {name: build_model(PRESETS[name].build(), 1) for name in (CLASSICAL, *names)}
     check_plain(ours[CLASSICAL], images[:16])
     models: dict[str, nn.Module] = {PLAIN: PlainUNet(deepcopy(ours[CLASSICAL])), **ours}
     steps = {name: training_step(model, images) for name, model in models.items()}
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds + 1):
-        for name, step in steps.items():
-            times[name].append(timed(step))
-    return {name: row[1:] for name, row in times.items()}
+    for step in steps.values():
+        step()
+    return take_turns({name: partial(one_step, step) for name, step in steps.items()}, rounds)
 
 
-def rows_of(times: dict[str, list[float]], batch: int) -> list[dict[str, Any]]:
+def one_step(step: Callable[[], None]) -> list[float]:
+    return [timed(step)]
+
+
+def rows_of(times: dict[str, Timing], batch: int) -> list[dict[str, Any]]:
     """Each candidate's times, and its `ratio` to our classical step."""
-    timings = {name: timing_of(seconds) for name, seconds in times.items()}
-    classical = timings[CLASSICAL].median
     return [
-        {"peer": name, "batch": batch, "step_s": timing, "ratio": timing.median / classical}
-        for name, timing in timings.items()
+        {"peer": name, "batch": batch, "step_s": timing, "ratio": timing.over(times[CLASSICAL])}
+        for name, timing in times.items()
     ]
 
 
@@ -101,12 +102,15 @@ def bars(rows: list[dict[str, Any]]) -> list[Bar]:
 
 
 def main() -> None:
-    options = arguments(__doc__)
-    batch, rounds = (8, 2) if options.quick else (128, 15)
-    rows = rows_of(in_child(take_turns, batch, rounds), batch)
-    skipped = [f"{name}: no such preset" for name in MOST_RATIO if name not in PRESETS]
+    options = parser(__doc__)
+    options.add_argument("--presets", nargs="+", choices=tuple(MOST_RATIO), default=list(MOST_RATIO))
+    args = options.parse_args()
+    batch, rounds = (8, 2) if args.quick else (128, 15)
+    present = [name for name in args.presets if name in PRESETS]
+    rows = rows_of(in_child(measure_steps, present, batch, rounds), batch)
+    skipped = [f"{name}: no such preset" for name in args.presets if name not in PRESETS]
     question = f"A training step of {batch} images of 28×28: forward, backward, fused Adam; without the moving average"
-    publish(report(question, rows, bars(rows), skipped, quick=options.quick), options.out)
+    publish(report(question, rows, bars(rows), skipped, quick=args.quick), args.out)
 
 
 if __name__ == "__main__":

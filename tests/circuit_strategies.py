@@ -105,3 +105,22 @@ def dense(circuit: Circuit, observable: Observable, x: Tensor, weights: Tensor) 
         for b in range(len(x))
     ]
     return torch.stack(rows)
+
+
+def draws(seed: int, *shapes: tuple[int, ...]) -> list[Tensor]:
+    """Standard normal numbers times 2, of each shape, that require gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator, dtype=torch.float64).mul(2).requires_grad_() for shape in shapes]
+
+
+def assert_equal_with_gradients(first: Tensor, second: Tensor, arguments: list[Tensor], seed: int) -> None:
+    """Values, and gradients of a random sum of them by the arguments."""
+    (cotangent,) = draws(seed, tuple(first.shape))
+    assert torch.allclose(first, second, rtol=0, atol=1e-10)
+    ours, theirs = (
+        # A value that depends on nothing carries no gradient; to add zero makes that a gradient of zero.
+        torch.autograd.grad((value * cotangent.detach()).sum() + 0 * sum(a.sum() for a in arguments), arguments)
+        for value in (first, second)
+    )
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=1e-9)

@@ -6,7 +6,9 @@ from pathlib import Path
 import torch
 
 from qdiffusion.runs import Run
+from qdiffusion.runs.description import CircuitDrawing, CircuitFacts, Description, GateFacts, LayerFacts, ParameterCount
 from qdiffusion.runs.files import write_json_atomic
+from qdiffusion.runs.pictures import Strip
 from qdiffusion.runs.samples import write_samples
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -17,7 +19,7 @@ def make_run(path: Path, name: str = "tiny", source: str = "four drawn digits") 
     run = Run.create(path)
     record = {
         "experiment": {"name": name, "data": {"name": "digits"}, "stages": [{"name": "train", "steps": 4}]},
-        "data": {"source": source},
+        "data": {"name": "digits", "source": source, "count": 4, "channels": 1, "size": 3, "sha256": "0"},
         "environment": {"qdiffusion": "0.1.0", "python": "3.11"},
     }
     write_json_atomic(run.experiment_path, record)
@@ -26,12 +28,37 @@ def make_run(path: Path, name: str = "tiny", source: str = "four drawn digits") 
 
 def log_losses(run: Run, losses: list[float]) -> None:
     for step, loss in enumerate(losses, start=1):
-        run.append_stats({"step": step, "stage": "train", "loss": loss, "seconds": 61.0 * step})
+        speeds = {"learning_rate": 1e-3, "seconds": 61.0 * step, "images_per_second": 8.0}
+        run.append_stats({"step": step, "stage": "train", "loss": loss, **speeds})
 
 
 def add_samples(run: Run, name: str = "ddim") -> None:
     images = torch.arange(2 * 9, dtype=torch.uint8).reshape(2, 1, 3, 3)
     write_samples(run.samples_path / f"{name}.safetensors", images, {"sampler": "ddim", "steps": 50, "seed": 7})
+
+
+def drawing(n_wires: int, gates: list[GateFacts], name: str = "encoding >> ansatz") -> CircuitDrawing:
+    """A circuit of these gates, in one bank, read nowhere."""
+    plan = f"{name}: some wires\n  found this\n  found that"
+    return CircuitDrawing(name, ("vertex.bank",), 1, n_wires, len(gates), tuple(gates), 0, 1, (), plan)
+
+
+def description(dead: int = 5, name: str = "tiny", layer: str = "conv_in") -> Description:
+    gates = [GateFacts("rx", (0,), (), "i0"), GateFacts("ry", (1,), (0,), "w0"), GateFacts("x", (0,), (1,), None)]
+    return Description(
+        name=name,
+        parameters=ParameterCount(1234, 1200, 34, dead, dead, 0),
+        circuits=(CircuitFacts("vertex.bank", "ansatz", 1, 2, 1, 3),),
+        layers=(LayerFacts(layer, "Conv2d", 1200, (4, 8, 8)),),
+        drawings=(drawing(2, gates),),
+    )
+
+
+def strip() -> Strip:
+    """Two images of two levels and of none."""
+    images = torch.arange(2 * 3 * 9, dtype=torch.uint8).reshape(2, 3, 1, 3, 3)
+    snr = torch.tensor([2e-9, 0.5, torch.inf], dtype=torch.float64)
+    return Strip(images, torch.tensor([99, 49, -1]), snr)
 
 
 def metrics() -> dict:

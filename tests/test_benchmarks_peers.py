@@ -1,6 +1,7 @@
 """What is compared in benchmarks/ computes the same, and what they write can be read."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 
@@ -86,12 +87,59 @@ def test_a_timing_is_of_the_calls_after_the_warm_up():
     timing = harness.measure(lambda: calls.append(len(calls)), harness.Effort(repeats=4, seconds=0.0))
     assert (len(calls), timing.repeats) == (5, 4)
     assert timing.min <= timing.median <= timing.max
-    assert timing.scaled(3) == harness.Timing(3 * timing.median, 3 * timing.min, 3 * timing.max, 4)
     assert harness.timing_of([3.0, 1.0, 2.0]) == harness.Timing(2.0, 1.0, 3.0, 3)
 
 
+def test_sides_take_turns_and_every_turn_is_kept():
+    order = []
+
+    def turn(name, times):
+        order.append(name)
+        return times
+
+    times = harness.take_turns({"a": lambda: turn("a", [1.0, 2.0, 6.0]), "b": lambda: turn("b", [4.0])}, 2)
+    assert order == ["a", "b", "a", "b"]
+    assert times["a"].turns == (harness.Turn(2.0, 1.0, 6.0),) * 2
+    assert (times["a"].repeats, times["b"].median) == (6, 4.0)
+    assert times["a"].scaled(3) == harness.timing_of([3.0, 6.0, 18.0], [3.0, 6.0, 18.0])
+
+
+def test_a_ratio_of_rounds_does_not_see_the_machine_slow_down():
+    """Twice as long in every round, while the machine becomes ten times slower; the medians' ratio is another."""
+    slow, fast = harness.timing_of([2.0], [20.0]), harness.timing_of([1.0], [10.0, 10.0, 10.0])
+    assert slow.over(fast) == 2.0
+    assert slow.median / fast.median != 2.0
+
+
+def prepared(answer):
+    calls = []
+    return harness.Ready((answer, os.getpid()), {"call": lambda: calls.append(1)})
+
+
+def failing():
+    raise ValueError("not built")
+
+
+def test_a_side_is_a_process_that_keeps_what_it_has_prepared():
+    with harness.Side(prepared, 7) as side:
+        assert side.given[0] == 7
+        assert side.given[1] != os.getpid()
+        assert len(side.turn("call", seconds=0.0)) == 1
+        assert min(side.turn("call", seconds=1e-3)) > 0
+    with pytest.raises(ValueError, match="not built"):
+        harness.Side(failing)
+
+
+def test_peers_are_chosen_by_words_of_their_names():
+    assert circuits.chosen(["lightning", "TORCH,"]) == [
+        name for name in peers.PEERS if any(word in name for word in ("qdiffusion", "lightning", "torch,"))
+    ]
+    with pytest.raises(SystemExit, match="No peer is named nobody"):
+        circuits.chosen(["lightning", "nobody"])
+
+
 def seconds(median: float) -> harness.Timing:
-    return harness.Timing(median, median, median, 1)
+    return harness.timing_of([median], [median])
 
 
 def test_circuit_bars_compare_with_the_fastest_peer():
@@ -107,7 +155,9 @@ def test_circuit_bars_compare_with_the_fastest_peer():
 
 
 def test_training_bars_are_ratios_to_our_classical_step():
-    rows = training_step.rows_of({"plain U-Net": [4.0], "unet-classical": [2.0], "qvunet-1fq": [2.2]}, 128)
+    rows = training_step.rows_of(
+        {"plain U-Net": seconds(4.0), "unet-classical": seconds(2.0), "qvunet-1fq": seconds(2.2)}, 128
+    )
     bars = training_step.bars(rows)
     assert [(bar.value, bar.met) for bar in bars] == [(0.5, True), (1.1, False)]
 

@@ -45,10 +45,10 @@ def in_order(psi: torch.Tensor, order: tuple[int, ...]) -> torch.Tensor:
     return psi.reshape(-1, *[2] * len(order)).permute(0, *axes).flatten(1)
 
 
-def cut_into_stages(patch: pytest.MonkeyPatch, wires: int) -> None:
+def cut_into_sweeps(patch: pytest.MonkeyPatch, wires: int) -> None:
     """However small the state."""
     patch.setattr(seating, "WHOLE_WIRES", wires)
-    patch.setattr(seating, "STAGE_WIRES", wires)
+    patch.setattr(seating, "SWEEP_WIRES", wires)
 
 
 def brickwork(n_wires: int, n_layers: int) -> Circuit:
@@ -68,16 +68,16 @@ def brickwork(n_wires: int, n_layers: int) -> Circuit:
     seed=st.integers(0, 2**31),
     per_sample=st.booleans(),
     chunk=st.sampled_from([1, 8, 1 << 18]),
-    stage_wires=st.integers(1, 6),
+    sweep_wires=st.integers(1, 6),
 )
 @settings(max_examples=60, deadline=None)
-def test_adjoint_equals_the_dense_reference(data, seed, per_sample, chunk, stage_wires):
+def test_adjoint_equals_the_dense_reference(data, seed, per_sample, chunk, sweep_wires):
     circuit = data.draw(circuits())
     x, weights = draw(seed, 3, 1, circuit.n_inputs), draw(seed + 1, 3 if per_sample else 1, 1, circuit.n_weights)
     inputs = x.unsqueeze(2) if per_sample else x.transpose(0, 1).unsqueeze(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks, "CHUNK", chunk)
-        cut_into_stages(patch, stage_wires)
+        cut_into_sweeps(patch, sweep_wires)
         compiled = states(circuit, "adjoint")
         got = in_order(compiled(weights, inputs), compiled.order)
         expected = dense(circuit, state(), x, weights).squeeze(1)
@@ -106,7 +106,7 @@ def test_gradients_through_several_blocks_equal_the_dense_reference():
 
 
 def test_second_derivatives_equal_those_of_backprop(monkeypatch):
-    cut_into_stages(monkeypatch, 5)
+    cut_into_sweeps(monkeypatch, 5)
     circuit = brickwork(6, 4)
     found = []
     for way in ("adjoint", "backprop"):
@@ -119,8 +119,8 @@ def test_second_derivatives_equal_those_of_backprop(monkeypatch):
         assert torch.allclose(ours, theirs, rtol=0, atol=1e-10)
 
 
-def test_twenty_wires_equal_the_dense_reference_in_stages():
-    """Large enough for several stages, for blocks in place and at the end, and for copies between them."""
+def test_twenty_wires_equal_the_dense_reference_in_sweeps():
+    """Large enough for several sweeps, for blocks in place and at the end, and for copies between them."""
     circuit = brickwork(20, 3)
     x, weights = draw(3, 1, 1, 1, 20), draw(4, 1, 1, circuit.n_weights)
     compiled = states(circuit, "adjoint")
@@ -129,32 +129,32 @@ def test_twenty_wires_equal_the_dense_reference_in_stages():
         assert torch.allclose(got, simulate(circuit, x[0, 0, 0], weights[0, 0]), rtol=0, atol=1e-10)
     blocks = structure.fuse(structure.split_prefix(Component(tuple(range(20)), circuit.gates))[1])
     way = seating.route(tuple(range(20)), [block.wires for block in blocks])
-    assert len(way.stages) > 1
-    seats = [place for stage in way.stages for _, place in stage.steps]
+    assert len(way.sweeps) > 1
+    seats = [seat for sweep in way.sweeps for _, seat in sweep.steps]
     assert {place.post == 1 for place in seats} == {True, False}
     assert {place.arrange.moves for place in seats} == {True, False}
 
 
-@given(data=st.data(), n_wires=st.integers(2, 9), stage_wires=st.integers(1, 9))
+@given(data=st.data(), n_wires=st.integers(2, 9), sweep_wires=st.integers(1, 9))
 @settings(max_examples=60, deadline=None)
-def test_routes_take_blocks_that_share_a_wire_in_order(data, n_wires, stage_wires):
+def test_routes_take_blocks_that_share_a_wire_in_order(data, n_wires, sweep_wires):
     order = tuple(data.draw(st.permutations(range(n_wires))))
     wires = st.lists(st.integers(0, n_wires - 1), min_size=1, max_size=4, unique=True).map(lambda w: tuple(sorted(w)))
     blocks = data.draw(st.lists(wires, max_size=8))
     with pytest.MonkeyPatch.context() as patch:
-        cut_into_stages(patch, stage_wires)
+        cut_into_sweeps(patch, sweep_wires)
         way = seating.route(order, blocks)
-    taken = [index for stage in way.stages for index, _ in stage.steps]
+    taken = [index for sweep in way.sweeps for index, _ in sweep.steps]
     assert sorted(taken) == list(range(len(blocks)))
     for wire in range(n_wires):
         touching = [index for index in taken if wire in blocks[index]]
         assert touching == sorted(touching)
     # A state whose every amplitude is its own number shows where each wire stands.
     numbers = torch.arange(1 << n_wires)
-    for stage in way.stages:
-        numbers = stage.arrange(numbers)
-        for index, place in stage.steps:
-            numbers = place.arrange(stage.split(numbers)).flatten()
+    for sweep in way.sweeps:
+        numbers = sweep.arrange(numbers)
+        for index, place in sweep.steps:
+            numbers = place.arrange(sweep.split(numbers)).flatten()
             assert sorted(way.registers[index]) == sorted(blocks[index])
             block = numbers.view(-1, place.pre, place.dim, place.post)[0, 0, :, 0]
             places = [n_wires - 1 - order.index(wire) for wire in way.registers[index]]

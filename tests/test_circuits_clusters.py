@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, reject, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from circuit_strategies import assert_equal_with_gradients, draws
 from qdiffusion.circuits import (
     Gate,
     Plan,
@@ -17,61 +18,16 @@ from qdiffusion.circuits import (
     structure,
     weight,
 )
-from qdiffusion.circuits.trees import clusterwords, pullback
+from qdiffusion.circuits.trees import clusterwords
+from qdiffusion.circuits.trees.algebra import pullback
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
-from qdiffusion.circuits.trees.messages import compile_words
-from qdiffusion.circuits.trees.paths import Paths
-from qdiffusion.circuits.trees.pullback import TooManyTermsError
-from qdiffusion.circuits.trees.rows import Rows
-from qdiffusion.circuits.trees.tree import grow_tree
+from qdiffusion.circuits.trees.program.compilation import compile_words
+from qdiffusion.circuits.trees.program.unfolding import Unfolding
+from qdiffusion.circuits.trees.shape.layout import Layout
+from qdiffusion.circuits.trees.shape.topology import Topology
+from qdiffusion.circuits.trees.shape.tree import grow_tree
 from qdiffusion.circuits.vectors.dense import DenseWords
-from test_circuits_plan import assert_equal_with_gradients, draws
-
-
-@st.composite
-def trees(draw):
-    """A component whose wires hang together in a tree of edges, each with many gates both ways, and words on it."""
-    n_wires = draw(st.integers(2, 7))
-    parents = [draw(st.integers(0, wire - 1)) for wire in range(1, n_wires)]
-    edges = [(parent, wire) for wire, parent in enumerate(parents, start=1)]
-    extra = draw(st.lists(st.sampled_from(edges), max_size=6))
-    gates = []
-    for edge in draw(st.permutations([*edges, *extra])):
-        control, target = draw(st.permutations(edge))
-        if draw(st.booleans()):
-            gates.append(Gate("ry", (draw(st.sampled_from(edge)),), weight(len(gates))))
-        gates.append(Gate(draw(st.sampled_from(["rx", "rz", "p"])), (target,), weight(len(gates)), (control,)))
-    circuit = angle_encoding(n_wires, draw(st.sampled_from("xyz"))) >> circuit_of(n_wires, gates, "tree", 32)
-    word = st.dictionaries(st.integers(0, n_wires - 1), st.sampled_from("XYZ"), min_size=1).map(
-        lambda letters: tuple(sorted(letters.items()))
-    )
-    return circuit, draw(st.lists(word, min_size=1, max_size=4, unique=True))
-
-
-def two_ways(circuit, words, merged=4):
-    """The words of a circuit of one component by clusters, and by its state vector."""
-    (component,) = structure.split_components(circuit.n_wires, circuit.gates)
-    prefix, rest = structure.split_prefix(component)
-    tree = grow_tree(circuit.n_wires, rest, merged_wires=merged)
-    try:
-        clusters = ClusterWords(tree, prefix, words, circuit.n_weights)
-    except TooManyTermsError:
-        reject()
-    return clusters, DenseWords([component], words, circuit.n_weights)
-
-
-def tied(edges, names=("rx", "rz", "ry")):
-    """Links from wire to wire, in order, behind a rotation of every wire that no rotation commutes with."""
-    gates = [
-        Gate(names[index % len(names)], (target,), weight(index), (control,))
-        for index, (control, target) in enumerate(edges)
-    ]
-    n_wires = 1 + max(max(edge) for edge in edges)
-    return angle_encoding(n_wires, "y") >> circuit_of(n_wires, gates, "tied")
-
-
-def all_letters(n_wires):
-    return [((wire, letter),) for wire in range(n_wires) for letter in "XYZ"]
+from tree_strategies import all_letters, tied, trees, two_ways
 
 
 @given(case=trees(), seed=st.integers(0, 2**31), merged=st.sampled_from([1, 2, 4]), per_sample=st.booleans())
@@ -109,9 +65,13 @@ def test_second_derivatives_equal_the_state_vectors(case, seed, merged):
         # Two links behind one V, and a V that comes back.
         [(1, 2), (1, 4), (2, 3), (0, 1)],
         [(1, 2), (2, 1), (2, 3), (0, 1)],
+        # A V that is to leave by the link it came from, with links ahead of it.
+        [(1, 0), (1, 2), (0, 1)],
+        [(1, 0), (1, 2), (2, 3), (0, 1)],
+        [(1, 2), (1, 0), (2, 3), (0, 1)],
     ],
 )
-def test_a_turn_waits_only_where_nothing_turns_it_again(edges):
+def test_a_turn_waits_only_where_all_its_links_lead_on(edges):
     circuit = tied(edges)
     clusters, states = two_ways(circuit, all_letters(circuit.n_wires), merged=1)
     weights, inputs = draws(8, (1, 1, circuit.n_weights), (1, 1, 3, circuit.n_inputs))
@@ -130,7 +90,7 @@ def test_samples_of_many_chunks_equal_those_of_one(monkeypatch):
 def test_each_further_channel_costs_as_much_as_the_one_before():
     words = {n: [((wire, "Z"),) for wire in range(4 * n)] for n in (5, 6, 7)}
     steps = [
-        len(compile_words(Paths(grow_tree(4 * n, hqconv(3, n_channels=n).gates)), words[n]).program.steps)
+        len(compile_words(Layout(Topology(grow_tree(4 * n, hqconv(3, n_channels=n).gates))), words[n]).program.steps)
         for n in words
     ]
     assert steps[2] - steps[1] == steps[1] - steps[0]
@@ -138,22 +98,24 @@ def test_each_further_channel_costs_as_much_as_the_one_before():
 
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_rows_are_the_axes_they_name(data):
+def test_an_unfolding_has_the_axes_it_names_as_rows(data):
     """Whatever axes are kept and however they lie, both contractions are those of einsum."""
     sizes = tuple(data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=4)))
     kept = tuple(data.draw(st.lists(st.sampled_from(range(len(sizes))), unique=True)))
-    rows = Rows(sizes, kept)
-    first, second, matrix = draws(3, (2, math.prod(sizes)), (2, math.prod(sizes)), (2, rows.count, rows.count))
+    unfolding = Unfolding(sizes, kept)
+    first, second, matrix = draws(
+        3, (2, math.prod(sizes)), (2, math.prod(sizes)), (2, unfolding.count, unfolding.count)
+    )
     axes, new = "abcd"[: len(sizes)], {axis: "wxyz"[axis] for axis in kept}
     changed = "".join(new.get(axis, letter) for axis, letter in enumerate(axes))
     old_kept, new_kept = "".join(axes[axis] for axis in kept), "".join(new[axis] for axis in kept)
     shape = [sizes[axis] for axis in kept]
     expected = torch.einsum(f"n{axes},n{changed}->n{old_kept}{new_kept}", *(t.view(2, *sizes) for t in (first, second)))
-    assert torch.allclose(rows.overlap(first, second), expected.reshape(2, rows.count, rows.count))
+    assert torch.allclose(unfolding.overlap(first, second), expected.reshape(2, unfolding.count, unfolding.count))
     applied = torch.einsum(
         f"n{new_kept}{old_kept},n{axes}->n{changed}", matrix.view(2, *shape, *shape), first.view(2, *sizes)
     )
-    assert torch.allclose(rows.apply(matrix, first), applied.flatten(1))
+    assert torch.allclose(unfolding.apply(matrix, first), applied.flatten(1))
 
 
 def test_hqconv_is_three_clusters_and_its_last_links_belong_to_the_observables():

@@ -66,7 +66,7 @@ def test_plans_say_which_cones_they_cut():
 def test_one_cone_serves_the_words_inside_it():
     """The ends of the line have smaller cones, which lie in their neighbours'."""
     circuit = brickwork(40, 2)
-    reads = split_reads(circuit, pauli_z().on(40).words, partial(cheapest, states_only=False, n_samples=16))
+    reads = split_reads(circuit, pauli_z().on(40).words, partial(cheapest, states_only=False, samples=16))
     assert all(len(places) == 1 for places in reads.factors.values())
     assert sum(len(read.words) for read in reads.reads) == 40
     assert len(reads.reads) < 40

@@ -6,7 +6,7 @@ from qdiffusion.circuits import Circuit, Gate, angle_encoding, circuit_of, hqcon
 from qdiffusion.circuits.plans.cost import MOST_CLUSTER_WIRES, cluster_cost, dense_cost
 from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.trees.tree import ClusterTree, grow_tree
+from qdiffusion.circuits.trees.shape.tree import ClusterTree, grow_tree
 
 
 def line(n_wires: int, n_layers: int) -> Circuit:
@@ -24,12 +24,12 @@ def component(circuit: Circuit) -> Component:
 
 @pytest.mark.parametrize("circuit", [line(20, 2), line(20, 10), angle_encoding(12) >> hqconv(3)])
 def test_many_wires_joined_by_few_links_are_a_tree_of_clusters(circuit):
-    assert cheapest(component(circuit), states_only=False, n_samples=16).tree is not None
+    assert cheapest(component(circuit), states_only=False, samples=16).tree is not None
 
 
 @pytest.mark.parametrize("circuit", [line(5, 2), line(8, 12), line(12, 16)])
 def test_few_wires_or_many_links_are_a_state_vector(circuit):
-    assert cheapest(component(circuit), states_only=False, n_samples=16).tree is None
+    assert cheapest(component(circuit), states_only=False, samples=16).tree is None
 
 
 def test_a_cluster_of_many_wires_is_refused_whatever_it_saves():
@@ -43,10 +43,32 @@ def test_a_cluster_of_many_wires_is_refused_whatever_it_saves():
         ]
         return grow_tree(2 * size, [*rings, Gate("x", (size,), controls=(0,)), *rings])
 
-    assert cluster_cost(two_rings(MOST_CLUSTER_WIRES), 16) is not None
-    assert cluster_cost(two_rings(MOST_CLUSTER_WIRES + 1), 16) is None
+    assert cluster_cost(two_rings(MOST_CLUSTER_WIRES), 1) is not None
+    assert cluster_cost(two_rings(MOST_CLUSTER_WIRES + 1), 1) is None
+
+
+def test_the_batch_decides_where_calls_outweigh_products():
+    """A tree of clusters has more calls, a state vector more work a sample."""
+    whole = component(angle_encoding(12) >> hqconv(2))
+    assert cheapest(whole, states_only=False, samples=1).tree is None
+    assert cheapest(whole, states_only=False, samples=128).tree is not None
 
 
 def test_a_block_costs_its_products_and_its_call():
     blocks = structure.fuse(line(8, 4).gates)
-    assert dense_cost(8, blocks, 16) > dense_cost(8, blocks[1:], 16) > dense_cost(7, blocks[1:], 16) > 0
+    costs = [dense_cost(8, blocks, 4), dense_cost(8, blocks[1:], 4), dense_cost(7, blocks[1:], 4)]
+    assert sorted(costs, reverse=True) == costs
+    assert min(costs) > 0
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [
+        lambda samples: dense_cost(8, structure.fuse(line(8, 4).gates), samples),
+        lambda samples: cluster_cost(grow_tree(8, line(8, 4).gates), samples),
+    ],
+)
+def test_every_sample_costs_alike_beyond_what_the_call_costs(cost):
+    call = cost(0)
+    assert 0 < call < cost(1)
+    assert cost(100) - call == pytest.approx(100 * (cost(1) - call))

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuit_strategies import circuits, dense, pauli_sums
+from circuit_strategies import assert_equal_with_gradients, circuits, dense, draws, pauli_sums
 from qdiffusion.circuits import (
     Gate,
     Plan,
@@ -31,23 +31,6 @@ from qdiffusion.circuits import (
 from qdiffusion.errors import UsageError
 
 SEEDS = st.integers(0, 2**31)
-
-
-def draws(seed: int, *shapes: tuple[int, ...]) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(shape, generator=generator, dtype=torch.float64).mul(2).requires_grad_() for shape in shapes]
-
-
-def assert_equal_with_gradients(first, second, arguments, seed: int) -> None:
-    (cotangent,) = draws(seed, tuple(first.shape))
-    assert torch.allclose(first, second, rtol=0, atol=1e-10)
-    ours, theirs = (
-        # A value that depends on nothing carries no gradient; to add zero makes that a gradient of zero.
-        torch.autograd.grad((value * cotangent.detach()).sum() + 0 * sum(a.sum() for a in arguments), arguments)
-        for value in (first, second)
-    )
-    for a, b in zip(ours, theirs, strict=True):
-        assert torch.allclose(a, b, rtol=0, atol=1e-9)
 
 
 @given(data=st.data(), seed=SEEDS, per_sample=st.booleans())

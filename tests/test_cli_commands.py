@@ -2,9 +2,7 @@
 
 import json
 import re
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,7 +133,17 @@ def test_a_run_outlives_its_images(capsys, tmp_path):
     output(["sample", str(run), "-n", "3"], capsys)
     report = (run / "report.html").read_text()
     assert "count 3" in report
-    assert "Parameters" not in report
+    assert "Parameters" in report
+
+
+def test_a_report_needs_neither_model_nor_images(trained, capsys, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("built or read again")
+
+    for name in ("training.building.build_model", "training.building.build_network", "training.setup.load_images"):
+        monkeypatch.setattr(f"qdiffusion.{name}", refuse)
+    monkeypatch.setattr(torch.nn.Module, "__init__", refuse)
+    output(["report", str(trained)], capsys)
 
 
 def test_data_list(capsys):
@@ -147,24 +155,6 @@ def test_data_list(capsys):
         assert entry["licence"] in shown
 
 
-def test_data_fetch_shows_one_file_after_the_other(capsys, monkeypatch, tmp_path):
-    told = []
-
-    class Recorder:
-        @contextmanager
-        def task(self, title, total):
-            told.append(("begin", title, total))
-            yield SimpleNamespace(update=lambda done: told.append((title, done)))
-            told.append(("end", title))
-
-    def fetch(name, root, progress):
-        for file in ("a.gz", "b.gz"):
-            for done in (5, 10):
-                progress(file, done, 10)
-        return root / name
-
-    monkeypatch.setattr("qdiffusion.training.progress.RichProgress", Recorder)
-    monkeypatch.setattr("qdiffusion.data.fetch", fetch)
+def test_data_fetch_says_where_the_set_is(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("qdiffusion.data.fetch", lambda name, root, progress: root / name)
     assert output(["data", "fetch", "mnist", "--root", str(tmp_path)], capsys) == f"data  {tmp_path}/mnist\n"
-    one, other = ([("begin", file, 10), (file, 5), (file, 10), ("end", file)] for file in ("a.gz", "b.gz"))
-    assert told == [*one, *other]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdiffusion.cli.fields import differences, override
@@ -14,6 +14,7 @@ from qdiffusion.training import get_preset
 PROG = "qdiffusion train quickstart"
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**40),
     rate=st.floats(1e-300, 1e300),

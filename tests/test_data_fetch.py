@@ -3,9 +3,11 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +15,7 @@ from data_helpers import FILES, idx_bytes, isolate, publish_tiny_mnist
 from qdiffusion.data import DataConfig, fetch, load_images
 from qdiffusion.data.catalog import KNOWN, cache_folder
 from qdiffusion.errors import DataError, UsageError
+from qdiffusion.progress import SilentProgress, Task
 
 CONTENT = {f"{name}.gz": gzip.compress(idx_bytes(array)) for name, array in FILES.items()}
 FIRST = "train-images-idx3-ubyte.gz"
@@ -64,12 +67,26 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mirror]:
         thread.join()
 
 
-def test_a_fetched_set_is_whole_and_found(mirror: Mirror) -> None:
-    steps: list[tuple[str, int, int | None]] = []
-    folder = fetch("mnist", progress=lambda *step: steps.append(step))
+class Recorder(SilentProgress):
+    """Writes down which task began, with how many bytes already done of how many, and where it was at its end."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, int, int]] = []
+
+    @contextmanager
+    def task(self, title: str, total: int, done: int = 0) -> Iterator[Task]:
+        seen = [done]
+        yield SimpleNamespace(update=seen.append)
+        assert seen == sorted(seen)
+        self.told.append((title, done, seen[-1], total))
+
+
+def test_a_fetched_set_is_whole_reported_and_found(mirror: Mirror) -> None:
+    recorder = Recorder()
+    folder = fetch("mnist", progress=recorder)
     assert folder == cache_folder() / "mnist"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
-    assert {name: (done, total) for name, done, total in steps} == {k: (len(v), len(v)) for k, v in CONTENT.items()}
+    assert recorder.told == [(name, 0, len(content), len(content)) for name, content in CONTENT.items()]
     assert load_images(DataConfig(name="mnist"), "train").name == "mnist"
 
 
@@ -85,8 +102,11 @@ def test_what_is_there_is_not_fetched_again_unless_it_is_damaged(mirror: Mirror,
 
 def test_a_broken_transfer_is_resumed_where_it_stopped(mirror: Mirror) -> None:
     mirror.truncate[FIRST] = 100
-    folder = fetch("mnist")
+    recorder = Recorder()
+    folder = fetch("mnist", progress=recorder)
     assert mirror.asked[:2] == [(FIRST, 0), (FIRST, 100)]
+    total = len(CONTENT[FIRST])
+    assert recorder.told[:2] == [(FIRST, 0, 100, total), (FIRST, 100, total, total)]
     assert (folder / FIRST).read_bytes() == CONTENT[FIRST]
 
 

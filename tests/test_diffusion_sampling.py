@@ -191,7 +191,9 @@ def test_every_step_is_reported_and_labels_reach_the_model(sampler, generator):
     labels, steps = torch.tensor([3, 1]), []
     scheduler = make_scheduler(sampler, ScheduleConfig("linear", 30))
     out = sample(Labelled(), scheduler, (2, 1, 2, 2), 5, generator, labels, lambda done, x: steps.append((done, x)))
-    assert [done for done, _ in steps] == [1, 2, 3, 4, 5]
+    assert [done for done, _ in steps] == [0, 1, 2, 3, 4, 5]
+    noise = torch.randn(2, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(steps[0][1], noise)
     assert torch.equal(steps[-1][1], out)
     assert seen[0][0] == 29
     assert all(given is labels for _, given in seen)

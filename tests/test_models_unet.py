@@ -157,3 +157,17 @@ def test_input_that_does_not_belong_is_refused():
     for shape in ((2, 3, 8, 8), (2, 1, 12, 12), (1, 8, 8)):
         with pytest.raises(UsageError, match=r"\(1, 8, 8\)"):
             model(torch.zeros(shape), 1)
+
+
+@pytest.mark.parametrize("config", [UNetConfig(), QVUNetConfig(circuits="full")])
+def test_the_network_without_diffusers_is_the_same(config):
+    """Equal names, weights and outputs, from the same state of torch's generator."""
+    models = []
+    for build in (config.build, config.network):
+        torch.manual_seed(5)
+        models.append(build(1, 28))
+    model, network = models
+    torch.testing.assert_close(dict(network.state_dict()), dict(model.state_dict()), rtol=0, atol=0)
+    x = torch.randn(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    t = torch.tensor([3, 700])
+    assert torch.equal(network(x, t, return_dict=False)[0], model(x, t).sample)

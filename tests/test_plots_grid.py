@@ -1,5 +1,7 @@
 """The sample grid: every pixel of every image is where it belongs, enlarged and untouched."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from PIL import Image
 
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.plots import sample_grid
-from qdiffusion.plots.grid import GAP_GREY
+from qdiffusion.plots.grid import GAP_GREY, grid_png, shrunk
 
 
 def read(path) -> np.ndarray:
@@ -32,6 +34,24 @@ def test_images_can_be_read_back(channels, count, columns, tmp_path):
         np.testing.assert_array_equal(small[top : top + 6, left : left + 7], image.transpose(1, 2, 0))
         small[top : top + 6, left : left + 7] = GAP_GREY
     assert (small == GAP_GREY).all()
+
+
+def test_columns_and_width_are_the_callers():
+    images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1).repeat(4, 2).repeat(4, 3)
+    picture = read(BytesIO(grid_png(images, columns=1, width=20)))
+    assert picture.shape == (3 * 16, 3 * 6)
+    assert [picture[3 * (5 * index + 1) + 5, 8] for index in range(3)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("size", "most", "expected"), [(28, 48, 28), (48, 48, 48), (49, 48, 24), (100, 30, 25)])
+def test_shrunk_pixels_are_means_of_blocks(size, most, expected):
+    images = np.random.default_rng(0).integers(256, size=(2, 3, size, size), dtype=np.uint8)
+    small = shrunk(images, most)
+    assert small.shape == (2, 3, expected, expected)
+    block = size // expected
+    for row, column in ((0, 0), (expected - 1, 1)):
+        piece = images[1, 2, row * block : (row + 1) * block, column * block : (column + 1) * block]
+        assert abs(small[1, 2, row, column] - piece.mean()) <= 0.5
 
 
 def test_only_the_first_images_are_shown(tmp_path):

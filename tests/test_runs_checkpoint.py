@@ -21,7 +21,9 @@ def example() -> Checkpoint:
         "random/noise": generator.get_state(),
         "log/losses": torch.empty(0),
     }
-    return Checkpoint(tensors, {"step": 7, "param_groups": [{"lr": 2 / 3, "betas": [0.9, 0.99]}]})
+    return Checkpoint(
+        tensors, {"step": 7, "stage": 0, "seconds": 1.5, "param_groups": [{"lr": 2 / 3, "betas": [0.9, 0.99]}]}
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Run folders: made, found, replaced only when they are runs; their log."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,9 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def line(step: int) -> dict[str, float]:
-    return {"step": step, "loss": 1 / (step + 1)}
+def line(step: int) -> dict[str, Any]:
+    rest = {"stage": "train", "learning_rate": 1e-3, "seconds": 2.5 * step, "images_per_second": 8.0}
+    return {"step": step, "loss": 1 / (step + 1), **rest}
 
 
 def test_open_finds_what_create_made(run: Run) -> None:
@@ -40,6 +42,8 @@ def test_overwrite_removes_the_run_and_nothing_else(run: Run) -> None:
     run.append_stats(line(1))
     (run.checkpoints_path / "step-00000001.safetensors").write_bytes(b"1")
     (run.model_path).mkdir()
+    (run.pictures_path).mkdir()
+    run.description_path.write_text("{}")
     (run.path / "notes.txt").write_text("mine")
     Run.create(run.path, overwrite=True)
     left = {path.name for path in run.path.rglob("*")}

@@ -108,11 +108,33 @@ def test_circuits_are_named_by_ansatz_and_place(tmp_path: Path) -> None:
         assert circuit.n_gates == len(layer.circuit.gates)
 
 
+def test_alike_banks_share_a_drawing() -> None:
+    described = describe(get_preset("qvunet-full-fq").build())
+    assert [drawing.name for drawing in described.drawings] == [
+        "angle_encoding(12, x) >> fqconv(n_layers=3)",
+        "angle_encoding(4, x) >> basic_entangling(n_layers=4)",
+    ]
+    for drawing in described.drawings:
+        banks = [circuit for circuit in described.circuits if circuit.where in drawing.banks]
+        assert len(banks) == len(drawing.banks)
+        assert drawing.n_circuits == sum(circuit.n_circuits for circuit in banks)
+        assert {circuit.n_gates for circuit in banks} == {drawing.n_gates}
+        assert drawing.read == tuple((wire, "Z") for wire in range(drawing.n_wires))
+    assert sum(len(drawing.banks) for drawing in described.drawings) == len(described.circuits)
+
+
+def test_images_need_not_be_read_where_their_channels_are_known(tmp_path: Path) -> None:
+    data = write_images(tmp_path / "data.npz")
+    described = describe(tiny(data))
+    data.unlink()
+    assert describe(tiny(data), channels=1) == described
+
+
 def test_dict_is_plain_and_table_prints_it(tmp_path: Path) -> None:
     described = describe(tiny(write_images(tmp_path / "data.npz"), model=QVUNET))
     plain = described.to_dict()
     assert json.loads(json.dumps(plain))["parameters"]["total"] == described.parameters.total
-    assert {"name", "parameters", "circuits", "layers"} == plain.keys()
+    assert {"name", "parameters", "circuits", "layers", "drawings"} == plain.keys()
     console = Console(record=True, width=120)
     with console.capture() as capture:
         console.print(described.table())

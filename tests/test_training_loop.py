@@ -31,7 +31,8 @@ from qdiffusion.training import (
     train,
 )
 from qdiffusion.training.batches import derived_seed
-from qdiffusion.training.setup import NOISE, build_model, make_batches
+from qdiffusion.training.building import NOISE, build_model
+from qdiffusion.training.setup import make_batches
 from runs_helpers import full_disk
 from training_interruptions import OnUpdate, signal_at
 from training_tiny import files, outcome, tiny, write_images

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from qdiffusion.training.progress import SilentProgress, SilentTask
+from qdiffusion.progress import SilentProgress, SilentTask
 
 
 @dataclass

@@ -51,7 +51,6 @@ def outcome(run: Run) -> dict[str, Any]:
     return {
         "checkpoints": [path.name for path in list_checkpoints(run)],
         "state": _bytes(last.tensors),
-        "groups": last.meta["param_groups"],
         "model": _bytes(load_file(run.model_path / "diffusion_pytorch_model.safetensors")),
         "stats": [tuple(line[key] for key in timeless) for line in run.read_stats()],
         "samples": {path.name: _bytes({"images": read_samples(path).images}) for path in list_samples(run)},

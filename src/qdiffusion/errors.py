@@ -1,5 +1,9 @@
 """The errors a user can cause. Each message is one clear sentence: what was given, what was expected, what to do."""
 
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 
 class QDiffusionError(Exception):
     """A failure the user can act on; the command prints its sentence and exits with `exit_code`."""
@@ -23,3 +27,12 @@ class RunError(QDiffusionError):
 
 class TrainingError(QDiffusionError):
     """Training cannot go on: the loss is not finite, say."""
+
+
+def first_problem(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The first of pydantic's errors in words: "at seed: Input should be a valid integer, but 'x' was given"."""
+    first = errors[0]
+    place = ".".join(map(str, first["loc"])) or "the whole"
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    given = "" if first["type"] in ("missing", "value_error") else f", but {reprlib.repr(first['input'])} was given"
+    return f"at {place}: {message}{given}"

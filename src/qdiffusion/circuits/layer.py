@@ -99,13 +99,17 @@ class QuantumLayer(nn.Module):
         bank, inputs = pack(x.to(dtype.to_complex() if x.is_complex() else dtype), given.to(dtype))
         # Autocast would run the products of a state's amplitudes in half precision.
         with torch.autocast(x.device.type, enabled=False):
-            outputs = self._run(bank, inputs, generator)
+            outputs = self._untraced(bank, inputs, generator)
         if isinstance(outputs, Tensor):
             return unpack(outputs, x.shape[:-2])
         return tuple(unpack(output, x.shape[:-2]) for output in outputs)
 
-    @torch.compiler.disable  # Dynamo cannot trace gradients written by hand; it breaks the graph here instead.
-    def _run(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
+    def _untraced(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
+        """The plan's; Dynamo, which cannot trace gradients written by hand, breaks its graph around it."""
+        if torch.compiler.is_compiling():
+            from qdiffusion.circuits.untraced import untraced
+
+            return untraced(self.plan, weights, inputs, self.observable_weights, generator)
         return self.plan(weights, inputs, self.observable_weights, generator)
 
     def _check(self, x: Tensor, weights: Tensor) -> None:

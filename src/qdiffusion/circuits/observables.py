@@ -63,8 +63,8 @@ class Expectations:
     @property
     def words(self) -> list[PauliWord]:
         """The distinct words of all outputs."""
-        found = (o.words if isinstance(o, Hermitian) else (word for _, word in o) for o in self.outputs)
-        return list(dict.fromkeys(word for words in found for word in words))
+        groups = (o.words if isinstance(o, Hermitian) else (word for _, word in o) for o in self.outputs)
+        return list(dict.fromkeys(word for words in groups for word in words))
 
     @property
     def n_weights(self) -> int:
@@ -241,10 +241,10 @@ def _word(string: str) -> PauliWord:
 
 
 def _tuple(wires: Iterable[int]) -> tuple[int, ...]:
-    found = tuple(wires) if isinstance(wires, Iterable) else (wires,)
-    if found == (wires,) or not all(isinstance(wire, int) for wire in found):
+    numbers = tuple(wires) if isinstance(wires, Iterable) else (wires,)
+    if numbers == (wires,) or not all(isinstance(wire, int) for wire in numbers):
         raise UsageError(f"Give wires as a list of numbers, such as [0, 1], not as {wires!r}.")
-    return found
+    return numbers
 
 
 def _real(coefficient: float) -> float:
@@ -255,11 +255,11 @@ def _real(coefficient: float) -> float:
 
 
 def _all_or(wires: tuple[int, ...] | None, n_wires: int) -> tuple[int, ...]:
-    found = tuple(range(n_wires)) if wires is None else wires
-    _check_wires(found, n_wires)
-    if not found or len(set(found)) < len(found):
-        raise UsageError(f"The observable reads one or more distinct wires, not {found}.")
-    return found
+    read = tuple(range(n_wires)) if wires is None else wires
+    _check_wires(read, n_wires)
+    if not read or len(set(read)) < len(read):
+        raise UsageError(f"The observable reads one or more distinct wires, not {read}.")
+    return read
 
 
 def _check_wires(wires: Iterable[int], n_wires: int) -> None:

@@ -32,10 +32,10 @@ def diagonal(entries: ArrayLike, wires: Sequence[int], controls: Sequence[int] =
     Raises:
         UsageError: an entry's absolute value differs from 1 by more than 1e-6, or there are not 2^k of them.
     """
-    found = _complex(entries, (1 << len(wires),), wires)
-    if not np.allclose(np.abs(found), 1, rtol=0, atol=UNITARY_TOLERANCE):
+    phases = _complex(entries, (1 << len(wires),), wires)
+    if not np.allclose(np.abs(phases), 1, rtol=0, atol=UNITARY_TOLERANCE):
         raise UsageError(f"Entries of the diagonal on wires {tuple(wires)} must have absolute value 1.")
-    return _gate("unitary", np.diag(found), wires, controls)
+    return _gate("unitary", np.diag(phases), wires, controls)
 
 
 def postselect(wire: int, bit: int) -> Gate:
@@ -62,12 +62,12 @@ def measure(wire: int) -> Gate:
 
 def _complex(values: ArrayLike, shape: tuple[int, ...], wires: Sequence[int]) -> Matrices:
     try:
-        found = np.asarray(values, dtype=complex)
+        array = np.asarray(values, dtype=complex)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"A gate on wires {tuple(wires)} takes constant numbers of shape {shape}: {error}.") from None
-    if found.shape != shape or not wires:
-        raise UsageError(f"A gate on {len(wires)} wires {tuple(wires)} takes numbers {shape}, not {found.shape}.")
-    return found
+    if array.shape != shape or not wires:
+        raise UsageError(f"A gate on {len(wires)} wires {tuple(wires)} takes numbers {shape}, not {array.shape}.")
+    return array
 
 
 def _gate(name: str, matrix: Matrices, wires: Sequence[int], controls: Sequence[int]) -> Gate:

@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from qdiffusion.capacity import ran_out_of_memory
 from qdiffusion.cli.parser import parse
 from qdiffusion.errors import QDiffusionError
 
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except QDiffusionError as error:
         return _fail(error, str(error), error.exit_code, debug)
     except Exception as error:
+        if ran_out_of_memory(error):
+            return _fail(error, f"Memory ran out ({error}); ask for less: a smaller batch, model or count.", 1, debug)
         sentence = f"Unexpected {type(error).__name__}: {error}; run again with --debug to see where."
         return _fail(error, sentence, 1, debug)
     return 0

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-import tyro
-
 from qdiffusion.cli.words import closest
 from qdiffusion.errors import UsageError
 
@@ -33,6 +31,8 @@ def override(experiment: T, words: Sequence[str], prog: str) -> T:
     Raises:
         UsageError: an unknown field, a missing value or one of the wrong type.
     """
+    if not words:
+        return experiment
     try:
         changed, unknown = _parse(experiment, words, prog)
     except SystemExit as refusal:
@@ -62,6 +62,8 @@ def differences(before: object, after: object) -> list[str] | None:
 
 def _parse(experiment: T, words: Sequence[str], prog: str) -> tuple[T, list[str]]:
     """tyro's reading; what it refuses it draws in a box on stderr, which is silenced, and exits."""
+    import tyro
+
     with contextlib.redirect_stderr(io.StringIO()):
         changed, unknown = tyro.cli(
             type(experiment),

@@ -4,17 +4,14 @@ import json
 import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from qdiffusion.errors import DataError, UsageError
+from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
     from qdiffusion.runs import Run
     from qdiffusion.training.experiment import Experiment
-    from qdiffusion.training.progress import Progress
 
 PUBLISHED_COUNT = 7000
 
@@ -49,8 +46,8 @@ def train(request: Namespace) -> None:
             "Nothing says where to write the run: give --out DIR, or --dry-run to see what would be trained."
         )
     from qdiffusion import training
+    from qdiffusion.progress import RichProgress
     from qdiffusion.training.experiment import to_json
-    from qdiffusion.training.progress import RichProgress
 
     experiment = _experiment(request)
     if request.dry_run:
@@ -64,16 +61,16 @@ def train(request: Namespace) -> None:
 def resume(request: Namespace) -> None:
     """`qdiffusion resume DIR`"""
     from qdiffusion import training
-    from qdiffusion.training.progress import RichProgress
+    from qdiffusion.progress import RichProgress
 
     _conclude(training.resume(request.run, progress=RichProgress()))
 
 
 def sample(request: Namespace) -> None:
     """`qdiffusion sample DIR -n N`"""
+    from qdiffusion.progress import RichProgress
     from qdiffusion.runs import Run
     from qdiffusion.training import sample_run
-    from qdiffusion.training.progress import RichProgress
 
     run = Run.open(request.run)
     samples = sample_run(
@@ -91,9 +88,9 @@ def sample(request: Namespace) -> None:
 
 def evaluate(request: Namespace) -> None:
     """`qdiffusion evaluate DIR -n N`"""
+    from qdiffusion.progress import RichProgress
     from qdiffusion.runs import Run
     from qdiffusion.training import evaluate_run
-    from qdiffusion.training.progress import RichProgress
 
     run = Run.open(request.run)
     scores = evaluate_run(
@@ -137,11 +134,9 @@ def data_list(request: Namespace) -> None:
 def data_fetch(request: Namespace) -> None:
     """`qdiffusion data fetch SET`"""
     from qdiffusion.data import fetch
-    from qdiffusion.training.progress import RichProgress
+    from qdiffusion.progress import RichProgress
 
-    with _downloads(RichProgress()) as update:
-        folder = fetch(request.name, request.root, update)
-    print(f"data  {folder}")
+    print(f"data  {fetch(request.name, request.root, RichProgress())}")
 
 
 def print_fields(preset: str) -> None:
@@ -198,21 +193,13 @@ def _print_scores(metrics: dict[str, Any]) -> None:
 def _refresh(run: "Run") -> None:
     """Draw the run's figures and write its report again."""
     from qdiffusion.plots import draw_figures, write_report
+    from qdiffusion.runs.lock import locked
     from qdiffusion.training.setup import read_experiment
 
     experiment, _ = read_experiment(run)
-    draw_figures(run)
-    write_report(run, parameters=_parameters(experiment), reproduce=_command(experiment, run))
-
-
-def _parameters(experiment: "Experiment") -> dict[str, int] | None:
-    """The model's parameter counts; None when the images, which decide its channels, are out of reach by now."""
-    from qdiffusion.training import describe as describe_experiment
-
-    try:
-        return asdict(describe_experiment(experiment).parameters)
-    except DataError:
-        return None
+    with locked(run.path, "report", "report", on_wait=lambda sentence: print(sentence, file=sys.stderr)):
+        draw_figures(run)
+        write_report(run, reproduce=_command(experiment, run))
 
 
 def _command(experiment: "Experiment", run: "Run") -> str | None:
@@ -226,21 +213,6 @@ def _command(experiment: "Experiment", run: "Run") -> str | None:
     if flags is None:
         return None
     return shlex.join(["qdiffusion", "train", experiment.name, *flags, "--out", str(run.path)])
-
-
-@contextmanager
-def _downloads(progress: "Progress") -> Iterator[Callable[[str, int, int | None], None]]:
-    """One task a file, each ending where the next begins."""
-    with ExitStack() as current:
-        tasks: dict[str, Any] = {}
-
-        def update(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                current.close()
-                tasks[name] = current.enter_context(progress.task(name, total or done))
-            tasks[name].update(done)
-
-        yield update
 
 
 def _print_json(value: object) -> None:

@@ -1,18 +1,5 @@
 """Image sets: MNIST and Fashion-MNIST, their packaged subsets, and the user's own pictures and arrays."""
 
-from qdiffusion.data.config import DataConfig, Split
-from qdiffusion.data.fetch import fetch
-from qdiffusion.data.images import ImageSet, to_uint8, to_unit_range
-from qdiffusion.data.load import SetInfo, list_sets, load_images
+from lazy_loader import attach_stub
 
-__all__ = [
-    "DataConfig",
-    "ImageSet",
-    "SetInfo",
-    "Split",
-    "fetch",
-    "list_sets",
-    "load_images",
-    "to_uint8",
-    "to_unit_range",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from qdiffusion.data.config import Split
+from qdiffusion.data.config import MAX_BYTES, Split
+from qdiffusion.data.declared import check_declared, npz_bytes, tensor_file_bytes
 from qdiffusion.data.holdout import split_indices
 from qdiffusion.data.images import ImageSet
 from qdiffusion.errors import DataError
@@ -17,7 +18,7 @@ SUFFIXES = (".npz", ".safetensors", ".pt")
 _KEYS = "images and labels, or x_train, y_train, x_test and y_test, or one array alone"
 
 
-def load_arrays(path: Path, split: Split) -> ImageSet:
+def load_arrays(path: Path, split: Split, max_bytes: int = MAX_BYTES) -> ImageSet:
     """Load a split of a file of arrays.
 
     Keys: `images` with or without `labels` (a tenth is held out, see `split_indices`); or `x_train`, `x_test`
@@ -27,32 +28,42 @@ def load_arrays(path: Path, split: Split) -> ImageSet:
     Labels: integers (N,) or (N, 1), from 0 on.
 
     Raises:
-        DataError: the file cannot be read, or holds anything else.
+        DataError: the file cannot be read, declares more than `max_bytes`, or holds anything else.
     """
-    pairs = _pairs(_read(path), path)
+    pairs = _pairs(_read(path, max_bytes), path)
     images, labels = pairs[split]
     n_classes = max((1 + int(y.max()) for _, y in pairs.values() if y is not None), default=0)
     source = f"your images in {path} ({len(images):,} of the {split} split)"
     return ImageSet(f"own:{path.name}", split, images, labels, source, n_classes)
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def _read(path: Path, max_bytes: int) -> Mapping[str, Tensor]:
     try:
-        if path.suffix == ".npz":
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        check_declared(path, npz_bytes(path) if path.suffix == ".npz" else tensor_file_bytes(path), max_bytes)
+        arrays = _unpacked(path)
+    except DataError:
+        raise
     except Exception as error:  # on damaged bytes these parsers raise almost anything, IndexError included
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} cannot be read ({reason}); expected {_KEYS}, as plain numbers.") from error
+    if not all(isinstance(array, Tensor) for array in arrays.values()):
+        raise DataError(f"{path} holds more than tensors; expected {_KEYS}.")
+    # A tensor may be a view that repeats a few bytes as often as its shape says.
+    check_declared(path, sum(array.numel() * array.element_size() for array in arrays.values()), max_bytes)
+    return arrays
+
+
+def _unpacked(path: Path) -> Mapping[str, Tensor]:
+    if path.suffix == ".npz":
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
     return loaded if isinstance(loaded, dict) else {"images": loaded}
 
 
 def _pairs(arrays: Mapping[str, Tensor], path: Path) -> dict[Split, tuple[Tensor, Tensor | None]]:
-    if not all(isinstance(array, Tensor) for array in arrays.values()):
-        raise DataError(f"{path} holds more than tensors; expected {_KEYS}.")
     if "x_train" in arrays and "x_test" in arrays:
         return {
             "train": _parse(arrays["x_train"], arrays.get("y_train"), path),

@@ -7,6 +7,8 @@ from typing import Literal
 Split = Literal["train", "test"]
 Colour = Literal["auto", "grey", "rgb"]
 
+MAX_BYTES = 4_000_000_000
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -31,3 +33,6 @@ class DataConfig:
 
     colour: Colour = "auto"
     """auto keeps the channels as they are; grey makes one channel, rgb three."""
+
+    max_bytes: int = MAX_BYTES
+    """Bytes of memory that a file may unpack to; one that declares more is refused before it is unpacked."""

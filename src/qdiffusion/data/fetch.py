@@ -1,7 +1,7 @@
 """Download a known set from its public mirrors: resumable, verified, each file whole or not there."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -11,8 +11,7 @@ from urllib.request import Request, urlopen
 from qdiffusion.data.catalog import KNOWN, IdxFile, KnownSet, cache_folder
 from qdiffusion.data.idx import read_content, verify
 from qdiffusion.errors import DataError, UsageError
-
-Progress = Callable[[str, int, int | None], None]
+from qdiffusion.progress import Progress, SilentProgress
 
 _ROUNDS = 2  # every mirror is tried twice: a broken transfer is resumed
 _CHUNK = 1 << 16
@@ -29,7 +28,7 @@ def fetch(name: str, root: Path | None = None, progress: Progress | None = None)
     Args:
         name: "mnist" or "fashion-mnist".
         root: the folder that gets a sub-folder `name`; None is the user's cache, where `load_images` looks.
-        progress: called with file name, bytes so far and bytes in all (None where the mirror does not tell).
+        progress: where to report, a task of so many bytes for each file whose length the mirror tells.
 
     Raises:
         UsageError: the name is not of a set that can be fetched.
@@ -44,14 +43,10 @@ def fetch(name: str, root: Path | None = None, progress: Progress | None = None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in known.files:
-            _fetch_file(known, file, folder, progress or _silent)
+            _fetch_file(known, file, folder, progress or SilentProgress())
     except OSError as error:
         raise DataError(f"{folder} cannot be written ({error.strerror or error}); choose another folder.") from error
     return folder
-
-
-def _silent(_name: str, _done: int, _total: int | None) -> None:
-    pass
 
 
 def _fetch_file(known: KnownSet, file: IdxFile, folder: Path, progress: Progress) -> None:
@@ -92,11 +87,11 @@ def _download(url: str, part: Path, progress: Progress) -> None:
         done = start if resumed else 0
         length = response.headers["Content-Length"]
         total = None if length is None else done + int(length)
-        with part.open("ab" if resumed else "wb") as file:
+        with part.open("ab" if resumed else "wb") as file, progress.task(part.stem, total or 0, done) as task:
             for chunk in _chunks(response):
                 file.write(chunk)
                 done += len(chunk)
-                progress(part.stem, done, total)
+                task.update(done)
             file.flush()
             os.fsync(file.fileno())
     if total is not None and done < total:

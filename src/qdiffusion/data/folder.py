@@ -1,5 +1,6 @@
 """The user's own data as a folder of pictures."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -83,15 +84,16 @@ def _pictures(base: Path, classes: list[str]) -> list[Path]:
 def _read_picture(path: Path) -> Tensor:
     from PIL import Image, ImageOps
 
+    bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)  # from 89 million pixels on
     try:
-        with Image.open(path) as opened:
+        with warnings.catch_warnings(action="error", category=bombs[0]), Image.open(path) as opened:
             if opened.mode not in _MODES:
                 raise DataError(f"{path} has the pixel format {opened.mode}; save it with 8 bits a channel.")
             picture = ImageOps.exif_transpose(opened)
             if picture.mode in _PALETTE_MODES:
                 picture = picture.convert("RGBA")  # straight to RGB warns where the palette has transparency
             pixels = np.array(picture.convert("L" if opened.mode in _GREY_MODES else "RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, *bombs) as error:
         raise DataError(f"{path} cannot be read as a picture ({error}); repair or remove it.") from error
     image = torch.from_numpy(pixels)
     return image[None, None] if image.ndim == 2 else image.permute(2, 0, 1)[None]

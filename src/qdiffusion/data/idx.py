@@ -5,50 +5,71 @@ import hashlib
 import math
 import struct
 import zlib
+from contextlib import nullcontext
 from importlib.resources.abc import Traversable
+from typing import IO
 
 import torch
 from torch import Tensor
 
+from qdiffusion.data.config import MAX_BYTES
+from qdiffusion.data.declared import check_declared
 from qdiffusion.errors import DataError
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_UNSIGNED_BYTE = 0x08
+_MAGIC = b"\0\0\x08"  # the third: unsigned bytes
+_START = 4
 
 
-def read_idx(path: Traversable, md5: str | None = None) -> Tensor:
+def read_idx(path: Traversable, md5: str | None = None, max_bytes: int = MAX_BYTES) -> Tensor:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
     Args:
         path: the file, on disk or inside a package.
         md5: the expected MD5 of the content (uncompressed), in hexadecimal; None checks nothing.
+        max_bytes: what the header may declare.
 
     Returns:
         uint8, of the shape that the file declares.
 
     Raises:
-        DataError: the file cannot be read, is truncated or corrupted, is not IDX, or has another MD5.
+        DataError: the file cannot be read, is truncated or corrupted, is not IDX, declares too
+            much, or has another MD5.
 
     Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", file formats.
     """
-    content = read_content(path)
+    content = read_content(path, max_bytes)
     if md5 is not None:
         verify(content, md5, path)
     return parse_idx(content, str(path))
 
 
-def read_content(path: Traversable) -> bytes:
-    """Return the bytes of a file, decompressed where it is gzipped; raises DataError where that fails."""
+def read_content(path: Traversable, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the bytes of an IDX file, decompressed where it is gzipped, up to one more than its header declares.
+
+    Raises:
+        DataError: the file cannot be read or decompressed, or declares more than `max_bytes`.
+    """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            gzipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+            file.seek(0)
+            with gzip.open(file) if gzipped else nullcontext(file) as content:
+                return _read_declared(content, path, max_bytes)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is a truncated or corrupted gzip file ({error}); fetch it again.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights.") from error
-    if not raw.startswith(_GZIP_MAGIC):
-        return raw
-    try:
-        return gzip.decompress(raw)
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path} is a truncated or corrupted gzip file ({error}); fetch it again.") from error
+
+
+def _read_declared(content: IO[bytes] | gzip.GzipFile, path: Traversable, max_bytes: int) -> bytes:
+    start = content.read(_START)
+    if start[:3] != _MAGIC or len(start) < _START:
+        return start
+    lengths = content.read(4 * start[3])
+    declared = math.prod(struct.unpack(f">{len(lengths) // 4}I", lengths[: len(lengths) // 4 * 4]))
+    check_declared(path, declared, max_bytes)
+    return start + lengths + content.read(declared + 1)
 
 
 def verify(content: bytes, md5: str, path: Traversable) -> None:
@@ -63,16 +84,16 @@ def verify(content: bytes, md5: str, path: Traversable) -> None:
 
 def parse_idx(content: bytes, name: str) -> Tensor:
     """Return the uint8 array that uncompressed IDX bytes hold; `name` stands in the DataError of bad ones."""
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTE or content[3] == 0:
+    if len(content) < _START or content[:3] != _MAGIC or content[3] == 0:
         raise DataError(
             f"{name} is not an IDX file of unsigned bytes: it begins with 0x{content[:4].hex()}, "
             "expected 0x000008 and the number of axes."
         )
     n_axes = content[3]
-    start = 4 + 4 * n_axes
+    start = _START + 4 * n_axes
     if len(content) < start:
         raise DataError(f"{name} is truncated: {len(content)} bytes end inside its header of {start}; fetch it again.")
-    shape = struct.unpack(f">{n_axes}I", content[4:start])
+    shape = struct.unpack(f">{n_axes}I", content[_START:start])
     expected = math.prod(shape)
     if len(content) - start != expected:
         raise DataError(

@@ -1,6 +1,6 @@
 """Load a split of a known set or of the user's own data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -33,15 +33,15 @@ def load_images(config: DataConfig, split: Split) -> ImageSet:
         The images, uint8 (N, C, size, size), with labels where the data has classes.
 
     Raises:
-        UsageError: the request is wrong: unknown name, split, class or colour, a size below 1.
-        DataError: files are missing, damaged, or not the published ones.
+        UsageError: the request is wrong: unknown name, split, class or colour, a size or limit below 1.
+        DataError: files are missing, damaged, larger than allowed, or not the published ones.
     """
     _check(config, split)
     if config.path is not None:
-        loaded = load_own(config.path, split, config.size, config.colour)
+        loaded = load_own(config.path, split, config.size, config.colour, config.max_bytes)
         check_images(loaded.images)
     else:
-        loaded = _load_known(config.name, config.root, split)
+        loaded = _load_known(config.name, config.root, split, config.max_bytes)
     if config.classes is not None:
         loaded = keep_classes(loaded, config.classes)
     return _fit(loaded, config)
@@ -54,18 +54,21 @@ def _check(config: DataConfig, split: str) -> None:
         raise UsageError(f"Unknown colour '{config.colour}'; choose auto, grey or rgb.")
     if config.size < 1:
         raise UsageError(f"The size is {config.size} pixels; choose 1 or more.")
+    if config.max_bytes < 1:
+        raise UsageError(f"The limit of data is {config.max_bytes} bytes; choose 1 or more.")
     if config.path is None:
         catalog.known_set(config.name)
 
 
-def _load_known(name: str, root: Path | None, split: Split) -> ImageSet:
+def _load_known(name: str, root: Path | None, split: Split, max_bytes: int) -> ImageSet:
     known = catalog.known_set(name)
     if name.endswith(catalog.SUBSET):
         return _read_packaged(known, split)
     pair, folders = known.splits[split], catalog.places(known, root)
     for folder in folders:
         if paths := catalog.find_pair(folder, pair):
-            images, labels = read_idx(paths[0], pair.images.md5), read_idx(paths[1], pair.labels.md5)
+            images = read_idx(paths[0], pair.images.md5, max_bytes)
+            labels = read_idx(paths[1], pair.labels.md5, max_bytes)
             return _known_images(known.name, split, images, labels, known.title, f", from {folder}")
     if root is not None:
         raise DataError(
@@ -125,32 +128,3 @@ def _fit(images: ImageSet, config: DataConfig) -> ImageSet:
     if before.shape[1] != after.shape[1]:
         source += f"; as {config.colour}"
     return replace(images, images=after, source=source)
-
-
-@dataclass(frozen=True)
-class SetInfo:
-    """A known set; `found` is the folder it lies in, "in the package", or None where it is not found."""
-
-    name: str
-    n_train: int
-    n_test: int
-    found: str | None
-    licence: str
-
-
-def list_sets(root: Path | None = None) -> list[SetInfo]:
-    """Return every known set and where it was found, reading no image."""
-    return [_info(name, root) for name in catalog.NAMES]
-
-
-def _info(name: str, root: Path | None) -> SetInfo:
-    known = catalog.known_set(name)
-    if name.endswith(catalog.SUBSET):
-        return SetInfo(name, known.packaged["train"], known.packaged["test"], "in the package", known.licence)
-    found = (folder for folder in catalog.places(known, root) if _holds_all(known, folder))
-    where = next(map(str, found), None)
-    return SetInfo(name, known.counts["train"], known.counts["test"], where, known.licence)
-
-
-def _holds_all(known: KnownSet, folder: Path) -> bool:
-    return all(catalog.find_pair(folder, pair) for pair in known.splits.values())

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from qdiffusion.capacity import check_memory
 from qdiffusion.data.config import Colour
 
 _CHUNK = 1000
@@ -11,7 +12,14 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def prepare(images: Tensor, size: int, colour: Colour) -> Tensor:
-    """Return the images as uint8 (N, C', size, size): `fit_square` after `to_colour`."""
+    """Return the images as uint8 (N, C', size, size): `fit_square` after `to_colour`.
+
+    Raises:
+        UsageError: they would not fit the memory.
+    """
+    count, channels = len(images), 3 if colour == "rgb" else images.shape[1]
+    needed = (count + 4 * min(count, _CHUNK)) * channels * size**2
+    check_memory(needed, f"Bringing {count:,} images to {size} x {size} pixels", "choose a smaller size")
     return fit_square(to_colour(images, colour), size)
 
 

@@ -1,18 +1,5 @@
 """How images are destroyed, what a denoiser learns from it, and how it makes new ones."""
 
-from qdiffusion.diffusion.gaussian import GaussianProcess
-from qdiffusion.diffusion.objectives import EpsilonObjective
-from qdiffusion.diffusion.sampling import SAMPLERS, make_scheduler, sample, set_timesteps
-from qdiffusion.diffusion.schedules import ScheduleConfig, cosine_betas, linear_betas
+from lazy_loader import attach_stub
 
-__all__ = [
-    "SAMPLERS",
-    "EpsilonObjective",
-    "GaussianProcess",
-    "ScheduleConfig",
-    "cosine_betas",
-    "linear_betas",
-    "make_scheduler",
-    "sample",
-    "set_timesteps",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

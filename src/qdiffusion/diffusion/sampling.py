@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from qdiffusion.diffusion.schedules import ScheduleConfig
+from qdiffusion.diffusion.config import ScheduleConfig
 from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def sample(
         steps: denoising steps, 1 … T.
         generator: draws the first noise, then that of each step.
         class_labels: (N,) labels, handed to the model.
-        on_step: called after each step with the number of steps done and x, (N, C, H, W).
+        on_step: called with the number of steps done, from 0 on, and x, (N, C, H, W).
 
     Returns:
         (N, C, H, W), near [-1, 1] for a model of images; not clipped.
@@ -124,6 +124,8 @@ def sample(
     set_timesteps(scheduler, steps, like.device)
     x = randn_tensor(shape, generator=generator, device=like.device, dtype=like.dtype)
     x = x * scheduler.init_noise_sigma
+    if on_step is not None:
+        on_step(0, x)
     for done, t in enumerate(scheduler.timesteps, start=1):
         predicted = model(scheduler.scale_model_input(x, t), t, class_labels, return_dict=False)[0]
         x = scheduler.step(predicted, t, x, generator=generator, return_dict=False)[0]

@@ -1,14 +1,12 @@
 """Noise schedules: β_t for t = 0 … T-1, from which ᾱ_t = Π_{s≤t} (1 - β_s) follows."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from qdiffusion.errors import UsageError
+from qdiffusion.diffusion.config import check_timesteps
 
 
 def cosine_betas(timesteps: int, s: float = 0.008, max_beta: float = 0.999) -> Float64[Tensor, " timesteps"]:
@@ -26,7 +24,7 @@ def cosine_betas(timesteps: int, s: float = 0.008, max_beta: float = 0.999) -> F
 
     Source: Nichol and Dhariwal 2021, eq. 17.
     """
-    _check_timesteps(timesteps)
+    check_timesteps(timesteps)
     u = torch.linspace(0, 1, timesteps + 1, dtype=torch.float64)
     alphas_cumprod = torch.cos((u + s) / (1 + s) * math.pi / 2) ** 2
     return (1 - alphas_cumprod[1:] / alphas_cumprod[:-1]).clamp(0, max_beta)
@@ -39,32 +37,9 @@ def linear_betas(timesteps: int, start: float = 1e-4, end: float = 0.02) -> Floa
 
     Source: Ho et al. 2020, section 4.
     """
-    _check_timesteps(timesteps)
+    check_timesteps(timesteps)
     return torch.linspace(start, end, timesteps, dtype=torch.float64)
 
 
-_BETAS = {"cosine": cosine_betas, "linear": linear_betas}
-
-
-@dataclass(frozen=True)
-class ScheduleConfig:
-    """Which noise schedule, and over how many steps."""
-
-    name: Literal["cosine", "linear"] = "cosine"
-    """Shape of the schedule."""
-    timesteps: int = 1000
-    """Number of noise levels T."""
-
-    def __post_init__(self) -> None:
-        if self.name not in _BETAS:
-            raise UsageError(f"There is no noise schedule {self.name!r}; choose one of {', '.join(_BETAS)}.")
-        _check_timesteps(self.timesteps)
-
-    def betas(self) -> Float64[Tensor, " timesteps"]:
-        """β_t: (T,) float64."""
-        return _BETAS[self.name](self.timesteps)
-
-
-def _check_timesteps(timesteps: int) -> None:
-    if timesteps < 1:
-        raise UsageError(f"A noise schedule got {timesteps} timesteps; it needs at least 1.")
+BETAS = {"cosine": cosine_betas, "linear": linear_betas}
+"""The schedules by name."""

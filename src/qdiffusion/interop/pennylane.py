@@ -103,8 +103,8 @@ def _of_qnode(node: Any, args: Sequence[Any], inputs: Collection[Any] | None, co
         raise UsageError(f"QNode {name} got no argument {unknown[0]!r}; it got {', '.join(bound.arguments)}.")
     read = {"inputs"} if inputs is None else set(inputs)
     fixed = {key: _detached(value) for key, value in bound.arguments.items()}
-    found = {key: _shape(key, value) for key, value in fixed.items() if key not in constants}
-    shapes = {key: shape for key, shape in found.items() if shape is not None}
+    candidates = {key: _shape(key, value) for key, value in fixed.items() if key not in constants}
+    shapes = {key: shape for key, shape in candidates.items() if shape is not None}
 
     def run(values: Tensor) -> Any:
         parts = values.split([int(np.prod(shape)) for shape in shapes.values()])
@@ -155,15 +155,15 @@ def _angle(value: Tensor, free: Tensor, meanings: Sequence[Angle]) -> Angle:
     """θ(0) + ∂θ/∂p_k · the angle that p_k stands for."""
     offset = value.item()
     slope = torch.autograd.grad(value, free, retain_graph=True, allow_unused=True)[0] if value.requires_grad else None
-    found = [] if slope is None else slope.nonzero().flatten().tolist()
-    if len(found) > 1:
+    read = [] if slope is None else slope.nonzero().flatten().tolist()
+    if len(read) > 1:
         raise UsageError(
-            f"An angle depends on {' and '.join(str(meanings[k]) for k in found)}; a gate reads one weight or input, "
+            f"An angle depends on {' and '.join(str(meanings[k]) for k in read)}; a gate reads one weight or input, "
             "split the rotation."
         )
-    if slope is None or not found:
+    if slope is None or not read:
         return constant(offset)
-    return meanings[found[0]] * slope[found[0]].item() + offset
+    return meanings[read[0]] * slope[read[0]].item() + offset
 
 
 def _check(program: _Program, wires: dict[Any, int], pieces: Pieces, angles: Sequence[Angle]) -> None:

@@ -136,16 +136,16 @@ class _Calls(Expressions):
     def operand(self) -> Operand:
         """A qubit's wire, or a register's wires."""
         token = self.take("name")
-        found = self.qubits.get(token.text)
-        if found is None:
+        register = self.qubits.get(token.text)
+        if register is None:
             self.fail(f"there is no qubit {token.text!r}.", token)
         if not self.accept("["):
-            return found
+            return register
         index = self.whole()
         self.expect("]")
-        if isinstance(found, int) or not -len(found) <= index < len(found):
+        if isinstance(register, int) or not -len(register) <= index < len(register):
             self.fail(f"{token.text} has no qubit {index}.", token)
-        return found[index]
+        return register[index]
 
     def _modifiers(self) -> Iterator[tuple[str, int]]:
         while self.next.text in ("ctrl", "negctrl", "inv"):
@@ -210,10 +210,10 @@ class _Program(_Calls):
                 self.take()
                 statement()
                 continue
-            found = self.call()
-            if any(isinstance(piece, Gate) and self._measured & set(piece.wires) for piece in found):
+            pieces = self.call()
+            if any(isinstance(piece, Gate) and self._measured & set(piece.wires) for piece in pieces):
                 self.fail("a gate follows the measurement of its qubit; circuits measure at the end.", token)
-            self.pieces += found
+            self.pieces += pieces
 
     def _version(self) -> None:
         token = self.take("number")
@@ -265,8 +265,8 @@ class _Program(_Calls):
         self._measure()
 
     def _measure(self) -> None:
-        found = self.operand()
-        self._measured.update([found] if isinstance(found, int) else found)
+        measured = self.operand()
+        self._measured.update([measured] if isinstance(measured, int) else measured)
         if self.accept("->"):
             self.skip_past(";")
         else:
@@ -287,8 +287,8 @@ class _Program(_Calls):
         self.expect(";")
         name = token.text
         self.parameters.append(name)
-        found = [self._parameter(name) for _ in range(1 if size is None else size)]
-        self.symbols[name] = found[0] if size is None else found
+        parameters = [self._parameter(name) for _ in range(1 if size is None else size)]
+        self.symbols[name] = parameters[0] if size is None else parameters
 
     def _new(self, name: Token) -> None:
         if name.text in self.qubits or name.text in self.symbols:

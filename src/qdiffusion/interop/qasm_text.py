@@ -86,10 +86,10 @@ class Cursor:
 
     def accept(self, text: str) -> bool:
         """Whether the next token reads `text`; if so it is taken."""
-        found = self.next.kind != "string" and self.next.text == text
-        if found:
+        is_next = self.next.kind != "string" and self.next.text == text
+        if is_next:
             self.take()
-        return found
+        return is_next
 
     def expect(self, text: str) -> None:
         if not self.accept(text):
@@ -97,10 +97,10 @@ class Cursor:
 
     def _list(self, read: Callable[[], T]) -> list[T]:
         """What `read` reads, once or more, between commas."""
-        found = [read()]
+        items = [read()]
         while self.accept(","):
-            found.append(read())
-        return found
+            items.append(read())
+        return items
 
     def skip_past(self, text: str) -> list[Token]:
         """Takes everything up to and with `text`; returns it."""

@@ -1,7 +1,5 @@
 """The published denoisers, as diffusers models."""
 
-from qdiffusion.models.qvunet import QVUNet, QVUNetConfig
-from qdiffusion.models.unet import UNet, UNetConfig
-from qdiffusion.models.variants import PAPER, RELEASED, Deviations
+from lazy_loader import attach_stub
 
-__all__ = ["PAPER", "RELEASED", "Deviations", "QVUNet", "QVUNetConfig", "UNet", "UNetConfig"]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

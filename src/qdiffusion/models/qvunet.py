@@ -5,23 +5,20 @@ keep their convolution. With every channel in circuits, what does not fill a 12-
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-from diffusers.configuration_utils import register_to_config
-
-from qdiffusion.models.unet import UNet, UNetFields, arguments
+from qdiffusion.circuits.ansatze import Direction
+from qdiffusion.models.unet import UNetwork
 from qdiffusion.models.variants import Deviations
 from qdiffusion.models.vertex import AnsatzRequest, QResBlock, layout, vertex_circuit
 
 
-class QVUNet(UNet):
-    """The U-Net with quantum circuits in both residual blocks of its vertex.
+class QVUNetwork(UNetwork):
+    """The U-Net with quantum circuits in both residual blocks of its vertex: the layers of `QVUNet`, in torch alone.
 
     Circuit angles start uniform in [0, 2π), but see `vertex`, all weights as torch's global generator draws them.
 
     Args:
-        sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant: as for `UNet`; the side of the
+        sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant: as for `UNetwork`; the side of the
             vertex must be even.
         circuits: 12-qubit circuits in each of the four maps (two blocks of two), or "full": as many as fit, and a
             4-qubit circuit for every channel that is left; or "joint": one HQConv circuit over all channels, four
@@ -34,51 +31,27 @@ class QVUNet(UNet):
         UsageError: the sizes do not fit each other, or there are more circuits than channels for them.
     """
 
-    vertex_multiple = 2
-
-    @register_to_config
     def __init__(
         self,
-        sample_size: int = 28,
-        in_channels: int = 1,
-        dim: int = 10,
-        multipliers: Sequence[int] = (1, 2, 3, 4),
-        heads: int = 4,
-        head_dim: int = 32,
-        groups: int = 10,
-        variant: str = "paper",
-        circuits: int | Literal["full", "joint"] = 1,
-        ansatz: str = "hqconv",
-        n_layers: int = 3,
-        direction: Literal["program", "formula"] = "program",
+        sample_size: int,
+        in_channels: int,
+        dim: int,
+        multipliers: Sequence[int],
+        heads: int,
+        head_dim: int,
+        groups: int,
+        variant: str,
+        circuits: int | str,
+        ansatz: str,
+        n_layers: int,
+        direction: Direction,
     ) -> None:
-        super().__init__(sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
+        deviations = Deviations.parse(variant)
 
-    def make_vertex_block(self, width: int, time_dim: int) -> QResBlock:
-        """A residual block with circuits, as the configuration asks for them."""
-        config, deviations = self.config, Deviations.parse(self.config.variant)
-        split = layout(config.circuits, width)
-        request = AnsatzRequest(split.channels, config.n_layers, config.direction, deviations)
-        circuit = vertex_circuit(config.ansatz, request)
-        return QResBlock(width, time_dim, config.groups, circuit, split, deviations)
+        def make_vertex_block(width: int, time_dim: int) -> QResBlock:
+            split = layout(circuits, width)
+            circuit = vertex_circuit(ansatz, AnsatzRequest(split.channels, n_layers, direction, deviations))
+            return QResBlock(width, time_dim, groups, circuit, split, deviations)
 
-
-@dataclass(frozen=True)
-class QVUNetConfig(UNetFields):
-    """A U-Net with quantum circuits at its vertex."""
-
-    kind: Literal["qvunet"] = "qvunet"
-    """Names this architecture in a saved experiment."""
-    circuits: int | Literal["full", "joint"] = 1
-    """12-qubit circuits in each of the vertex's four maps, three channels each; "full" leaves no convolution, "joint"
-    is one HQConv circuit over all channels."""
-    ansatz: str = "hqconv"
-    """The trainable part of the circuits: hqconv or fqconv."""
-    n_layers: int = 3
-    """Repetitions of the ansatz."""
-    direction: Literal["program", "formula"] = "program"
-    """Which wire of a pair controls: as in the released program, or as the paper prints it."""
-
-    def build(self, channels: int, size: int) -> QVUNet:
-        """The network for images (channels, size, size); raises what `QVUNet` raises."""
-        return QVUNet(sample_size=size, in_channels=channels, **arguments(self))
+        sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
+        super().__init__(*sizes, make_vertex_block, vertex_multiple=2)

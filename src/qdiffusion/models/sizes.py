@@ -1,6 +1,11 @@
 """Which images fit a U-Net: how the side of a feature map shrinks from level to level."""
 
+from itertools import islice
+
 from qdiffusion.errors import UsageError
+
+SEARCHED = 10_000
+"""How many pixels away a size that fits is looked for."""
 
 
 def halved(size: int) -> int:
@@ -29,11 +34,12 @@ def check_image_size(sample_size: int, levels: int, vertex_multiple: int) -> Non
 
     if fits(sample_size):
         return
-    candidates = [size for size in range(1, 2 * max(sample_size, 2**levels) + 1) if fits(size)]
-    nearest = sorted(sorted(candidates, key=lambda size: abs(size - sample_size))[:4])
+    outwards = (sample_size + sign * distance for distance in range(1, SEARCHED) for sign in (-1, 1))
+    nearest = sorted(islice((size for size in outwards if size > 0 and fits(size)), 4))
+    advice = f"use images of {', '.join(map(str, nearest))} pixels, or" if nearest else "use"
     need = "2 or more" if vertex_multiple == 1 else f"a multiple of {vertex_multiple}"
     raise UsageError(
         f"Images of {sample_size}×{sample_size} pixels end {levels} levels down as"
         f" {level_sizes(sample_size, levels)[-1]}×{level_sizes(sample_size, levels)[-1]}, where the model needs"
-        f" {need}: use images of {', '.join(map(str, nearest))} pixels, or another number of levels."
+        f" {need}: {advice} another number of levels."
     )

@@ -9,15 +9,11 @@ size; one of the decoder takes two skips in.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-from diffusers.models.unets.unet_2d import UNet2DOutput
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
@@ -69,8 +65,8 @@ class DecoderLevel(nn.Module):
         return self.attention(self.second(torch.cat([x, first_skip], dim=1), time))
 
 
-class UNet(ModelMixin, ConfigMixin):
-    """Predicts the noise in noisy images; usable wherever diffusers takes a `UNet2DModel`.
+class UNetwork(nn.Module):
+    """Predicts the noise in noisy images: the layers of `UNet`, in torch alone.
 
     Weights start as torch's own initialisation draws them, from torch's global generator.
 
@@ -83,33 +79,36 @@ class UNet(ModelMixin, ConfigMixin):
         head_dim: features of each head.
         groups: groups of the group normalisation; divides every width.
         variant: "paper", "released", or deviations by name (`Deviations.parse`).
+        make_vertex_block: makes each of the two residual blocks of the vertex, (width, time_dim) → block; hybrids make
+            another kind.
+        vertex_multiple: what the side of the vertex must be a multiple of, in pixels.
 
     Raises:
         UsageError: the sizes do not fit each other; the sentence says which would.
     """
 
-    vertex_multiple = 1
-    """What the side of the vertex must be a multiple of, in pixels."""
-
-    @register_to_config
     def __init__(
         self,
-        sample_size: int = 28,
-        in_channels: int = 1,
-        dim: int = 10,
-        multipliers: Sequence[int] = (1, 2, 3, 4),
-        heads: int = 4,
-        head_dim: int = 32,
-        groups: int = 10,
-        variant: str = "paper",
+        sample_size: int,
+        in_channels: int,
+        dim: int,
+        multipliers: Sequence[int],
+        heads: int,
+        head_dim: int,
+        groups: int,
+        variant: str,
+        make_vertex_block: Callable[[int, int], ResBlock] | None = None,
+        vertex_multiple: int = 1,
     ) -> None:
         super().__init__()
         deviations = Deviations.parse(variant)
         widths = [dim, *(dim * multiplier for multiplier in multipliers)]
         _check_widths(dim, widths, heads, head_dim, groups)
-        check_image_size(sample_size, len(multipliers), self.vertex_multiple)
+        check_image_size(sample_size, len(multipliers), vertex_multiple)
         time_dim, vertex = 4 * dim, widths[-1]
         shared = (time_dim, groups, heads, head_dim)
+        make_vertex_block = make_vertex_block or (lambda width, time_dim: ResBlock(width, width, time_dim, groups))
+        self._image_shape = (in_channels, sample_size, sample_size)
 
         self.time_embedding = TimeEmbedding(dim)
         self.conv_in = nn.Conv2d(in_channels, dim, 7, padding=3)
@@ -120,9 +119,9 @@ class UNet(ModelMixin, ConfigMixin):
         self.encoder = nn.ModuleList(
             EncoderLevel(width, down, *shared) for width, down in zip(widths[:-1], ways_down, strict=True)
         )
-        self.vertex_in = self.make_vertex_block(vertex, time_dim)
+        self.vertex_in = make_vertex_block(vertex, time_dim)
         self.vertex_attention = VertexAttention(vertex, heads, head_dim, deviations.attention_over_positions)
-        self.vertex_out = self.make_vertex_block(vertex, time_dim)
+        self.vertex_out = make_vertex_block(vertex, time_dim)
         self.decoder = nn.ModuleList(
             DecoderLevel(width, skip, *shared) for skip, width in reversed(list(pairwise(widths)))
         )
@@ -133,17 +132,13 @@ class UNet(ModelMixin, ConfigMixin):
         self.last = ResBlock(2 * dim, dim, time_dim, groups)
         self.conv_out = nn.Conv2d(dim, in_channels, 1)
 
-    def make_vertex_block(self, width: int, time_dim: int) -> ResBlock:
-        """One of the two residual blocks of the vertex; hybrids make another kind."""
-        return ResBlock(width, width, time_dim, self.config.groups)
-
     def forward(
         self,
         sample: Float[Tensor, "n c h w"],
         timestep: Int64[Tensor, "..."] | int,
         class_labels: Int64[Tensor, " n"] | None = None,
         return_dict: bool = True,
-    ) -> UNet2DOutput | tuple[Float[Tensor, "n c h w"]]:
+    ) -> Any | tuple[Float[Tensor, "n c h w"]]:
         """The noise in each image.
 
         Args:
@@ -161,7 +156,7 @@ class UNet(ModelMixin, ConfigMixin):
         self._check_input(sample, class_labels)
         t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
         noise = self._predict(sample, self.time_embedding(t))
-        return UNet2DOutput(sample=noise) if return_dict else (noise,)
+        return _output(noise) if return_dict else (noise,)
 
     def _predict(self, sample: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"]) -> Float[Tensor, "n c h w"]:
         x = stem = self.conv_in(sample)
@@ -180,11 +175,16 @@ class UNet(ModelMixin, ConfigMixin):
     def _check_input(self, sample: Tensor, class_labels: Tensor | None) -> None:
         if class_labels is not None:
             raise UsageError("This U-Net is unconditional and got class labels; leave class_labels out.")
-        expected = (self.config.in_channels, self.config.sample_size, self.config.sample_size)
-        if sample.shape[1:] != expected:
-            raise UsageError(
-                f"Images of shape {tuple(sample.shape[1:])} do not fit this model; it takes {expected} (C, H, W)."
-            )
+        if sample.shape[1:] != self._image_shape:
+            given = tuple(sample.shape[1:])
+            raise UsageError(f"Images of shape {given} do not fit this model; it takes {self._image_shape} (C, H, W).")
+
+
+def _output(noise: Float[Tensor, "n c h w"]) -> Any:
+    # diffusers' own networks, which come with this class, take a second to load.
+    from diffusers.models.unets.unet_2d import UNet2DOutput
+
+    return UNet2DOutput(sample=noise)
 
 
 def _check_widths(dim: int, widths: list[int], heads: int, head_dim: int, groups: int) -> None:
@@ -199,38 +199,3 @@ def _check_widths(dim: int, widths: list[int], heads: int, head_dim: int, groups
             f"{groups} groups do not divide every width of the U-Net ({', '.join(map(str, widths))});"
             f" use a divisor of {math.gcd(*widths)}."
         )
-
-
-@dataclass(frozen=True)
-class UNetFields:
-    """What every U-Net of this family has to be told, apart from its images."""
-
-    dim: int = 10
-    """Width of the first level; even, at least 4."""
-    multipliers: tuple[int, ...] = (1, 2, 3, 4)
-    """Width of the end of each level, in units of dim; the last is the vertex's."""
-    heads: int = 4
-    """Attention heads."""
-    head_dim: int = 32
-    """Features of each head."""
-    groups: int = 10
-    """Groups of the group normalisation; divides every width."""
-    variant: str = "paper"
-    """paper, released, or deviations by name, separated by commas."""
-
-
-@dataclass(frozen=True)
-class UNetConfig(UNetFields):
-    """A classical U-Net."""
-
-    kind: Literal["unet"] = "unet"
-    """Names this architecture in a saved experiment."""
-
-    def build(self, channels: int, size: int) -> UNet:
-        """The network for images (channels, size, size); raises what `UNet` raises."""
-        return UNet(sample_size=size, in_channels=channels, **arguments(self))
-
-
-def arguments(config: UNetFields) -> dict[str, Any]:
-    """The fields of a configuration as keyword arguments of its network."""
-    return {field.name: getattr(config, field.name) for field in fields(config) if field.name != "kind"}

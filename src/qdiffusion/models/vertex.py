@@ -18,6 +18,8 @@ from qdiffusion.models.blocks import ResBlock, standardised_conv
 from qdiffusion.models.variants import Deviations
 
 CHANNELS_PER_CIRCUIT = 3
+MOST_LAYERED_CHANNELS = 1000
+"""Layers times channels of one circuit, about a tenth of its angles; planning more takes hours."""
 BASIC_LAYERS = 4
 """The paper says 3, but its own parameter counts need 4."""
 
@@ -49,10 +51,15 @@ def ansatz(name: str, request: AnsatzRequest) -> Circuit:
     """The trainable part of the vertex's circuits.
 
     Raises:
-        UsageError: there is none of that name, or it does not take so many channels.
+        UsageError: there is none of that name, or it does not take so many channels or layers.
     """
     if name not in ANSAETZE:
         raise UsageError(f"There is no ansatz {name!r} for the vertex; choose {' or '.join(ANSAETZE)}.")
+    if request.n_layers * request.n_channels > MOST_LAYERED_CHANNELS:
+        raise UsageError(
+            f"{request.n_layers} layers over {request.n_channels} channels are more than can be planned; "
+            f"give at most {max(1, MOST_LAYERED_CHANNELS // request.n_channels)}, or narrower levels."
+        )
     return ANSAETZE[name](request)
 
 

@@ -16,12 +16,23 @@ GAP_GREY = 72
 
 
 def sample_grid(images: ArrayLike, path: Path, limit: int = 64) -> None:
-    """Write a square grid of images as PNG, each pixel enlarged by the same whole number, about 800 pixels wide.
+    """Write `grid_png` to `path`, the first `limit` images in a square.
+
+    Raises:
+        UsageError: images of another type or shape, or none.
+        RunError: the file cannot be written.
+    """
+    write_bytes_atomic(path, grid_png(images, limit))
+
+
+def grid_png(images: ArrayLike, limit: int = 64, columns: int | None = None, width: int = WIDTH) -> bytes:
+    """Images in rows as PNG, each pixel enlarged by the same whole number, one pixel of grey between and around them.
 
     Args:
         images: `(N, C, H, W)` uint8, 0…255, C = 1 (grey) or 3 (red, green, blue); N ≥ 1.
-        path: the file to write.
         limit: the grid shows the first `limit` images.
+        columns: images a row; ⌈√N⌉ when None.
+        width: pixels that the picture fills as far as whole numbers go; never less than one for each of the images'.
 
     Raises:
         UsageError: images of another type or shape, or none.
@@ -32,18 +43,27 @@ def sample_grid(images: ArrayLike, path: Path, limit: int = 64) -> None:
             f"A sample grid was given {pixels.dtype} images of shape {pixels.shape}, "
             "but draws uint8 images of shape (N, 1 or 3, height, width) with N ≥ 1; convert them first."
         )
-    canvas = _tile(pixels[:limit].transpose(0, 2, 3, 1))
-    scale = max(1, WIDTH // canvas.shape[1])
+    shown = pixels[:limit].transpose(0, 2, 3, 1)
+    canvas = _tile(shown, columns or math.ceil(math.sqrt(len(shown))))
+    scale = max(1, width // canvas.shape[1])
     enlarged = canvas.repeat(scale, axis=0).repeat(scale, axis=1)
     buffer = BytesIO()
     Image.fromarray(enlarged.squeeze(-1) if enlarged.shape[-1] == 1 else enlarged).save(buffer, "PNG", optimize=True)
-    write_bytes_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
-def _tile(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images `(N, H, W, C)` in rows of ⌈√N⌉ with one pixel of grey between and around them."""
+def shrunk(images: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """Images (N, C, H, W) of at most `most` pixels a side: means of square blocks, what fills no block is cut off."""
+    block = math.ceil(max(images.shape[2:]) / most)
+    height, width = (size // block for size in images.shape[2:])
+    cut = images[:, :, : height * block, : width * block]
+    blocks = cut.reshape(*images.shape[:2], height, block, width, block)
+    return blocks.mean(axis=(3, 5)).round().astype(np.uint8)
+
+
+def _tile(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Images `(N, H, W, C)` in rows of `columns` with one pixel of grey between and around them."""
     count, height, width, channels = images.shape
-    columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     shape = (rows * (height + 1) + 1, columns * (width + 1) + 1, channels)
     canvas = np.full(shape, GAP_GREY, dtype=np.uint8)

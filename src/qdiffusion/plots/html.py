@@ -21,16 +21,37 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     lines = ("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     body = "\n".join(lines)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    return f'<div class="scroll columns"><table><thead><tr>{top}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
 
 
 def picture(png: bytes, alt: str, caption: str, kind: str) -> str:
     """A PNG, inside the page itself."""
-    source = f"data:image/png;base64,{b64encode(png).decode()}"
-    return (
-        f'<figure class="{escape(kind)}"><img alt="{escape(alt)}" src="{source}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    return figure(f'<img alt="{escape(alt)}" src="{_inline(png)}">', caption, kind)
+
+
+def figure(content: str, caption: str, kind: str = "drawn") -> str:
+    """HTML with a caption below."""
+    return f'<figure class="{escape(kind)}">{content}<figcaption>{escape(caption)}</figcaption></figure>'
+
+
+def beside(*figures: str) -> str:
+    """Figures side by side, or below each other where the page is narrow."""
+    return "\n".join(['<div class="beside">', *figures, "</div>"])
+
+
+def strip(columns: Iterable[tuple[bytes, Sequence[str]]], caption: str) -> str:
+    """PNGs in a row, each above its lines of text."""
+    cells = (
+        f'<div><img alt="{escape(" ".join(lines))}" src="{_inline(png)}">{"".join(map(_line, lines))}</div>'
+        for png, lines in columns
     )
+    body = "\n".join(cells)
+    return figure(f"<div>\n{body}\n</div>", caption, "strip")
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list of sentences."""
+    return "\n".join(["<ul>", *(f"<li>{escape(line)}</li>" for line in lines), "</ul>"])
 
 
 def note(text: str) -> str:
@@ -46,3 +67,11 @@ def code(text: str) -> str:
 def folded(summary: str, content: str) -> str:
     """Content that a click shows."""
     return f"<details><summary>{escape(summary)}</summary>\n{content}\n</details>"
+
+
+def _inline(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"
+
+
+def _line(text: str) -> str:
+    return f"<span>{escape(text)}</span>"

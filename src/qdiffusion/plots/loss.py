@@ -1,5 +1,6 @@
 """The loss curve of a run."""
 
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -14,11 +15,40 @@ from qdiffusion.runs.files import write_bytes_atomic
 LOG_SCALE_FROM = 10.0
 
 
+@dataclass(frozen=True)
+class LoggedLosses:
+    """What a loss curve shows: each (N,), N ≥ 1. Smoothed is the logarithm, since a loss falls by factors."""
+
+    steps: NDArray[np.int64]
+    losses: NDArray[np.float64]
+    smoothed: NDArray[np.float64]
+    logarithmic: bool
+    """Whether the largest loss is more than ten times the smallest."""
+
+
+def read_losses(run: Run) -> LoggedLosses | None:
+    """The logged losses of a run, None where nothing is logged yet.
+
+    Raises:
+        RunError: stats.jsonl is damaged.
+    """
+    stats = run.read_stats()
+    if not stats:
+        return None
+    losses = np.array([line["loss"] for line in stats], dtype=float)
+    radius, positive = len(losses) // 20, losses.min() > 0
+    return LoggedLosses(
+        steps=np.array([line["step"] for line in stats]),
+        losses=losses,
+        smoothed=np.exp(smooth(np.log(losses), radius)) if positive else smooth(losses, radius),
+        logarithmic=bool(positive and losses.max() / losses.min() > LOG_SCALE_FROM),
+    )
+
+
 def loss_curve(run: Run, path: Path) -> None:
     """Draw the logged losses against the step, raw faint and smoothed bold, as PNG.
 
-    Smoothed is the logarithm, since a loss falls by factors. The vertical axis is logarithmic when the largest loss is
-    more than ten times the smallest.
+    The vertical axis is logarithmic when the largest loss is more than ten times the smallest.
 
     Args:
         run: a run that has logged at least one step.
@@ -28,20 +58,15 @@ def loss_curve(run: Run, path: Path) -> None:
         UsageError: nothing is logged yet.
         RunError: the run's files are damaged, or `path` cannot be written.
     """
-    stats = run.read_stats()
-    if not stats:
+    logged = read_losses(run)
+    if logged is None:
         raise UsageError(f"{run.path} has logged no step yet; train before drawing its loss.")
     experiment = run.read_experiment()["experiment"]
-    steps = np.array([line["step"] for line in stats])
-    losses = np.array([line["loss"] for line in stats], dtype=float)
-    radius = len(losses) // 20
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=1, label="logged")
-    positive = losses.min() > 0
-    smoothed = np.exp(smooth(np.log(losses), radius)) if positive else smooth(losses, radius)
-    axes.plot(steps, smoothed, color="tab:blue", linewidth=2, label="smoothed")
-    if positive and losses.max() / losses.min() > LOG_SCALE_FROM:
+    axes.plot(logged.steps, logged.losses, color="tab:blue", alpha=0.3, linewidth=1, label="logged")
+    axes.plot(logged.steps, logged.smoothed, color="tab:blue", linewidth=2, label="smoothed")
+    if logged.logarithmic:
         axes.set_yscale("log")
     axes.set(xlabel="training step", ylabel="loss")
     axes.set_title(f"{experiment['name']} on {experiment['data']['name']}", parse_math=False)

@@ -12,34 +12,77 @@ PAGE = Template("""<!DOCTYPE html>
 :root {
   color-scheme: light dark;
   --ink: #1c2430; --faint: #5b6675; --paper: #fbfbf9; --card: #ffffff; --line: #dfe2e6; --accent: #2458a6;
+  --input: #9a5b13;
 }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e8ee; --faint: #9aa6b5; --paper: #14181e; --card: #1b2129; --line: #313a46; --accent: #8db8f5; }
+  :root { --ink: #e4e8ee; --faint: #9aa6b5; --paper: #14181e; --card: #1b2129; --line: #313a46; --accent: #8db8f5;
+    --input: #e0ab62; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif; }
 main { max-width: 54rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { margin: 0; font-size: 1.9rem; line-height: 1.2; overflow-wrap: anywhere; }
 h2 { margin: 2.5rem 0 .75rem; font-size: 1.2rem; }
+h3 { margin: 1.5rem 0 .5rem; font-size: 1rem; overflow-wrap: anywhere; }
 .lead { margin: .4rem 0 0; color: var(--faint); }
 .note { color: var(--faint); font-size: .92rem; }
 table { width: 100%; border-collapse: collapse; background: var(--card); }
 th, td { padding: .45rem .7rem; border: 1px solid var(--line); text-align: left; vertical-align: top; }
 td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+.columns td { white-space: nowrap; overflow-wrap: normal; }
 th { font-weight: 600; }
 tbody th { width: 14rem; color: var(--faint); font-weight: 500; }
 .scroll { overflow-x: auto; }
 figure { margin: 0; }
 figure img { display: block; width: 100%; height: auto; border: 1px solid var(--line); }
-figure.samples img { max-width: 40rem; image-rendering: pixelated; }
-figure.curve img { background: #fff; }
+.beside { display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); }
+.strip { margin-top: 1.25rem; }
+.strip > div { display: flex; gap: 3px; }
+.strip > div > div { flex: 1 1 0; min-width: 0; }
+.strip img { margin-bottom: .25rem; }
+.strip span { display: block; color: var(--faint); font-size: .72rem; line-height: 1.35; text-align: center;
+  white-space: nowrap; font-variant-numeric: tabular-nums; }
+.plot { padding: .5rem 1rem .4rem 3.6rem; background: var(--card); border: 1px solid var(--line); }
+.plot p { margin: 0; color: var(--faint); font-size: .85rem; }
+.plot p:first-child { margin-left: -2.8rem; }
+.plot p:last-child { margin-top: 1.5rem; text-align: right; }
+.plot > div { position: relative; height: 17rem; }
+.plot svg { display: block; width: 100%; height: 100%; overflow: visible; border-bottom: 1px solid var(--faint); }
+.plot path { fill: none; stroke: var(--accent); stroke-linecap: round; stroke-linejoin: round;
+  vector-effect: non-scaling-stroke; }
+.plot path.grid { stroke: var(--line); }
+.plot path.logged { opacity: .45; }
+.plot path.smoothed { stroke-width: 2.5px; }
+.plot span { position: absolute; color: var(--faint); font-size: .8rem; line-height: 1; }
+.plot .y { right: 100%; margin-right: .5rem; transform: translateY(50%); }
+.plot .x { top: 100%; margin-top: .4rem; transform: translateX(-50%); }
+.circuit { display: flex; background: var(--card); border: 1px solid var(--line); }
+.circuit svg { flex: none; font: 12px/1 system-ui, sans-serif; }
+.circuit .wires { position: sticky; left: 0; background: var(--card); }
+.circuit text { fill: var(--ink); text-anchor: middle; dominant-baseline: central; }
+.circuit text.angle { font-size: 11px; }
+.circuit text.times { fill: var(--faint); text-anchor: start; }
+.circuit .wires text { fill: var(--faint); }
+.circuit path, .circuit rect, .circuit circle { fill: none; stroke: var(--ink); }
+.circuit path.wire { stroke: var(--faint); opacity: .6; }
+.circuit rect, .circuit circle.not { fill: var(--card); }
+.circuit rect.frame { fill: none; stroke: var(--faint); stroke-dasharray: 4 4; }
+.circuit circle.control { fill: var(--ink); }
+.circuit .trained :is(path, rect, circle) { stroke: var(--accent); }
+.circuit .trained circle.control { fill: var(--accent); }
+.circuit .trained text { fill: var(--accent); }
+.circuit .input :is(path, rect, circle) { stroke: var(--input); }
+.circuit .input circle.control { fill: var(--input); }
+.circuit .input text { fill: var(--input); }
 figcaption { margin-top: .4rem; color: var(--faint); font-size: .92rem; }
 pre { margin: 0; padding: .8rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere;
   background: var(--card); border: 1px solid var(--line); font: .88rem/1.5 ui-monospace, monospace; }
+ul { margin: .3rem 0 0; padding-left: 1.2rem; color: var(--faint); font-size: .92rem; }
 summary { cursor: pointer; color: var(--accent); margin-bottom: .6rem; }
-@media (max-width: 34rem) { main { padding: 1.25rem .9rem 3rem; } tbody th { width: 8rem; } h1 { font-size: 1.5rem; } }
-@media print { body { background: #fff; color: #000; } main { max-width: none; padding: 0; }
-  figure, table { break-inside: avoid; } }
+@media (max-width: 34rem) { main { padding: 1.25rem .9rem 3rem; } tbody th { width: 8rem; } h1 { font-size: 1.5rem; }
+  .columns { font-size: .92rem; } .columns :is(th, td) { padding: .4rem .5rem; } }
+@media print { :root { color-scheme: light; --ink: #000; --paper: #fff; --card: #fff; } main { max-width: none;
+  padding: 0; } figure, table { break-inside: avoid; } }
 </style>
 </head>
 <body>

@@ -1,28 +1,27 @@
 """One self-contained HTML page about a run: pictures inlined, nothing loaded from elsewhere."""
 
 import json
-from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from qdiffusion.plots import html
+from qdiffusion.plots import html, model
+from qdiffusion.plots.curve import draw_losses
+from qdiffusion.plots.loss import read_losses
 from qdiffusion.plots.page import PAGE
+from qdiffusion.plots.pictures import newest_samples, processes, samples_and_real
 from qdiffusion.plots.scores import HOW_TO_READ, score_conditions, score_rows
 from qdiffusion.runs import Run
+from qdiffusion.runs.description import Description, read_description
 from qdiffusion.runs.files import write_text_atomic
-from qdiffusion.runs.samples import list_samples, read_samples
-
-MADE = ("count", "sampler", "steps", "seed")
 
 
-def write_report(run: Run, *, parameters: Mapping[str, int] | None = None, reproduce: str | None = None) -> Path:
+def write_report(run: Run, *, reproduce: str | None = None) -> Path:
     """Write `report.html` from what the run folder holds; what is not there yet is left out.
 
     Args:
-        run: the run; its pictures are those that `draw_figures` made.
-        parameters: numbers of the model's parameters: "total", "classical", "quantum" and "dead".
+        run: the run, finished or not.
         reproduce: the command that trains the same experiment.
 
     Returns:
@@ -31,13 +30,15 @@ def write_report(run: Run, *, parameters: Mapping[str, int] | None = None, repro
     Raises:
         RunError: a file of the run is damaged, or the page cannot be written.
     """
-    record = run.read_experiment()
+    record, description, samples = run.read_experiment(), read_description(run), newest_samples(run)
     experiment = record["experiment"]
     sections = (
-        html.section("What was trained", html.facts(_summary(run, record, parameters or {}))),
-        html.section("Samples", _samples(run)),
+        html.section("What was trained", html.facts(_summary(run, record, description))),
+        html.section("Samples", samples_and_real(run, samples)),
+        _if_any("From image to noise and back", processes(run, samples)),
         html.section("Training", _curve(run)),
         html.section("Scores", _scores(run)),
+        *_model(description),
         html.section("Commands", html.code(_commands(run, reproduce))),
         html.section("Details", _details("Resolved experiment", experiment), _environment(record)),
     )
@@ -50,13 +51,13 @@ def write_report(run: Run, *, parameters: Mapping[str, int] | None = None, repro
     return run.report_path
 
 
-def _summary(run: Run, record: dict[str, Any], parameters: Mapping[str, int]) -> list[tuple[str, object]]:
+def _summary(run: Run, record: dict[str, Any], description: Description | None) -> list[tuple[str, object]]:
     experiment, stats = record["experiment"], run.read_stats()
     planned = sum(stage["steps"] for stage in experiment["stages"])
     rows: list[tuple[str, object]] = [
         ("Experiment", experiment["name"]),
         ("Data", record["data"]["source"]),
-        *([("Parameters", _parameters(parameters))] if parameters else []),
+        *([("Parameters", model.parameters(description.parameters))] if description else []),
         ("Steps", f"{stats[-1]['step'] if stats else 0:,} of {planned:,}"),
     ]
     if stats:
@@ -64,27 +65,24 @@ def _summary(run: Run, record: dict[str, Any], parameters: Mapping[str, int]) ->
     return rows
 
 
-def _parameters(counts: Mapping[str, int]) -> str:
-    kinds = f"{counts['total']:,}: {counts['classical']:,} classical, {counts['quantum']:,} quantum"
-    return kinds + (f"; {counts['dead']:,} of them dead (their gradient is always zero)" if counts["dead"] else "")
-
-
-def _samples(run: Run) -> str:
-    """The newest sample set that has a picture."""
-    for path in reversed(list_samples(run)):
-        png = path.with_suffix(".png")
-        if png.is_file():
-            made = read_samples(path).meta
-            caption = f"{path.stem}: " + ", ".join(f"{name} {made[name]}" for name in MADE if name in made)
-            return html.picture(png.read_bytes(), "a grid of sampled images", caption, "samples")
-    return html.note("No images have been sampled yet.")
+def _if_any(title: str, content: str) -> str:
+    return html.section(title, content) if content else ""
 
 
 def _curve(run: Run) -> str:
-    png = run.figures_path / "loss.png"
-    if not png.is_file():
+    logged = read_losses(run)
+    if logged is None:
         return html.note("No step has been logged yet.")
-    return html.picture(png.read_bytes(), "loss against training step", "Loss of the logged steps.", "curve")
+    return html.figure(draw_losses(logged), "Loss of the logged steps, faint; smoothed, bold.")
+
+
+def _model(description: Description | None) -> tuple[str, ...]:
+    if description is None:
+        return ()
+    return (
+        html.section("Model", model.parts(description)),
+        _if_any("Circuits", model.circuits(description)),
+    )
 
 
 def _scores(run: Run) -> str:

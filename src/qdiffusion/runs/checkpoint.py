@@ -17,6 +17,7 @@ from torch import Tensor
 
 from qdiffusion.errors import RunError
 from qdiffusion.runs.files import told_as_run_error, write_bytes_atomic
+from qdiffusion.runs.records import CheckpointMeta, validated
 from qdiffusion.runs.run import Run
 
 KEPT = 2
@@ -27,7 +28,7 @@ class Checkpoint:
     """The state of a training after `meta["step"]` steps.
 
     tensors: flat: "model/…", "ema/…", "optimiser/…", "random/…", "log/…"; any shape and dtype.
-    meta: plain values: step, stage, seconds, parameter groups, versions, …
+    meta: plain values: step, stage, seconds, versions
     """
 
     tensors: dict[str, Tensor]
@@ -62,11 +63,12 @@ def load(path: Path) -> Checkpoint:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         intact = digest(tensors, header["qdiffusion"]) == header["sha256"]
-    except (OSError, SafetensorError, KeyError) as error:
+        if not intact:
+            raise ValueError("its SHA-256 does not match")
+        meta = validated(CheckpointMeta, header["qdiffusion"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise RunError(_damaged(path, str(error))) from error
-    if not intact:
-        raise RunError(_damaged(path, "its SHA-256 does not match"))
-    return Checkpoint(tensors, json.loads(header["qdiffusion"]))
+    return Checkpoint(tensors, meta)
 
 
 def digest(tensors: Mapping[str, Tensor], meta: str = "") -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qdiffusion.errors import RunError, UsageError
+from qdiffusion.runs import lock, records
 from qdiffusion.runs.files import (
     TEMPORARY_SUFFIX,
     remove,
@@ -57,6 +58,10 @@ class Run:
         return self.path / "experiment.json"
 
     @property
+    def description_path(self) -> Path:
+        return self.path / "description.json"
+
+    @property
     def stats_path(self) -> Path:
         return self.path / "stats.jsonl"
 
@@ -71,6 +76,10 @@ class Run:
     @property
     def samples_path(self) -> Path:
         return self.path / "samples"
+
+    @property
+    def pictures_path(self) -> Path:
+        return self.path / "pictures"
 
     @property
     def metrics_path(self) -> Path:
@@ -94,7 +103,7 @@ class Run:
         Raises:
             RunError: the file is damaged.
         """
-        return self._read_json(self.experiment_path)
+        return self._read(self.experiment_path, records.RunRecord, "train again")
 
     def read_metrics(self) -> dict[str, Any] | None:
         """Read metrics.json, or give None when the run has not been evaluated.
@@ -102,7 +111,9 @@ class Run:
         Raises:
             RunError: the file is damaged.
         """
-        return self._read_json(self.metrics_path) if self.metrics_path.exists() else None
+        if not self.metrics_path.exists():
+            return None
+        return self._read(self.metrics_path, records.Metrics, "evaluate again")
 
     def read_stats(self) -> list[dict[str, Any]]:
         """Read the logged steps, oldest first; a last line that a killed process left unfinished is passed over.
@@ -112,10 +123,10 @@ class Run:
         """
         if not self.stats_path.exists():
             return []
-        *lines, _unfinished = self.stats_path.read_text(encoding="utf-8").split("\n")
         try:
-            return [json.loads(line) for line in lines]
-        except json.JSONDecodeError as error:
+            *lines, _unfinished = self.stats_path.read_bytes().split(b"\n")
+            return [records.validated(records.LoggedStep, line) for line in lines]
+        except (OSError, ValueError) as error:
             raise RunError(f"{self.stats_path} is damaged ({error}); restore it or delete it.") from error
 
     def append_stats(self, stats: dict[str, Any]) -> None:
@@ -146,8 +157,10 @@ class Run:
         """
         with told_as_run_error(self.path):
             self._make_folders()
-        for folder in (self.path, self.checkpoints_path, self.samples_path):
-            remove_temporaries(folder)
+        remove_temporaries(self.checkpoints_path)
+        if not lock.held_elsewhere(self.path):  # what another process is sampling or reporting is no leftover
+            for folder in (self.path, self.samples_path, self.pictures_path):
+                remove_temporaries(folder)
 
     def _make_folders(self) -> None:
         self.checkpoints_path.mkdir(parents=True, exist_ok=True)
@@ -158,10 +171,12 @@ class Run:
         if not self.path.is_dir():
             return
         own = (
+            self.description_path,
             self.stats_path,
             self.checkpoints_path,
             self.model_path,
             self.samples_path,
+            self.pictures_path,
             self.metrics_path,
             self.figures_path,
             self.tensorboard_path,
@@ -173,11 +188,11 @@ class Run:
         remove(self.experiment_path)
 
     @staticmethod
-    def _read_json(path: Path) -> dict[str, Any]:
+    def _read(path: Path, kind: Any, instead: str) -> dict[str, Any]:
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return records.validated(kind, path.read_bytes())
         except (OSError, ValueError) as error:
-            raise RunError(f"Cannot read {path}: {error}; restore it, or train again.") from error
+            raise RunError(f"{path} is damaged: {error}; restore it, or {instead}.") from error
 
 
 def check_free(path: Path, *, overwrite: bool = False) -> None:
@@ -186,6 +201,7 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
     Raises:
         UsageError: `path` is a file, a filled folder (without `overwrite`), or a filled folder that is no run; the
             folder it would lie in cannot be written.
+        RunError: another process is writing the run that would be replaced.
     """
     if path.is_file():
         raise UsageError(f"{path} is a file, but a run needs a folder; choose another --out.")
@@ -199,6 +215,7 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
         )
     if not (path / "experiment.json").is_file():
         raise UsageError(f"{path} is not a run, so --overwrite leaves it alone; choose another --out.")
+    lock.check_unlocked(path)
 
 
 def _check_writable(path: Path) -> None:
@@ -208,5 +225,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _is_leftover(entry: Path) -> bool:
-    """Whether a run killed in its first instant left this: an unfinished file, or a folder with nothing in it."""
-    return entry.name.endswith(TEMPORARY_SUFFIX) or (entry.is_dir() and not any(entry.iterdir()))
+    """Whether a run killed in its first instant left this: locks, an unfinished file, a folder with nothing in it."""
+    if entry.name == lock.FOLDER or entry.name.endswith(TEMPORARY_SUFFIX):
+        return True
+    return entry.is_dir() and not any(entry.iterdir())

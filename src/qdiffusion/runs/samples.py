@@ -1,6 +1,5 @@
 """Sample sets of a run: uint8 images in safetensors, and how they were made beside them in JSON."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from qdiffusion.errors import RunError
 from qdiffusion.runs.files import told_as_run_error, write_bytes_atomic, write_json_atomic
+from qdiffusion.runs.records import SampleMeta, validated
 from qdiffusion.runs.run import Run
 
 
@@ -55,7 +55,7 @@ def read_samples(path: Path) -> SampleSet:
         RunError: a file of the set is missing or damaged.
     """
     try:
-        meta = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        meta = validated(SampleMeta, path.with_suffix(".json").read_bytes())
         images = load_file(path)["images"]
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise RunError(f"Cannot read the samples {path}: {error}; delete the file and sample again.") from error

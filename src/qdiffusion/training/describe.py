@@ -1,113 +1,40 @@
 """What an experiment's model consists of: layers, circuits, and parameters by kind."""
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from rich.console import Group
-from rich.table import Table
 from torch import Tensor, nn
 
 from qdiffusion.circuits import QuantumLayer
 from qdiffusion.data import load_images
+from qdiffusion.runs.description import CircuitFacts, Description, LayerFacts, ParameterCount
+from qdiffusion.training.building import build_network
 from qdiffusion.training.dead import dead_parameters
+from qdiffusion.training.drawing import drawings
 from qdiffusion.training.experiment import Experiment
-from qdiffusion.training.setup import build_model
 
 
-@dataclass(frozen=True)
-class ParameterCount:
-    """Numbers of parameters; the dead ones, split by kind, are among the others."""
-
-    total: int
-    classical: int
-    quantum: int
-    dead: int
-    dead_classical: int
-    dead_quantum: int
-
-
-@dataclass(frozen=True)
-class CircuitFacts:
-    """One bank of circuits: `n_circuits` of one shape, each with its own weights."""
-
-    where: str
-    ansatz: str
-    n_circuits: int
-    n_wires: int
-    n_weights: int
-    n_gates: int
-
-
-@dataclass(frozen=True)
-class LayerFacts:
-    """One part of the model; `output` is the shape for one image."""
-
-    name: str
-    type: str
-    parameters: int
-    output: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Description:
-    """A model on paper."""
-
-    name: str
-    parameters: ParameterCount
-    circuits: tuple[CircuitFacts, ...]
-    layers: tuple[LayerFacts, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
-
-    def table(self) -> Group:
-        """Three tables for a terminal."""
-        return Group(self._layer_table(), self._circuit_table(), self._parameter_table())
-
-    def _layer_table(self) -> Table:
-        table = Table("layer", "type", "parameters", "output", title=self.name)
-        table.columns[2].justify = "right"
-        for layer in self.layers:
-            shape = " × ".join(map(str, layer.output))
-            table.add_row(layer.name, layer.type, f"{layer.parameters:,}", shape)
-        return table
-
-    def _circuit_table(self) -> Table:
-        table = Table("circuits in", "ansatz", "number", "qubits", "angles each", "gates each")
-        for column in table.columns[:2]:
-            column.overflow = "fold"
-        for circuit in self.circuits:
-            numbers = (circuit.n_circuits, circuit.n_wires, circuit.n_weights, circuit.n_gates)
-            table.add_row(circuit.where, circuit.ansatz, *map(str, numbers))
-        return table
-
-    def _parameter_table(self) -> Table:
-        counts = self.parameters
-        table = Table("parameters", "number", "of these dead")
-        table.columns[1].justify = table.columns[2].justify = "right"
-        table.add_row("classical", f"{counts.classical:,}", f"{counts.dead_classical:,}")
-        table.add_row("quantum", f"{counts.quantum:,}", f"{counts.dead_quantum:,}")
-        table.add_row("total", f"{counts.total:,}", f"{counts.dead:,}")
-        return table
-
-
-def describe(experiment: Experiment) -> Description:
+def describe(experiment: Experiment, channels: int | None = None) -> Description:
     """Build the experiment's model and measure it; "dead" parameters are defined in `dead`.
+
+    Args:
+        experiment: what would be trained.
+        channels: of the images; None reads the images to see.
 
     Raises:
         UsageError: the model does not fit the images.
         DataError: the images, whose channels decide the model's, cannot be read.
     """
-    channels = load_images(experiment.data, "train").images.shape[1]
+    if channels is None:
+        channels = load_images(experiment.data, "train").images.shape[1]
     shape = (channels, experiment.data.size, experiment.data.size)
-    model = build_model(experiment, channels)
+    model = build_network(experiment, channels)
     return Description(
         name=experiment.name,
         parameters=_count(model, dead_parameters(model, shape, experiment.schedule.timesteps)),
         circuits=tuple(_circuits(model)),
         layers=tuple(_layers(model, shape)),
+        drawings=drawings(model),
     )
 
 
@@ -157,7 +84,7 @@ def _layers(model: nn.Module, shape: tuple[int, int, int]) -> list[LayerFacts]:
     ]
     dtype = next(model.parameters()).dtype
     with torch.no_grad():
-        model(torch.zeros(1, *shape, dtype=dtype), torch.zeros(1, dtype=torch.int64))
+        model(torch.zeros(1, *shape, dtype=dtype), torch.zeros(1, dtype=torch.int64), return_dict=False)
     for hook in hooks:
         hook.remove()
     return layers

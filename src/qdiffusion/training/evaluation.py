@@ -4,10 +4,11 @@ from accelerate import PartialState
 
 from qdiffusion.data import Split
 from qdiffusion.metrics import Scores, score_images
+from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import write_json_atomic
+from qdiffusion.runs.lock import locked
 from qdiffusion.training.environment import environment
-from qdiffusion.training.progress import Progress, SilentProgress
 from qdiffusion.training.sampling import sample_run
 from qdiffusion.training.setup import load_reference, read_experiment
 
@@ -40,23 +41,25 @@ def evaluate_run(
         UsageError: an unknown name, a number out of range, images that the network does not take, or data without a
             feature network of its own.
         DataError: the images or the network cannot be read.
-        RunError: the run has no model yet, or cannot be written.
+        RunError: the run has no model yet, cannot be written, or another process is writing it.
     """
     progress = progress or SilentProgress()
-    experiment, _ = read_experiment(run)
-    reference, network = load_reference(experiment, count, features=features, split=split)
-    samples = sample_run(run, count, sampler=sampler, steps=steps, seed=seed, progress=progress)
-    progress.say(f"Comparing {count:,} samples with {len(reference):,} images in the features of {network.name}.")
-    scores = score_images(samples.images, reference, network.to(PartialState().device), seed=seed)
-    write_json_atomic(
-        run.metrics_path,
-        {
-            **scores.to_dict(),
-            "data": reference.source,
-            "split": reference.split,
-            "samples": samples.name,
-            **{key: samples.meta[key] for key in ("sampler", "steps", "seed", "step", "finished", "weights_sha256")},
-            "environment": environment(),
-        },
-    )
-    return scores
+    with locked(run.path, "run", "evaluate"):
+        experiment, _ = read_experiment(run)
+        reference, network = load_reference(experiment, count, features=features, split=split)
+        samples = sample_run(run, count, sampler=sampler, steps=steps, seed=seed, progress=progress)
+        progress.say(f"Comparing {count:,} samples with {len(reference):,} images in the features of {network.name}.")
+        scores = score_images(samples.images, reference, network.to(PartialState().device), seed=seed)
+        made = ("sampler", "steps", "seed", "step", "finished", "weights_sha256")
+        write_json_atomic(
+            run.metrics_path,
+            {
+                **scores.to_dict(),
+                "data": reference.source,
+                "split": reference.split,
+                "samples": samples.name,
+                **{key: samples.meta[key] for key in made},
+                "environment": environment(),
+            },
+        )
+        return scores

@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from qdiffusion.data import DataConfig
 from qdiffusion.diffusion import ScheduleConfig
-from qdiffusion.errors import UsageError
+from qdiffusion.errors import UsageError, first_problem
 from qdiffusion.models import QVUNetConfig, UNetConfig
 
 ModelConfig = Annotated[UNetConfig | QVUNetConfig, Field(discriminator="kind")]
@@ -77,7 +77,7 @@ class Stage:
     """Offset k of the P2 weight."""
 
     def __post_init__(self) -> None:
-        _require(self.steps >= 1, "steps", self.steps, "at least 1")
+        _require(1 <= self.steps < 2**63, "steps", self.steps, "at least 1 and below 2^63")
         _require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
         _require(self.p2_k > 0, "p2_k", self.p2_k, "a number above 0")
 
@@ -182,9 +182,7 @@ def _adapter() -> TypeAdapter[Any]:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the whole"
     if first["type"] == "unexpected_keyword_argument":
+        place = ".".join(map(str, first["loc"]))
         return f"The experiment has an unknown field {place}; remove it or correct its name."
-    given = f", but {first['input']!r} was given" if "input" in first else ""
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"The experiment is wrong at {place}: {message}{given}."
+    return f"The experiment is wrong {first_problem(error.errors())}."

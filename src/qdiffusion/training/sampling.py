@@ -1,9 +1,9 @@
 """Images from a trained run."""
 
-import json
 import time
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import PartialState
@@ -14,14 +14,23 @@ from torch import Tensor, nn
 from qdiffusion.data import to_uint8
 from qdiffusion.diffusion import make_scheduler, sample, set_timesteps
 from qdiffusion.errors import RunError, UsageError
+from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, digest, list_checkpoints, load
 from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
+from qdiffusion.runs.lock import locked, locked_here
+from qdiffusion.runs.pictures import reverse_path, write_strip
+from qdiffusion.runs.records import validated
 from qdiffusion.runs.samples import SampleSet, read_samples, write_samples
 from qdiffusion.training.batches import derived_seed
+from qdiffusion.training.building import build_model
 from qdiffusion.training.environment import environment
-from qdiffusion.training.progress import Progress, SilentProgress
-from qdiffusion.training.setup import build_model, read_experiment
+from qdiffusion.training.fit import check_images_fit
+from qdiffusion.training.pictures import Film
+from qdiffusion.training.setup import read_experiment
+
+if TYPE_CHECKING:
+    from diffusers import ModelMixin, SchedulerMixin
 
 MAX_SEED = 2**63
 
@@ -40,7 +49,7 @@ def sample_run(
 
     Every batch has a generator of its own, seeded by (seed, index of its first image): the images depend on seed and
     batch size, not on what was drawn before. Finished batches lie in `samples/NAME.parts`, so that an interrupted
-    sampling goes on where it was.
+    sampling goes on where it was. The first images' way from noise is kept in `pictures/`.
 
     Args:
         run: a run, finished or not; from one unfinished its last checkpoint is used, and `meta` says so.
@@ -52,8 +61,8 @@ def sample_run(
         progress: where to report.
 
     Raises:
-        UsageError: an unknown sampler, or a number out of range.
-        RunError: the run has no model yet, or cannot be written.
+        UsageError: an unknown sampler, a number out of range, or more images than memory or disk hold.
+        RunError: the run has no model yet, cannot be written, or another process is drawing the same set.
     """
     experiment, facts = read_experiment(run)
     if count < 1 or batch_size < 1:
@@ -64,27 +73,51 @@ def sample_run(
     steps = experiment.sampling.steps if steps is None else steps
     scheduler = make_scheduler(sampler, experiment.schedule)
     set_timesteps(scheduler, steps)
-    model, origin = load_model(run)
-    request = {"sampler": sampler, "steps": steps, "seed": seed, "count": count, "batch_size": batch_size, **origin}
     path = run.samples_path / f"{sampler}-{steps}-seed{seed}-n{count}.safetensors"
+    image_shape = (facts["channels"], facts["size"], facts["size"])
+    if not path.exists():
+        check_images_fit(run.path, count, image_shape)
+    request = {"sampler": sampler, "steps": steps, "seed": seed, "count": count, "batch_size": batch_size}
+    progress = progress or SilentProgress()
+    # A training ends with samples: rather than fail there, it waits for whoever draws the same ones.
+    on_wait = progress.say if locked_here(run.path, "run") else None
+    with locked(run.path, path.stem, "sample", on_wait):
+        return _draw(run, path, scheduler, image_shape, request, progress)
+
+
+def _draw(
+    run: Run,
+    path: Path,
+    scheduler: "SchedulerMixin",
+    image_shape: tuple[int, int, int],
+    request: dict[str, Any],
+    progress: Progress,
+) -> SampleSet:
+    """The set at `path`: read, gone on with, or drawn."""
+    steps, seed, count, batch_size = (request[key] for key in ("steps", "seed", "count", "batch_size"))
+    model, origin = load_model(run)
+    request = {**request, **origin}
     parts = _Parts(path.with_suffix(".parts"), request)
-    if (found := _existing(path, request)) is not None:
+    if (found := _existing(path, request, image_shape)) is not None:
         parts.remove()
         return found
 
-    image_shape = (facts["channels"], facts["size"], facts["size"])
     begun = time.monotonic()
     batches = [min(batch_size, count - first) for first in range(0, count, batch_size)]
-    with (progress or SilentProgress()).task("Sampling", len(batches) * steps) as task:
+    with progress.task("Sampling", len(batches) * steps) as task:
         for index, size in enumerate(batches):
-            if parts.has(index):
+            if parts.has(index, (size, *image_shape)):
                 continue
             generator = torch.Generator().manual_seed(derived_seed(seed, index * batch_size))
+            film = Film(steps)
 
-            def on_step(done: int, x: Tensor, before: int = index * steps) -> None:
+            def on_step(done: int, x: Tensor, before: int = index * steps, film: Film = film) -> None:
+                film.keep(done, x)
                 task.update(before + done)
 
             x = sample(model, scheduler, (size, *image_shape), steps, generator, on_step=on_step)
+            if index == 0:
+                write_strip(reverse_path(run, path.stem), film.strip(scheduler))
             parts.write(index, to_uint8(x.clamp(-1, 1).cpu()))
     meta = {**request, "seconds": round(time.monotonic() - begun, 3), "environment": environment()}
     samples = write_samples(path, parts.read(len(batches)), meta)
@@ -108,11 +141,13 @@ def load_model(run: Run) -> tuple[nn.Module, dict[str, Any]]:
     step = experiment.total_steps
     try:
         if finished:
-            model = type(model).from_pretrained(run.model_path)
+            _check_config(run, model)
+            files = run.model_path.glob("*.safetensors")
+            weights = dict(chain.from_iterable(load_file(file).items() for file in files))
         else:
             checkpoint = _last_checkpoint(run)
-            model.load_state_dict(checkpoint.part("ema"))
-            step = checkpoint.meta["step"]
+            weights, step = checkpoint.part("ema"), checkpoint.meta["step"]
+        model.load_state_dict(weights)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise RunError(
             f"The model of {run.path} cannot be read ({error}); delete {run.model_path} and run "
@@ -122,6 +157,22 @@ def load_model(run: Run) -> tuple[nn.Module, dict[str, Any]]:
     return model.eval().to(PartialState().device), origin
 
 
+def _check_config(run: Run, model: "ModelMixin") -> None:
+    """Raise ValueError unless model/config.json is that of the experiment's model."""
+    try:
+        config = validated(dict[str, Any], (run.model_path / "config.json").read_bytes())
+    except ValueError as error:
+        raise ValueError(f"config.json is wrong {error}") from error
+    expected = validated(dict[str, Any], model.to_json_string())
+    differing = [
+        name
+        for name in sorted({*config, *expected} - {"_diffusers_version"})
+        if name not in config or name not in expected or config[name] != expected[name]
+    ]
+    if differing:
+        raise ValueError(f"config.json is not of the experiment's model: it differs in {', '.join(differing)}")
+
+
 class _Parts:
     """The finished batches of a sampling under way, so that it can be stopped and go on."""
 
@@ -129,8 +180,12 @@ class _Parts:
         self._folder, self._request = folder, request
         self._note = folder / "request.json"
 
-    def has(self, index: int) -> bool:
-        return self._path(index).exists() and self._ours()
+    def has(self, index: int, shape: tuple[int, ...]) -> bool:
+        try:
+            images = load_file(self._path(index))["images"]
+        except (OSError, KeyError, SafetensorError):
+            return False
+        return images.dtype == torch.uint8 and images.shape == shape and self._ours()
 
     def write(self, index: int, images: Tensor) -> None:
         if not self._ours():
@@ -145,7 +200,10 @@ class _Parts:
             remove(self._folder)
 
     def _ours(self) -> bool:
-        return self._note.is_file() and json.loads(self._note.read_text(encoding="utf-8")) == self._request
+        try:
+            return validated(dict[str, Any], self._note.read_bytes()) == self._request
+        except (OSError, ValueError):
+            return False
 
     def _begin(self) -> None:
         """Throw the batches of another request away."""
@@ -158,7 +216,7 @@ class _Parts:
         return self._folder / f"batch-{index:06d}.safetensors"
 
 
-def _existing(path: Path, request: dict[str, Any]) -> SampleSet | None:
+def _existing(path: Path, request: dict[str, Any], image_shape: tuple[int, int, int]) -> SampleSet | None:
     """The sample set at `path`, if it is whole and what was asked for."""
     if not path.exists():
         return None
@@ -166,7 +224,8 @@ def _existing(path: Path, request: dict[str, Any]) -> SampleSet | None:
         found = read_samples(path)
     except RunError:
         return None
-    return found if request.items() <= found.meta.items() else None
+    whole = found.images.shape == (request["count"], *image_shape)
+    return found if whole and request.items() <= found.meta.items() else None
 
 
 def _last_checkpoint(run: Run) -> Checkpoint:
@@ -175,4 +234,9 @@ def _last_checkpoint(run: Run) -> Checkpoint:
         raise RunError(
             f"{run.path} has neither a model nor a checkpoint yet; let `qdiffusion resume {run.path}` train it first."
         )
-    return load(paths[-1])
+    try:
+        return load(paths[-1])
+    except RunError:
+        if paths[-1].exists():
+            raise
+        return _last_checkpoint(run)  # a training under way has newer ones, and has deleted this

@@ -1,44 +1,20 @@
 """What comes before the first step: everything that can be wrong is found out here, before any work is done."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-import torch
 
 from qdiffusion.data import ImageSet, Split, load_images
 from qdiffusion.diffusion import make_scheduler, set_timesteps
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.metrics import FeatureNetwork, check_scorable, default_features, load_features
-from qdiffusion.models import UNet
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import digest
 from qdiffusion.runs.files import write_json_atomic
-from qdiffusion.training.batches import Batches, derived_seed
+from qdiffusion.training.batches import Batches
+from qdiffusion.training.building import ORDER, build_model
 from qdiffusion.training.environment import environment
 from qdiffusion.training.experiment import Experiment, from_json, to_json
-
-WEIGHTS, NOISE, ORDER, MODEL_NOISE = range(4)
-"""What a seed is derived for: initial weights, noise, order of the images, the model's own chance (dropout)."""
-
-
-def build_model(experiment: Experiment, channels: int) -> UNet:
-    """The experiment's model for images of `channels` channels, with the initial weights that its seed decides.
-
-    Raises:
-        UsageError: the model does not fit the images.
-    """
-    with seeded(derived_seed(experiment.seed, WEIGHTS)):
-        return experiment.model.build(channels, experiment.data.size)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's own generators within the block, and put them back as they were behind it."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
+from qdiffusion.training.fit import check_steps_fit
 
 
 def make_batches(experiment: Experiment, images: ImageSet, index: int) -> Batches:
@@ -54,13 +30,14 @@ def load_training_images(experiment: Experiment) -> ImageSet:
     """The training images, when all of the experiment fits them.
 
     Raises:
-        UsageError: the batches, the model, the sampler or the feature network do not fit the images.
+        UsageError: the batches, the model, the sampler or the feature network do not fit the images or the memory.
         DataError: the images cannot be read.
     """
     set_timesteps(make_scheduler(experiment.sampling.sampler, experiment.schedule), experiment.sampling.steps)
     images = load_images(experiment.data, "train")
     for index in range(len(experiment.stages)):
         make_batches(experiment, images, index)
+    check_steps_fit(experiment, images.images.shape[1])
     build_model(experiment, images.images.shape[1])
     if experiment.evaluation.count:
         load_reference(experiment, experiment.evaluation.count)
@@ -106,10 +83,13 @@ def read_experiment(run: Run) -> tuple[Experiment, dict[str, Any]]:
     """
     saved = run.read_experiment()
     try:
-        return from_json(json.dumps(saved["experiment"])), saved["data"]
-    except (UsageError, KeyError, TypeError) as error:
+        experiment = from_json(json.dumps(saved["experiment"]))
+        if saved["data"]["size"] != experiment.data.size:
+            raise UsageError(f"its images have {saved['data']['size']} pixels, its experiment {experiment.data.size}")
+    except UsageError as error:
         reason = str(error).rstrip(".")
         raise RunError(f"{run.experiment_path} is damaged: {reason}; restore it, or train again.") from error
+    return experiment, saved["data"]
 
 
 def check_same_images(images: ImageSet, facts: dict[str, Any]) -> None:

@@ -32,13 +32,12 @@ class TrainingState:
 
     def to_checkpoint(self, seconds: float) -> Checkpoint:
         """Pack everything up; `seconds` of training came before."""
-        optimiser = self.optimiser.state_dict()
         tensors = {
             **_prefixed("model", self.model.state_dict()),
             **_prefixed("ema", self.ema.model.state_dict()),
             **{
                 f"optimiser/{index}/{name}": value
-                for index, values in optimiser["state"].items()
+                for index, values in self.optimiser.state_dict()["state"].items()
                 for name, value in values.items()
             },
             **_prefixed("random", _random_state(self.generator)),
@@ -48,7 +47,6 @@ class TrainingState:
             "step": self.step,
             "stage": self.stage,
             "seconds": seconds,
-            "param_groups": optimiser["param_groups"],
             "versions": {"qdiffusion": __version__, "torch": torch.__version__},
         }
         return Checkpoint(tensors, meta)
@@ -62,17 +60,16 @@ class TrainingState:
         try:
             self.model.load_state_dict(checkpoint.part("model"))
             self.ema.model.load_state_dict(checkpoint.part("ema"))
-        except RuntimeError as error:
+            moments = _optimiser_state(checkpoint.part("optimiser"))
+            self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+            _set_random_state(checkpoint.part("random"), self.generator)
+            losses = checkpoint.tensors["log/losses"]
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 "The checkpoint does not fit the model of experiment.json; was one of them edited or made by another "
                 "version of qdiffusion? Train again, or restore the file."
             ) from error
-        self.optimiser.load_state_dict(
-            {"state": _optimiser_state(checkpoint.part("optimiser")), "param_groups": checkpoint.meta["param_groups"]}
-        )
-        _set_random_state(checkpoint.part("random"), self.generator)
-        device = next(self.model.parameters()).device
-        self.losses = list(checkpoint.tensors["log/losses"].to(device))
+        self.losses = list(losses.to(next(self.model.parameters()).device))
         self.step = checkpoint.meta["step"]
 
 

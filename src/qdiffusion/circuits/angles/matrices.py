@@ -30,7 +30,7 @@ class Constant:
         dtypes = {"c": tensor.dtype.to_complex(), "f": tensor.dtype, "i": torch.int64, "b": torch.bool}
         # What is first asked for in inference must serve training as well.
         with torch.inference_mode(False):
-            found = torch.tensor(self._array, dtype=dtypes[self._array.dtype.kind], device=tensor.device)
+            constant = torch.tensor(self._array, dtype=dtypes[self._array.dtype.kind], device=tensor.device)
         if not transformed():
-            self._tensors[key] = found
-        return found
+            self._tensors[key] = constant
+        return constant

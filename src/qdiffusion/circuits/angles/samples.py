@@ -36,15 +36,20 @@ def together(values: Tensor, weights: Tensor, inputs: Tensor) -> Tensor:
     return values.squeeze(2).unflatten(0, (weights.shape[0], inputs.shape[2])).transpose(1, 2)
 
 
-def count(weights: Tensor, inputs: Tensor) -> int:
-    """The number of samples, W·R."""
-    return weights.shape[0] * inputs.shape[2]
+def n_samples(weights: Tensor, inputs: Tensor) -> int:
+    """How many circuits run in one call, W·C·R."""
+    return weights.shape[0] * weights.shape[1] * inputs.shape[2]
 
 
-def in_turns(compute: Callable[[Tensor, Tensor], Tensor], weights: Tensor, inputs: Tensor, most: int) -> Tensor:
-    """compute(weights, inputs) → (W, C, K, R, …), for at most `most` samples at a time."""
+def in_turns(
+    prepared: Callable[[Tensor], Callable[[Tensor], Tensor]], weights: Tensor, inputs: Tensor, most: int
+) -> Tensor:
+    """prepared(weights)(inputs) → (W, C, K, R, …), for at most `most` samples at a time; weights that all samples share
+    are prepared once.
+    """
     if inputs.shape[2] > 1:
-        values = [compute(weights, part) for part in inputs.split(most, 2)]
+        compute = prepared(weights)
+        values = [compute(part) for part in inputs.split(most, 2)]
     else:
-        values = [compute(*parts) for parts in zip(weights.split(most), inputs.split(most), strict=True)]
+        values = [prepared(own)(part) for own, part in zip(weights.split(most), inputs.split(most), strict=True)]
     return values[0] if len(values) == 1 else torch.cat(values, 3 if inputs.shape[2] > 1 else 0)

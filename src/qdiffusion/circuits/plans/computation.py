@@ -20,5 +20,5 @@ class Computation(Protocol):
     def combine(self, values: Any, observable_weights: Tensor | None) -> Any:
         """The outputs, from what `read` gave."""
 
-    def explain(self) -> list[str]:
-        """A line for each pass that found something, and for each part how it is computed."""
+    def explain(self, samples: int) -> list[str]:
+        """A line for each pass that found something, and for each part how it is computed, for a batch of `samples`."""

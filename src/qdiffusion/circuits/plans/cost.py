@@ -1,29 +1,20 @@
 """Which way of computing a component is cheapest.
 
-The unit is one complex multiply-add of a state vector for one sample, forward and gradients: 0.75 ns on one core of an
-AMD EPYC, where all constants were measured with `benchmarks/cost_model.py`. What a call costs however many samples it
-serves, most of it the overhead of hundreds of small torch operations, is spread over `SAMPLES`.
+A cost is nanoseconds for one call, forward and gradients, on one core of an AMD EPYC: counts of work times what each
+takes. `benchmarks/cost_fit.py` fitted the prices to the times that `benchmarks/cost_model.py` had measured.
 """
 
 from collections.abc import Sequence
 from math import prod
 
 from qdiffusion.circuits.structure import Block
-from qdiffusion.circuits.trees.tree import ClusterTree
+from qdiffusion.circuits.trees.shape.tree import ClusterTree
 
-SAMPLES = 16
-"""A plan is made before its batch is known. With 16, neither one sample nor a batch of 128 takes much longer
-than twice as long as the other way would.
-"""
+STATE_NS = (8.0e5, 1.2e5, 0.70)
+"""The prices of a `state_work`."""
 
-STATE_CALL, BLOCK_CALL = 1.5e6, 1.7e5
-"""1.1 ms a call, and 0.13 ms more for each block."""
-
-TREE_CALL, CLUSTER_CALL, LINK_CALL = 1.3e6, 2.0e5, 2.5e5
-"""1 ms a call, 0.15 ms for each cluster and 0.2 ms for each link."""
-
-MESSAGE, TABLE = 0.25, 3.0
-"""A multiply-add of Φ^B = K^B φ and of the messages, for each sample, and of building K^B, once a call."""
+TREE_NS = (4.4e5, 4.2e5, 0.25, 2.1, 3.4)
+"""The prices of a `tree_work`."""
 
 MOST_CLUSTER_NUMBERS = 1 << 14
 """More numbers than this in one cluster's part of the state, and its tables no longer fit the processor's caches."""
@@ -32,24 +23,38 @@ MOST_CLUSTER_WIRES = 8
 """A gate's matrix on eight wires has 65,536 entries; those of a cluster's gates are in memory all at once."""
 
 
-def dense_cost(n_wires: int, blocks: Sequence[Block], n_samples: int) -> float:
-    """Each block multiplies the 2^n amplitudes by a matrix on its wires."""
-    products = sum(2 ** (n_wires + len(block.wires)) for block in blocks)
-    return products + (STATE_CALL + BLOCK_CALL * len(blocks)) / n_samples
+def dense_cost(n_wires: int, blocks: Sequence[Block], samples: int) -> float:
+    """A state vector of `n_wires` for a batch of `samples`."""
+    return _priced(state_work(n_wires, blocks, samples), STATE_NS)
 
 
-def cluster_cost(tree: ClusterTree, n_samples: int) -> float | None:
-    """The clusters' matrices, K^B, Φ^B = K^B φ, then every neighbour's message; None where a cluster's part is too
-    large.
+def cluster_cost(tree: ClusterTree, samples: int) -> float | None:
+    """A tree of clusters for a batch of `samples`; None where a cluster's part of the state is too large."""
+    work = tree_work(tree, samples)
+    return None if work is None else _priced(work, TREE_NS)
+
+
+def state_work(n_wires: int, blocks: Sequence[Block], samples: int) -> tuple[float, ...]:
+    """The call; blocks; complex multiply-adds, since each block multiplies every sample's 2^n amplitudes by a matrix on
+    its wires.
     """
-    calls = TREE_CALL + CLUSTER_CALL * len(tree.clusters) + LINK_CALL * len(tree.links)
-    total = 0.0
+    return 1, len(blocks), samples * sum(2 ** (n_wires + len(block.wires)) for block in blocks)
+
+
+def tree_work(tree: ClusterTree, samples: int) -> tuple[float, ...] | None:
+    """The call; clusters; multiply-adds of Φ^B = K^B φ and of the messages, for every sample; those of building K^B,
+    once; entries of the gates' matrices on the clusters' wires, once. None where a cluster's part is too large.
+    """
+    products = matrices = 0
     for wires, events, bonds in zip(tree.clusters, tree.events, map(dict.values, tree.edges().values()), strict=True):
         sizes = [2 ** len(bond) for bond in bonds]
         numbers = 2 ** len(wires) * prod(sizes)
         if numbers > MOST_CLUSTER_NUMBERS or len(wires) > MOST_CLUSTER_WIRES:
             return None
-        work = numbers * (2 ** len(wires) + 4 * sum(sizes))
-        matrices = 8 ** len(wires) * sum(len(event.gates) for event in events)
-        total += MESSAGE * work + (TABLE * work + matrices) / n_samples
-    return total + calls / n_samples
+        products += numbers * (2 ** len(wires) + 4 * sum(sizes))
+        matrices += 8 ** len(wires) * sum(len(event.gates) for event in events)
+    return 1, len(tree.clusters), samples * products, products, matrices
+
+
+def _priced(work: Sequence[float], prices: Sequence[float]) -> float:
+    return sum(count * price for count, price in zip(work, prices, strict=True))

@@ -18,12 +18,17 @@ def findings(circuit: Circuit, components: Sequence[Component], n_gates: int, n_
     if leading := sum(lengths.values()):
         lines.append(f"{leading} leading one-wire gates make a product state")
     if n_outcomes:
-        lines.append(f"{n_outcomes} measurement{'s' * (n_outcomes > 1)} put off to the end")
+        lines.append(f"{_counted(n_outcomes, 'measurement')} put off to the end")
     return lines
 
 
-def group_line(group: Sequence[Component], cost: float, how: str) -> str:
-    """How many components alike there are, how they are computed and what that costs in the units of `cost`."""
-    n_wires = len(group[0].wires)
-    count = f"{len(group)} component{'s' * (len(group) > 1)} of {n_wires} qubit{'s' * (n_wires > 1)}"
-    return f"{count}: {how}; as long as {cost * len(group):,.0f} multiply-adds a sample"
+def group_line(group: Sequence[Component], how: str, cost: float, samples: int) -> str:
+    """How many components alike there are, how they are computed, and how long that takes for a batch of `samples`:
+    `cost` nanoseconds each.
+    """
+    time = f"about {cost * len(group) / 1e6:.2g} ms for {_counted(samples, 'sample')} and their gradients"
+    return f"{_counted(len(group), 'component')} of {_counted(len(group[0].wires), 'qubit')}: {how}; {time}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number > 1)}"

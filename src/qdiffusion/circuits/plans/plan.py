@@ -6,18 +6,27 @@ approximated. The design is in docs/circuits.md.
 """
 
 from functools import partial
-from typing import Literal
+from typing import Literal, assert_never
 
 import torch
 from torch import Tensor
 
 from qdiffusion.circuits.circuit import Circuit
-from qdiffusion.circuits.observables import Branches, DensityMatrix, Expectations, Observable, Readout, State
+from qdiffusion.circuits.observables import (
+    Branches,
+    DensityMatrix,
+    Expectations,
+    Observable,
+    Probabilities,
+    Readout,
+    State,
+)
 from qdiffusion.circuits.plans.computation import Computation, Output
 from qdiffusion.circuits.plans.deferral import Deferred, defer
 from qdiffusion.circuits.plans.shiftplan import ShiftPlan
 from qdiffusion.circuits.plans.shotplan import ShotPlan
 from qdiffusion.circuits.plans.stateplan import StatePlan
+from qdiffusion.circuits.plans.ways import USUAL_SAMPLES
 from qdiffusion.circuits.plans.wordplan import WordPlan
 from qdiffusion.circuits.vectors.adjoint import Evolution, check_evolution
 from qdiffusion.errors import UsageError
@@ -72,9 +81,9 @@ class Plan:
     ) -> Output:
         return self._computation.combine(self._computation.read(weights, inputs, generator), observable_weights)
 
-    def explain(self) -> str:
-        """What was found in the circuit and how each part is computed, a line each."""
-        return "\n  ".join([self.circuit.summary, *self._computation.explain()])
+    def explain(self, samples: int = USUAL_SAMPLES) -> str:
+        """What was found in the circuit and how each part is computed for a batch of `samples`, a line each."""
+        return "\n  ".join([self.circuit.summary, *self._computation.explain(samples)])
 
 
 def _compiled(
@@ -90,9 +99,14 @@ def _compiled(
 
 def _disturbed(readout: Readout, n_wires: int) -> set[int]:
     """The wires whose coherences are read."""
-    if isinstance(readout, Expectations):
-        return {wire for word in readout.words for wire, letter in word if letter in "XY"}
-    return set(readout.wires or range(n_wires)) if isinstance(readout, DensityMatrix) else set()
+    match readout:
+        case Expectations():
+            return {wire for word in readout.words for wire, letter in word if letter in "XY"}
+        case DensityMatrix():
+            return set(readout.wires or range(n_wires))
+        case Probabilities() | State() | Branches():
+            return set()
+    assert_never(readout)
 
 
 def _check_measurements(deferred: Deferred, readout: Readout) -> None:

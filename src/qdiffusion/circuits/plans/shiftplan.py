@@ -22,8 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.angles import samples
 from qdiffusion.circuits.angles.picking import GateAngles, angle_row
+from qdiffusion.circuits.angles.samples import one_by_one, together
 from qdiffusion.circuits.circuit import Circuit, Gate, weight
 from qdiffusion.circuits.observables import Expectations, Probabilities, Readout
 from qdiffusion.circuits.plans.computation import Computation
@@ -59,7 +59,7 @@ class ShiftPlan:
 
     def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Tensor:
         """→ (W, C, R, *outputs)."""
-        amplitudes = samples.one_by_one(weights, inputs)[..., : self._n_amplitudes]
+        amplitudes = one_by_one(weights, inputs)[..., : self._n_amplitudes]
         if amplitudes.requires_grad and self._n_amplitudes:
             raise UsageError(
                 "Parameter shift differentiates angles, not amplitudes, and x holds both in one tensor; detach x or "
@@ -72,16 +72,19 @@ class ShiftPlan:
             return read.squeeze(2)
 
         angles = self._angles(angle_row(weights, inputs.real).transpose(1, 2).flatten(0, 1))
-        return samples.together(shifted(angles, values, self._rules).unsqueeze(2), weights, inputs)
+        return together(shifted(angles, values, self._rules).unsqueeze(2), weights, inputs)
 
     def combine(self, values: Any, observable_weights: Tensor | None) -> Any:
         """The outputs, from what `read` gave; ordinary autograd, also by the observable's weights."""
         return self._inner.combine(values, observable_weights)
 
-    def explain(self) -> list[str]:
+    def explain(self, samples: int) -> list[str]:
         """The plan's lines, and what a gradient costs."""
         n_shifts = sum(map(len, self._rules))
-        return [*self._inner.explain(), f"gradients by parameter shift: {n_shifts} runs for {len(self._rules)} angles"]
+        return [
+            *self._inner.explain(samples),
+            f"gradients by parameter shift: {n_shifts} runs for {len(self._rules)} angles",
+        ]
 
 
 def _an_angle_for_each_gate(circuit: Circuit) -> Circuit:

@@ -21,7 +21,7 @@ from qdiffusion.circuits.plans.deferral import Deferred
 from qdiffusion.circuits.plans.draw import draw
 from qdiffusion.circuits.plans.explain import findings, group_line
 from qdiffusion.circuits.plans.sums import Sums
-from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, cheapest
+from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.vectors.dense import DenseStates
 
@@ -51,13 +51,13 @@ class ShotPlan:
         """The outputs, from the words' values."""
         return self._sums(values, observable_weights)
 
-    def explain(self) -> list[str]:
+    def explain(self, samples: int) -> list[str]:
         """A line for what was found, then for each basis its components."""
         first = self._bases[0]
         lines = findings(self._deferred.circuit, first.components, first.n_gates, len(self._deferred.outcomes))
         for number, basis in enumerate(self._bases, start=1):
             lines.append(f"basis {number} of {len(self._bases)}, {self._shots} shots")
-            lines += basis.explain()
+            lines += basis.explain(samples)
         return lines
 
 
@@ -97,10 +97,10 @@ class Basis:
         means = [whole[..., places].prod(-1).mean(-1) for places in self._places]
         return torch.stack(means, -1)
 
-    def explain(self) -> list[str]:
+    def explain(self, samples: int) -> list[str]:
         """A line for each group of components alike."""
         return [
-            group_line(group, cheapest(group[0], True, USUAL_SAMPLES).cost, states.explain())
+            group_line(group, states.explain(), cheapest(group[0], True, samples).cost, samples)
             for group, states in zip(self._groups, self._states, strict=True)
         ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from qdiffusion.circuits.plans.computation import Output
 from qdiffusion.circuits.plans.deferral import Deferred
 from qdiffusion.circuits.plans.draw import draw
 from qdiffusion.circuits.plans.explain import findings, group_line
-from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, cheapest
+from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.vectors.adjoint import Evolution
 from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates, scaled
 from qdiffusion.errors import UsageError
@@ -82,30 +82,40 @@ class StatePlan:
             return (psi @ psi.mH).flatten(-2), [*own, *map(self._column, own)]
         return psi.flatten(-2), own
 
-    def explain(self) -> list[str]:
+    def explain(self, samples: int) -> list[str]:
         """A line for each pass that found something, and one for each group of components."""
         components = [component for group in self._groups for component in group]
         lines = findings(self._circuit, components, self._n_gates, len(self._outcomes))
         for group, states in zip(self._groups, self._states, strict=True):
-            lines.append(group_line(group, cheapest(group[0], True, USUAL_SAMPLES).cost, states.explain()))
+            lines.append(group_line(group, states.explain(), cheapest(group[0], True, samples).cost, samples))
         return lines
 
 
 def _read_wires(readout: StateLike, deferred: Deferred) -> tuple[int, ...]:
     """In the order of the result's bits."""
-    if isinstance(readout, Branches):
-        return (*deferred.outcomes, *deferred.others)
-    wires = readout.wires if isinstance(readout, Probabilities | DensityMatrix) else None
-    return deferred.wires if wires is None else wires
+    match readout:
+        case Probabilities() | DensityMatrix():
+            return deferred.wires if readout.wires is None else readout.wires
+        case Branches():
+            return (*deferred.outcomes, *deferred.others)
+        case State():
+            return deferred.wires
+    assert_never(readout)
 
 
 def _seen(readout: StateLike, deferred: Deferred, wires: Sequence[int]) -> tuple[Gate, ...]:
     """The gates inside the light cone of what is read."""
     gates = deferred.circuit.gates
-    if isinstance(readout, Probabilities | DensityMatrix):
-        free = wires if isinstance(readout, DensityMatrix) else ()
-        return tuple(gates[place] for place in structure.light_cone(gates, wires, free))
-    return gates
+    match readout:
+        case Probabilities():
+            cone = structure.light_cone(gates, wires, ())
+        case DensityMatrix():
+            cone = structure.light_cone(gates, wires, wires)
+        case State() | Branches():
+            return gates
+        case _:
+            assert_never(readout)
+    return tuple(gates[place] for place in cone)
 
 
 def _drawn(psi: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -9,13 +9,13 @@ from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.plans.cost import cluster_cost, dense_cost
 from qdiffusion.circuits.structure import Component
-from qdiffusion.circuits.trees.tree import ClusterTree, grow_tree
+from qdiffusion.circuits.trees.shape.tree import ClusterTree, grow_tree
 
 
 @dataclass(frozen=True)
 class Way:
-    """A tree of clusters after a product `prefix`, or a state vector where `tree` is None; `cost` in the units of
-    `cost.py`.
+    """A tree of clusters after a product `prefix`, or a state vector where `tree` is None; `cost` in the
+    nanoseconds of `cost.py`.
     """
 
     cost: float
@@ -30,20 +30,20 @@ MOST_SAMPLES = 256
 """For larger batches the choice is that for so many: what a call costs no longer matters."""
 
 
-def rounded(n_samples: int) -> int:
+def rounded(samples: int) -> int:
     """The nearest of 1, 4, 16, … in ratio, up to `MOST_SAMPLES`."""
-    clipped = min(max(n_samples, 1), MOST_SAMPLES)
+    clipped = min(max(samples, 1), MOST_SAMPLES)
     return int(4 ** round(math.log(clipped, 4)))
 
 
 @lru_cache(maxsize=1024)
-def cheapest(component: Component, states_only: bool, n_samples: int) -> Way:
-    """For a batch of `n_samples`. Clusters need unitary gates that, after the product prefix, read no input."""
+def cheapest(component: Component, states_only: bool, samples: int) -> Way:
+    """For a batch of `samples`. Clusters need unitary gates that, after the product prefix, read no input."""
     n_wires = len(component.wires)
     prefix, rest = structure.split_prefix(component)
-    dense = Way(dense_cost(n_wires, structure.fuse(rest), n_samples))
+    dense = Way(dense_cost(n_wires, structure.fuse(rest), samples))
     if states_only or component.prepared or not component.is_unitary or any(map(structure.reads_input, rest)):
         return dense
     tree = grow_tree(n_wires, rest)
-    cost = cluster_cost(tree, n_samples) if len(tree.clusters) > 1 else None
+    cost = cluster_cost(tree, samples) if len(tree.clusters) > 1 else None
     return dense if cost is None or cost >= dense.cost else Way(cost, tree, prefix)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.angles import samples
 from qdiffusion.circuits.angles.matrices import Constant
+from qdiffusion.circuits.angles.samples import n_samples
 from qdiffusion.circuits.observables import Expectations, PauliWord
 from qdiffusion.circuits.plans.deferral import Deferred
 from qdiffusion.circuits.plans.explain import findings, group_line
@@ -18,8 +18,8 @@ from qdiffusion.circuits.plans.reads import Read, Reads, split_reads
 from qdiffusion.circuits.plans.sums import Sums
 from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, Way, cheapest, rounded
 from qdiffusion.circuits.structure import Component
+from qdiffusion.circuits.trees.algebra.pullback import TooManyTermsError
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
-from qdiffusion.circuits.trees.pullback import TooManyTermsError
 from qdiffusion.circuits.vectors.adjoint import Evolution
 from qdiffusion.circuits.vectors.dense import DenseWords
 
@@ -41,23 +41,23 @@ class WordPlan:
         self._for(USUAL_SAMPLES)
         self._sums = Sums(readout)
 
-    def _for(self, n_samples: int) -> "BatchPlan":
-        size = rounded(n_samples)
+    def _for(self, samples: int) -> "BatchPlan":
+        size = rounded(samples)
         if size not in self._batches:
             self._batches[size] = BatchPlan(self._deferred, self._words, self._workshop, size)
         return self._batches[size]
 
     def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Tensor:
         """→ the words' values (W, C, R, words)."""
-        return self._for(samples.count(weights, inputs) * weights.shape[1])(weights, inputs)
+        return self._for(n_samples(weights, inputs))(weights, inputs)
 
     def combine(self, values: Any, observable_weights: Tensor | None) -> Any:
         """The outputs, from the words' values."""
         return self._sums(values, observable_weights)
 
-    def explain(self) -> list[str]:
+    def explain(self, samples: int) -> list[str]:
         """A line for each pass that found something, and one for each group of components."""
-        return self._for(USUAL_SAMPLES).explain()
+        return self._for(samples).explain()
 
 
 class _Workshop:
@@ -67,9 +67,9 @@ class _Workshop:
         self._n_weights, self._differentiation = n_weights, differentiation
         self._made: dict[object, Method] = {}
 
-    def way(self, component: Component, n_samples: int) -> Way:
+    def way(self, component: Component, samples: int) -> Way:
         """The cheapest; adjoint differentiation knows no trees of clusters."""
-        return cheapest(component, self._differentiation == "adjoint", n_samples)
+        return cheapest(component, self._differentiation == "adjoint", samples)
 
     def method(self, group: Sequence[Read], way: Way) -> Method:
         """For reads alike, computed as the first one's `way` says."""
@@ -89,11 +89,11 @@ class _Workshop:
 
 
 class BatchPlan:
-    """The words' values for batches of about `n_samples`."""
+    """The words' values for batches of about `samples`."""
 
-    def __init__(self, deferred: Deferred, words: Sequence[PauliWord], workshop: _Workshop, n_samples: int) -> None:
-        self._deferred = deferred
-        self._way_of = partial(workshop.way, n_samples=n_samples)
+    def __init__(self, deferred: Deferred, words: Sequence[PauliWord], workshop: _Workshop, samples: int) -> None:
+        self._deferred, self._samples = deferred, samples
+        self._way_of = partial(workshop.way, samples=samples)
         self._reads = split_reads(deferred.circuit, words, self._way_of)
         places = self._group()
         self._groups = [[self._reads.reads[index] for index in group] for group in places]
@@ -125,7 +125,7 @@ class BatchPlan:
         lines += self._reads.cuts
         for group, method in zip(self._groups, self._methods, strict=True):
             cost = self._way_of(group[0].component).cost
-            lines.append(group_line([read.component for read in group], cost, method.explain()))
+            lines.append(group_line([read.component for read in group], method.explain(), cost, self._samples))
         return lines
 
 

@@ -1,20 +1,21 @@
 """Pauli words of components that fall into a tree of clusters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-import torch
 from torch import Tensor
 
 from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.angles.picking import angle_row
+from qdiffusion.circuits.angles.samples import in_turns, n_samples
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.structure import renumber
-from qdiffusion.circuits.trees.clusters import ClusterStates, RunMatrices
-from qdiffusion.circuits.trees.messages import compile_words
-from qdiffusion.circuits.trees.operators import Coefficients
-from qdiffusion.circuits.trees.paths import Paths
-from qdiffusion.circuits.trees.tree import ClusterTree
+from qdiffusion.circuits.trees.algebra.coefficients import Coefficients
+from qdiffusion.circuits.trees.program.compilation import compile_words
+from qdiffusion.circuits.trees.shape.layout import Layout
+from qdiffusion.circuits.trees.shape.topology import Topology
+from qdiffusion.circuits.trees.shape.tree import ClusterTree
+from qdiffusion.circuits.trees.states.clusters import ClusterStates, RunMatrices
 
 CHUNK = 1024
 """Samples and circuits at a time: what lies between two operations should fit the processor's caches."""
@@ -27,10 +28,10 @@ class ClusterWords:
         self, tree: ClusterTree, prefix: Sequence[list[Gate]], words: Sequence[PauliWord], n_weights: int
     ) -> None:
         self.tree = tree
-        paths = Paths(tree)
+        layout = Layout(Topology(tree))
         self._turns = RunMatrices([renumber(link.gates, (link.target,)) for link in tree.links], 1, n_weights)
-        self._states = ClusterStates(paths, prefix, n_weights)
-        compiled = compile_words(paths, words)
+        self._states = ClusterStates(layout, prefix, n_weights)
+        compiled = compile_words(layout, words)
         self._program = compiled.program
         self._shapes = [shape for shape, _ in compiled.mixes]
         self._mixes = Coefficients([entry for _, entries in compiled.mixes for entry in entries])
@@ -39,31 +40,24 @@ class ClusterWords:
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, 1, R, number of words)."""
-        n_weights, n_circuits, n_inputs = *weights.shape[:2], inputs.shape[2]
-        if n_weights * n_inputs == 0:
-            nothing = weights.new_zeros(n_weights, n_circuits, 1, n_inputs, self._n_words)
+        if n_samples(weights, inputs) == 0:
+            nothing = weights.new_zeros(*weights.shape[:2], 1, inputs.shape[2], self._n_words)
             return nothing + weights.sum() + inputs.sum()
-        rows = max(1, CHUNK // n_circuits)
-        if n_inputs > 1 or n_weights <= rows:
-            return self._values_of(weights, inputs)
-        parts = zip(weights.split(rows), inputs.split(rows), strict=True)
-        return torch.cat([self._values_of(*part) for part in parts])
+        return in_turns(self._prepared, weights, inputs, max(1, CHUNK // weights.shape[1]))
 
-    def _values_of(self, weights: Tensor, inputs: Tensor) -> Tensor:
+    def _prepared(self, weights: Tensor) -> Callable[[Tensor], Tensor]:
+        """What does not depend on the samples is computed here."""
         angles = angle_row(weights).flatten(0, 1)
         turns = self._turns(angles)
         tables = self._states.tables(angles, turns)
-        flat = self._mixes(turns)
-        mixes = [
-            mix.unflatten(1, shape)
-            for shape, mix in zip(self._shapes, flat.split([n * m for n, m in self._shapes], 1), strict=True)
-        ]
-        n_groups = weights.shape[0] * weights.shape[1]
-        chunks = inputs.split(max(1, CHUNK // n_groups), dim=2)
-        reads = [self._program(n_groups, mixes, self._states(tables, weights, chunk)) for chunk in chunks]
-        values = [read @ self._values.like(weights) for read in reads]
-        shaped = [value.unflatten(0, (*weights.shape[:2], -1)) for value in values]
-        return (shaped[0] if len(shaped) == 1 else torch.cat(shaped, 2)).unsqueeze(2)
+        flat = self._mixes(turns).split([n * m for n, m in self._shapes], 1)
+        mixes = [mix.unflatten(1, shape) for shape, mix in zip(self._shapes, flat, strict=True)]
+
+        def values(inputs: Tensor) -> Tensor:
+            read = self._program(len(angles), mixes, self._states(tables, weights, inputs))
+            return (read @ self._values.like(weights)).unflatten(0, (*weights.shape[:2], -1)).unsqueeze(2)
+
+        return values
 
     def explain(self) -> str:
         tree = self.tree
@@ -74,5 +68,5 @@ class ClusterWords:
 
 
 def _span(numbers: Iterable[int]) -> str:
-    found = sorted(set(numbers))
-    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+    values = sorted(set(numbers))
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

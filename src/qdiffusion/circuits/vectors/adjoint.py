@@ -19,7 +19,7 @@ from torch import Tensor
 
 from qdiffusion.circuits.angles.gradients import transformed
 from qdiffusion.circuits.vectors.chunks import chunked_back, chunked_forth
-from qdiffusion.circuits.vectors.route import Route, Stage
+from qdiffusion.circuits.vectors.route import Route, Sweep
 from qdiffusion.errors import UsageError
 
 Evolution = Literal["auto", "backprop", "adjoint"]
@@ -57,11 +57,11 @@ def evolve(
         UsageError: "adjoint" was asked for matrices that are not unitary, or an unknown way of differentiation.
     """
     if uses_adjoint(differentiation, psi.numel() * len(matrices), unitary) and not transformed():
-        return psi if not matrices else _Adjoint.apply(route.stages, psi, *matrices)
-    for stage in route.stages:
-        part = stage.split(stage.arrange(psi)).unsqueeze(0)
-        for index, place in stage.steps:
-            part = place.apply(matrices[index], place.arrange(part))
+        return psi if not matrices else _Adjoint.apply(route.sweeps, psi, *matrices)
+    for sweep in route.sweeps:
+        part = sweep.split(sweep.arrange(psi)).unsqueeze(0)
+        for index, seat in sweep.steps:
+            part = seat.apply(matrices[index], seat.arrange(part))
         psi = part.reshape(psi.shape)
     return psi
 
@@ -90,9 +90,9 @@ class _Adjoint(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, stages: tuple[Stage, ...], psi: Tensor, *matrices: Tensor) -> Tensor:
-        out = chunked_forth(stages, psi, matrices)
-        ctx.stages = stages
+    def forward(ctx: Any, sweeps: tuple[Sweep, ...], psi: Tensor, *matrices: Tensor) -> Tensor:
+        out = chunked_forth(sweeps, psi, matrices)
+        ctx.sweeps = sweeps
         ctx.save_for_backward(out, *matrices)
         return out
 
@@ -100,23 +100,23 @@ class _Adjoint(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         psi, *matrices = ctx.saved_tensors
         back = _recorded_back if torch.is_grad_enabled() else chunked_back
-        first, sums = back(ctx.stages, psi, gradient, matrices, ctx.needs_input_grad[2:])
+        first, sums = back(ctx.sweeps, psi, gradient, matrices, ctx.needs_input_grad[2:])
         return None, first, *sums
 
 
 def _recorded_back(
-    stages: Sequence[Stage], psi: Tensor, gradient: Tensor, matrices: Sequence[Tensor], need: Sequence[bool]
+    sweeps: Sequence[Sweep], psi: Tensor, gradient: Tensor, matrices: Sequence[Tensor], need: Sequence[bool]
 ) -> tuple[Tensor, list[Tensor | None]]:
     """`chunked_back` in steps that autograd can record."""
     sums: list[Tensor | None] = [None] * len(matrices)
     whole = torch.stack([psi, gradient])
-    for stage in reversed(stages):
-        pair = stage.split(whole)
-        for index, place in reversed(stage.steps):
+    for sweep in reversed(sweeps):
+        pair = sweep.split(whole)
+        for index, seat in reversed(sweep.steps):
             matrix = matrices[index]
-            before = place.apply(matrix.mH, pair)
+            before = seat.apply(matrix.mH, pair)
             if need[index]:
-                sums[index] = place.outer(pair[1], before[0].conj(), matrix.shape[1])
-            pair = place.arrange.undo(before)
-        whole = stage.arrange.undo(pair.reshape(whole.shape))
+                sums[index] = seat.outer(pair[1], before[0].conj(), matrix.shape[1])
+            pair = seat.arrange.undo(before)
+        whole = sweep.arrange.undo(pair.reshape(whole.shape))
     return whole[1], sums

@@ -26,8 +26,11 @@ from qdiffusion.circuits.vectors.seating import route
 from qdiffusion.circuits.vectors.words import WordValues
 from qdiffusion.errors import UsageError
 
-WHOLE_PRODUCT = 12
-"""Product states on more wires are built from two halves, so that autograd keeps the halves and no whole state."""
+WHOLE_PRODUCT = 7
+"""Product states on more wires are built from two halves: the gradient by angles then gathers n numbers for each of
+2^(n/2) amplitudes and not of 2^n, and autograd keeps no whole state. Of 11 and 12 qubits, a batch of 128 takes a third
+to two thirds of the time, one sample 5% longer.
+"""
 
 GROUP = 1 << 21
 """So many amplitudes (16 MB in complex64) are evolved and read before the next samples, so that passes over whole
@@ -90,7 +93,7 @@ class DenseStates:
         # Most circuits meet their inputs in the prefix alone: no row of all angles is then made for every sample.
         row = inputs.real if self._inputs_only else angle_row(weights, inputs.real)
         psi = reduce(_outer, self._starts(inputs, row))
-        if self._route.stages:
+        if self._route.sweeps:
             matrices = self._matrices(angle_row(weights), row)
             last = evolve(self._route, psi.flatten(0, 2), matrices, self._differentiation, self._is_unitary)
             psi = last.reshape(psi.shape)
@@ -140,7 +143,7 @@ class DenseWords:
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, K, R, number of words)."""
         most = max(1, GROUP // (weights.shape[1] * self._size))
-        return in_turns(lambda *part: self._read(self._states(*part)), weights, inputs, most)
+        return in_turns(lambda own: lambda part: self._read(self._states(own, part)), weights, inputs, most)
 
 
 def _outer(first: Tensor, second: Tensor) -> Tensor:
@@ -189,8 +192,8 @@ class BlockMatrices:
 
     def __call__(self, shared: Tensor, row: Tensor) -> list[Tensor]:
         """Weights (W, C, n) and angles of every sample (W, C, R, n_angles) → (L, R or 1, d, d) of each block."""
-        found: dict[int, Tensor] = {}
+        by_block: dict[int, Tensor] = {}
         for members, per_sample, products in self._groups:
             matrices = products(row if per_sample else shared.unsqueeze(2)).transpose(2, 3).flatten(0, 2)
-            found.update(zip(members, matrices.unbind(2), strict=True))
-        return [found[index] for index in range(self._count)]
+            by_block.update(zip(members, matrices.unbind(2), strict=True))
+        return [by_block[index] for index in range(self._count)]

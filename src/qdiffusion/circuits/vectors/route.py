@@ -1,8 +1,8 @@
 """Where fused blocks meet a state vector: what is copied, and what stays in a processor's cache.
 
-A matrix product wants a block's wires side by side; a `Seat` says how they get there. Blocks are gathered into stages
-of at most `STAGE_WIRES` wires: the values of all other wires are then as independent as samples are, and the state can
-go through a stage piece by piece (`chunks.py`). Pure functions; the search for seats is in `seating.py`.
+A matrix product wants a block's wires side by side; a `Seat` says how they get there. Blocks are gathered into sweeps
+of at most `SWEEP_WIRES` wires: the values of all other wires are then as independent as samples are, and the state can
+go through a sweep piece by piece (`chunks.py`). Pure functions; the search for seats is in `seating.py`.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Seat:
     """Where a block meets the state: in the order that `arrange` makes, the last axis is (pre, dim, post).
 
     States are (P, L, R, O, 2^m): P of them go through the same matrices, (L, R or 1, d, d); O are the values of wires
-    that no block of the stage touches.
+    that no block of the sweep touches.
     """
 
     arrange: Permutation
@@ -52,7 +52,7 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Sweep:
     """Blocks, by their numbers, on the wires that `arrange` puts last, which have `length` values."""
 
     arrange: Permutation
@@ -69,11 +69,11 @@ class Route:
     """How a state passes through all blocks.
 
     Attributes:
-        stages: in order of application.
+        sweeps: in order of application.
         registers: for each block, its wires in the order its matrix must have.
-        order: the wires in the order in which the last stage leaves them.
+        order: the wires in the order in which the last sweep leaves them.
     """
 
-    stages: tuple[Stage, ...]
+    sweeps: tuple[Sweep, ...]
     registers: tuple[tuple[int, ...], ...]
     order: tuple[int, ...]

@@ -1,16 +1,16 @@
-"""Which blocks go together into a stage, and in which order of the wires each block meets the state."""
+"""Which blocks go together into a sweep, and in which order of the wires each block meets the state."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from qdiffusion.circuits.vectors.permutation import permutation
-from qdiffusion.circuits.vectors.route import Route, Seat, Stage
+from qdiffusion.circuits.vectors.route import Route, Seat, Sweep
 
 Wires = tuple[int, ...]
 
-WHOLE_WIRES, STAGE_WIRES = 18, 16
-"""States of more than 18 wires go through stages of at most 16. Measured: at 18 wires, three stages take 30% longer
-than one; at 20, one stage 20% longer than two, for every block then reads memory. Stages of 18 take 7% less there,
+WHOLE_WIRES, SWEEP_WIRES = 18, 16
+"""States of more than 18 wires go through sweeps of at most 16. Measured: at 18 wires, three sweeps take 30% longer
+than one; at 20, one sweep 20% longer than two, for every block then reads memory. Sweeps of 18 take 7% less there,
 but two buffers for two of their states are as large as the state.
 """
 
@@ -33,21 +33,21 @@ def route(order: Wires, blocks: Sequence[Wires]) -> Route:
     """The way of a state, whose wires stand in `order`, through blocks on the wires given."""
     left = list(range(len(blocks)))
     registers: dict[int, Wires] = {}
-    stages = []
+    sweeps = []
     while left:
-        wires, taken = _stage(order, blocks, left)
+        wires, taken = _sweep(order, blocks, left)
         outer, inner = (tuple(wire for wire in order if (wire in wires) is last) for last in (False, True))
         walk = _walk(inner, [blocks[index] for index in taken])
         registers.update(zip(taken, walk.registers, strict=True))
         steps = tuple(zip(taken, walk.seats, strict=True))
-        stages.append(Stage(permutation(order, outer + inner), 1 << len(inner), steps))
+        sweeps.append(Sweep(permutation(order, outer + inner), 1 << len(inner), steps))
         order = outer + walk.order
         left = [index for index in left if index not in taken]
-    return Route(tuple(stages), tuple(registers[index] for index in range(len(blocks))), order)
+    return Route(tuple(sweeps), tuple(registers[index] for index in range(len(blocks))), order)
 
 
-def _stage(order: Wires, blocks: Sequence[Wires], left: Sequence[int]) -> tuple[set[int], list[int]]:
-    """The wires of the next stage and its blocks: those that need not wait for a block that is left behind."""
+def _sweep(order: Wires, blocks: Sequence[Wires], left: Sequence[int]) -> tuple[set[int], list[int]]:
+    """The wires of the next sweep and its blocks: those that need not wait for a block that is left behind."""
     if len(order) <= WHOLE_WIRES:
         return set(order), [*left]
     wires: set[int] = set()
@@ -55,7 +55,7 @@ def _stage(order: Wires, blocks: Sequence[Wires], left: Sequence[int]) -> tuple[
     taken = []
     for index in left:
         own = set(blocks[index])
-        if behind.isdisjoint(own) and (not wires or len(wires | own) <= STAGE_WIRES):
+        if behind.isdisjoint(own) and (not wires or len(wires | own) <= SWEEP_WIRES):
             wires |= own
             taken.append(index)
         else:
@@ -98,5 +98,5 @@ def _steps(walk: _Walk, wires: Wires) -> Iterator[_Walk]:
             target = (*rest[:at], *own, *rest[at:])
             arrange = permutation(walk.order, target)
             cost = walk.cost + arrange.cost + (TILE_COST / (dim * post) if post > 1 else 0.0)
-            place = Seat(arrange, 1 << at, dim, post)
-            yield _Walk(target, (*walk.seats, place), (*walk.registers, own), cost)
+            seat = Seat(arrange, 1 << at, dim, post)
+            yield _Walk(target, (*walk.seats, seat), (*walk.registers, own), cost)

@@ -42,11 +42,11 @@ class WordValues:
 
     def __init__(self, words: Sequence[PauliWord], order: tuple[int, ...]) -> None:
         groups = _on_few_wires(words)
-        found = {index for group in groups for index in group}
+        grouped = {index for group in groups for index in group}
         self._reads: list[DensityWords | TabledWords | HalvedWords] = [
             DensityWords([words[index] for index in group], order) for group in groups
         ]
-        rest = [index for index in range(len(words)) if index not in found]
+        rest = [index for index in range(len(words)) if index not in grouped]
         if rest or not groups:
             signs = TabledWords if len(order) <= SIGN_TABLE else HalvedWords
             self._reads.append(signs([words[index] for index in rest], order))
@@ -125,11 +125,11 @@ class HalvedWords:
         self._place = Constant(np.argsort([index for members in groups.values() for index in members]))
 
     def __call__(self, psi: Tensor) -> Tensor:
-        found = []
+        values = []
         for group in self._groups:
             again = group.flips and records_alone(psi)
-            found.append(checkpoint(group, psi, use_reentrant=False) if again else group(psi))
-        return torch.cat(found, -1)[..., self._place.like(found[0])]
+            values.append(checkpoint(group, psi, use_reentrant=False) if again else group(psi))
+        return torch.cat(values, -1)[..., self._place.like(values[0])]
 
 
 class FlipGroup:
@@ -178,8 +178,8 @@ def _squares_times(psi: Tensor, table: Tensor) -> Tensor:
     """Σ_i |ψ_i|² T_ik of states (…, N) and a constant real table (N, K)."""
     if not records_alone(psi):
         return (psi.real.square() + psi.imag.square()) @ table
-    found: Tensor = _SquaresTimes.apply(psi, table)
-    return found
+    sums: Tensor = _SquaresTimes.apply(psi, table)
+    return sums
 
 
 class _SquaresTimes(torch.autograd.Function):

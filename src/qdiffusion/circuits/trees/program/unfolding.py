@@ -1,4 +1,6 @@
-"""Kets as matrices: flat tensors (B, axes multiplied out) seen as (B, some axes, all others)."""
+"""Kets as matrices (unfolding, or matricization): flat tensors (B, axes multiplied out) seen as (B, some axes, all
+others).
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +11,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The axes that a matrix acts on, or that a density matrix keeps. Adjacent ones are met where they lie."""
+class Unfolding:
+    """The axes that a matrix acts on, or that a density matrix keeps, as rows. Adjacent ones are met where they lie."""
 
     sizes: tuple[int, ...]
     kept: tuple[int, ...]
@@ -51,11 +53,11 @@ class Rows:
 
     def apply(self, matrix: Tensor, psi: Tensor) -> Tensor:
         """The matrices (B, count, count) on the kept axes."""
-        rows = self._split(psi)
+        split = self._split(psi)
         if self._order is not None:
             sizes = [self.sizes[axis] for axis in self._order]
             back = (0, *(1 + self._order.index(axis) for axis in range(len(sizes))))
-            return torch.bmm(matrix, rows).view(psi.shape[0], *sizes).permute(back).reshape(psi.shape[0], -1)
-        if rows.ndim == 4:
-            return (matrix.unsqueeze(1) @ rows).flatten(1)
-        return (torch.bmm(matrix, rows) if self._shape[0] == 1 else torch.bmm(rows, matrix.mT)).flatten(1)
+            return torch.bmm(matrix, split).view(psi.shape[0], *sizes).permute(back).reshape(psi.shape[0], -1)
+        if split.ndim == 4:
+            return (matrix.unsqueeze(1) @ split).flatten(1)
+        return (torch.bmm(matrix, split) if self._shape[0] == 1 else torch.bmm(split, matrix.mT)).flatten(1)

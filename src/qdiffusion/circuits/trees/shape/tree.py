@@ -57,14 +57,14 @@ class ClusterTree:
     def edges(self) -> dict[int, dict[int, list[int]]]:
         """For each cluster its neighbours, and for each neighbour the links that make the bond between them."""
         home = self.home()
-        found: dict[int, dict[int, list[int]]] = {index: {} for index in range(len(self.clusters))}
+        bonds: dict[int, dict[int, list[int]]] = {index: {} for index in range(len(self.clusters))}
         for index, link in enumerate(self.links):
             ends = home[link.control], home[link.target]
             for here, there in (ends, ends[::-1]):
-                bond = found[here].setdefault(there, [])
+                bond = bonds[here].setdefault(there, [])
                 if index not in self.trailing:
                     bond.append(index)
-        return found
+        return bonds
 
 
 def grow_tree(n_wires: int, gates: Sequence[Gate], merged_wires: int = MERGED_WIRES) -> ClusterTree:
@@ -108,17 +108,17 @@ def _pull(events: list[list[Event]], links: Sequence[Link]) -> list[int]:
     """Takes trailing links out of `events`; returns them, last first."""
     pulled = []
     for index in reversed(range(len(links))):
-        ends = [(row, at) for row in events for at, event in enumerate(row) if event.link == index]
-        if all(_is_last(row, at) for row, at in ends):
-            for row, at in ends:
-                del row[at]
+        ends = [(own, at) for own in events for at, event in enumerate(own) if event.link == index]
+        if all(_is_last(own, at) for own, at in ends):
+            for own, at in ends:
+                del own[at]
             pulled.append(index)
     return pulled
 
 
-def _is_last(row: Sequence[Event], at: int) -> bool:
-    wire = row[at].wire
-    later = row[at + 1 :]
+def _is_last(events: Sequence[Event], at: int) -> bool:
+    wire = events[at].wire
+    later = events[at + 1 :]
     return all(wire != event.wire and all(wire not in gate.wires for gate in event.gates) for event in later)
 
 
@@ -170,7 +170,7 @@ def _bridges(n_wires: int, pairs: Iterable[Edge]) -> list[Edge]:
         neighbours[second].append(first)
     order: dict[int, int] = {}
     low: dict[int, int] = {}
-    found = []
+    bridges = []
     for root in range(n_wires):
         stack = [(root, -1, iter(neighbours[root]))] if root not in order else []
         order.setdefault(root, len(order))
@@ -183,10 +183,10 @@ def _bridges(n_wires: int, pairs: Iterable[Edge]) -> list[Edge]:
                 if parent >= 0:
                     low[parent] = min(low[parent], low[wire])
                     if low[wire] > order[parent]:
-                        found.append(_edge(wire, parent))
+                        bridges.append(_edge(wire, parent))
             elif following not in order:
                 order[following] = low[following] = len(order)
                 stack.append((following, wire, iter(neighbours[following])))
             elif following != parent:
                 low[wire] = min(low[wire], order[following])
-    return found
+    return bridges

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from qdiffusion.training.progress import RichProgress
+from qdiffusion.progress import RichProgress
 
 
 def lines(progress: RichProgress) -> list[str]:

@@ -22,9 +22,9 @@ from qdiffusion.circuits.angles.picking import angle_row
 from qdiffusion.circuits.angles.product import ProductState
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.gates import embed
-from qdiffusion.circuits.trees.folding import fold
-from qdiffusion.circuits.trees.paths import Paths
-from qdiffusion.circuits.trees.tree import Event
+from qdiffusion.circuits.trees.shape.layout import Layout
+from qdiffusion.circuits.trees.shape.tree import Event
+from qdiffusion.circuits.trees.states.folding import fold
 
 
 class RunMatrices:
@@ -44,8 +44,8 @@ class RunMatrices:
     def __call__(self, angles: Tensor) -> Tensor:
         """Angles (…, n_angles) → (…, runs, 2^n, 2^n)."""
         none = angles.new_empty(*angles.shape[:-1], 0, self._size, self._size, dtype=angles.dtype.to_complex())
-        found = [matrices(angles).squeeze(-3) for matrices in self._groups]
-        matrices = torch.cat(found, -3) if len(found) > 1 else found[0] if found else none
+        groups = [products(angles).squeeze(-3) for products in self._groups] or [none]
+        matrices = torch.cat(groups, -3) if len(groups) > 1 else groups[0]
         return matrices if self._order is None else matrices[..., self._order.like(angles), :, :]
 
 
@@ -86,15 +86,15 @@ class Family:
         members: the clusters, those with links at the same places side by side.
     """
 
-    def __init__(self, paths: Paths, clusters: Sequence[int], prefix: Sequence[list[Gate]], n_weights: int) -> None:
-        groups: dict[object, list[int]] = defaultdict(list)
+    def __init__(self, layout: Layout, clusters: Sequence[int], prefix: Sequence[list[Gate]], n_weights: int) -> None:
+        tree, groups = layout.topology.tree, defaultdict[object, list[int]](list)
         for cluster in clusters:
-            groups[_pattern(paths, cluster)].append(cluster)
+            groups[_pattern(layout, cluster)].append(cluster)
         self.members = [cluster for group in groups.values() for cluster in group]
-        self._n_wires = len(paths.clusters[clusters[0]])
-        self._groups = [Alike(paths, group) for group in groups.values()]
+        self._n_wires = len(tree.clusters[clusters[0]])
+        self._groups = [Alike(layout, group) for group in groups.values()]
         starts = [
-            [list(structure.renumber(prefix[wire], paths.clusters[cluster])) for wire in paths.clusters[cluster]]
+            [list(structure.renumber(prefix[wire], tree.clusters[cluster])) for wire in tree.clusters[cluster]]
             for cluster in self.members
         ]
         gates = [gate for start in starts for run in start for gate in run]
@@ -102,9 +102,9 @@ class Family:
         self._product = ProductState(starts, 0 if self._inputs_only else n_weights)
         self._phases = None if self._product.phases is None else Constant(self._product.phases)
         placed = [
-            (event, paths.clusters[cluster])
+            (event, tree.clusters[cluster])
             for group in groups.values()
-            for events in zip(*(paths.tree.events[cluster] for cluster in group), strict=True)
+            for events in zip(*(tree.events[cluster] for cluster in group), strict=True)
             for event, cluster in zip(events, group, strict=True)
         ]
         self._runs = RunMatrices(
@@ -133,10 +133,10 @@ class Family:
         parts = phi.split([len(group.clusters) for group in self._groups], 1)
         states: list[Tensor] = []
         for part, table in zip(parts, tables, strict=True):
-            found = part @ table
+            own = part @ table
             if self._phases is not None:
-                found = torch.view_as_complex(found.unflatten(-1, (-1, 2)))
-            states += [state.flatten(0, 1) for state in found.unbind(1)]
+                own = torch.view_as_complex(own.unflatten(-1, (-1, 2)))
+            states += [state.flatten(0, 1) for state in own.unbind(1)]
         return states
 
 
@@ -147,14 +147,14 @@ class Alike:
         steps: of each of their events whether it is a run of gates, or else the end of a link.
     """
 
-    def __init__(self, paths: Paths, clusters: Sequence[int]) -> None:
+    def __init__(self, layout: Layout, clusters: Sequence[int]) -> None:
         self.clusters, first = clusters, clusters[0]
-        self.steps = [bool(event.gates) for event in paths.tree.events[first]]
-        self._size = 1 << len(paths.clusters[first])
-        n_values = len(paths.clusters[first]) + self.steps.count(False)
+        self.steps = [bool(event.gates) for event in layout.topology.tree.events[first]]
+        self._size = 1 << len(layout.topology.clusters[first])
+        n_values = len(layout.topology.clusters[first]) + self.steps.count(False)
         # From (…, wires, links from last to first, input) to (…, input, axes), a bond being its links.
         self._sizes = (*(2,) * n_values, self._size)
-        self._order = (0, 1, 2 + n_values, *(2 + place for place in _places(paths, first)))
+        self._order = (0, 1, 2 + n_values, *(2 + place for place in _places(layout, first)))
 
     def table(self, runs: Iterator[Tensor], ends: Iterator[Tensor], angles: Tensor) -> Tensor:
         """K^B, complex (G, K, 2^n, numbers), from the stacks of all runs and of all ends, (G, K, …) each."""
@@ -167,33 +167,33 @@ class Alike:
         return table.reshape(len(angles), -1, *self._sizes).permute(self._order).flatten(3)
 
 
-def _places(paths: Paths, cluster: int) -> tuple[int, ...]:
+def _places(layout: Layout, cluster: int) -> tuple[int, ...]:
     """Where the parts of a cluster's axes stand among its wires and, from last to first, its links."""
-    wires = paths.clusters[cluster]
-    links = [event.link for event in reversed(paths.tree.events[cluster]) if not event.gates]
+    wires = layout.topology.clusters[cluster]
+    links = [event.link for event in reversed(layout.topology.tree.events[cluster]) if not event.gates]
     places: list[int] = []
-    for axis in paths.axes[cluster]:
+    for axis in layout.axes[cluster]:
         if axis.bond is None:
             places += [place for place, wire in enumerate(wires) if wire == axis.wire]
         else:
-            places += [len(wires) + links.index(link) for link in paths.bonds[cluster, axis.bond]]
+            places += [len(wires) + links.index(link) for link in layout.topology.bonds[cluster, axis.bond]]
     return tuple(places)
 
 
-def _pattern(paths: Paths, cluster: int) -> object:
+def _pattern(layout: Layout, cluster: int) -> object:
     """Equal for clusters whose K^B are the same products of matrices of the same sizes, laid out in the same way."""
-    return tuple(bool(event.gates) for event in paths.tree.events[cluster]), _places(paths, cluster)
+    return tuple(bool(event.gates) for event in layout.topology.tree.events[cluster]), _places(layout, cluster)
 
 
 class ClusterStates:
     """Φ of every cluster."""
 
-    def __init__(self, paths: Paths, prefix: Sequence[list[Gate]], n_weights: int) -> None:
+    def __init__(self, layout: Layout, prefix: Sequence[list[Gate]], n_weights: int) -> None:
         families: dict[object, list[int]] = defaultdict(list)
-        for cluster, wires in enumerate(paths.clusters):
+        for cluster, wires in enumerate(layout.topology.clusters):
             starts = [structure.shape((0,), structure.renumber(prefix[wire], (wire,))) for wire in wires]
             families[tuple(starts)].append(cluster)
-        self._families = [Family(paths, members, prefix, n_weights) for members in families.values()]
+        self._families = [Family(layout, members, prefix, n_weights) for members in families.values()]
 
     def tables(self, angles: Tensor, turns: Tensor) -> list[list[Tensor]]:
         """K^B of all clusters, from the angles of the weights (G, n_weights) and V of all links (G, links, 2, 2): all
@@ -203,7 +203,7 @@ class ClusterStates:
         return [family.tables(angles, elements) for family in self._families]
 
     def __call__(self, tables: Sequence[Sequence[Tensor]], weights: Tensor, inputs: Tensor) -> list[Tensor]:
-        """→ for each cluster (W·C·R, bonds and wires as `Paths.sizes` has them)."""
+        """→ for each cluster (W·C·R, bonds and wires as `Layout.sizes` has them)."""
         states: dict[int, Tensor] = {}
         for family, own in zip(self._families, tables, strict=True):
             states.update(zip(family.members, family(own, weights, inputs), strict=True))

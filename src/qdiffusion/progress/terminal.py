@@ -1,10 +1,10 @@
-"""Telling a person how far a long task is: a bar in a terminal, a line every few seconds elsewhere."""
+"""A bar in a terminal, a line every few seconds elsewhere (rich)."""
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -12,43 +12,7 @@ from rich.progress import Progress as RichBar
 from rich.progress import Task as RichTask
 from rich.text import Text
 
-
-class Task(Protocol):
-    """A task under way."""
-
-    def update(self, done: int, **figures: float) -> None:
-        """Say that `done` units are done in all, and what was measured (`loss=0.12`)."""
-
-
-class Progress(Protocol):
-    """Where training, sampling and evaluation report how far they are."""
-
-    def task(self, title: str, total: int, done: int = 0) -> AbstractContextManager[Task]:
-        """Begin a task of `total` units, `done` of which were done by an earlier process; it ends with the block.
-
-        Nothing is reported of a task that is done already.
-        """
-
-    def say(self, sentence: str) -> None:
-        """Tell something worth knowing."""
-
-
-class SilentTask:
-    """A task nobody watches."""
-
-    def update(self, done: int, **figures: float) -> None:
-        pass
-
-
-class SilentProgress:
-    """Reports nothing."""
-
-    @contextmanager
-    def task(self, title: str, total: int, done: int = 0) -> Iterator[Task]:
-        yield SilentTask()
-
-    def say(self, sentence: str) -> None:
-        pass
+from qdiffusion.progress.report import SilentTask, Task
 
 
 @dataclass

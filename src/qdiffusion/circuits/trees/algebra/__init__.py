@@ -1,0 +1,1 @@
+"""Words as sums of products of one-wire operators, and the matrix elements of these."""

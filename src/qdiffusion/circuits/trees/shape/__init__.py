@@ -1,0 +1,1 @@
+"""A tree of clusters, and what is known of it before any angle or word."""

@@ -1,0 +1,1 @@
+"""What each cluster contributes to the state."""

@@ -1,0 +1,54 @@
+"""The networks as diffusers models: they save, load, and run in its pipelines.
+
+diffusers takes longer to load than torch, so the networks themselves stand apart.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+
+from qdiffusion.models.qvunet import QVUNetwork
+from qdiffusion.models.unet import UNetwork
+
+
+class UNet(UNetwork, ModelMixin, ConfigMixin):
+    """Predicts the noise in noisy images; usable wherever diffusers takes a `UNet2DModel`. Arguments as `UNetwork`."""
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int = 28,
+        in_channels: int = 1,
+        dim: int = 10,
+        multipliers: Sequence[int] = (1, 2, 3, 4),
+        heads: int = 4,
+        head_dim: int = 32,
+        groups: int = 10,
+        variant: str = "paper",
+    ) -> None:
+        super().__init__(sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
+
+
+class QVUNet(QVUNetwork, ModelMixin, ConfigMixin):
+    """As `UNet`, with quantum circuits at the vertex. Arguments as `QVUNetwork`."""
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int = 28,
+        in_channels: int = 1,
+        dim: int = 10,
+        multipliers: Sequence[int] = (1, 2, 3, 4),
+        heads: int = 4,
+        head_dim: int = 32,
+        groups: int = 10,
+        variant: str = "paper",
+        circuits: int | Literal["full", "joint"] = 1,
+        ansatz: str = "hqconv",
+        n_layers: int = 3,
+        direction: Literal["program", "formula"] = "program",
+    ) -> None:
+        sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
+        super().__init__(*sizes, circuits, ansatz, n_layers, direction)

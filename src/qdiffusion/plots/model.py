@@ -1,0 +1,61 @@
+"""The report's part on the model: its parts with their parameters, and its circuits."""
+
+from html import escape
+
+from qdiffusion.plots import html
+from qdiffusion.plots.circuit import MOST_GATES, draw_circuit, rows_drawn
+from qdiffusion.runs.description import CircuitDrawing, Description, ParameterCount
+
+LEGEND = "i0, i1, … are the circuit's inputs (pixel values), w0, w1, … its trained angles, in radians."
+
+
+def parameters(counts: ParameterCount) -> str:
+    """The counts in one sentence."""
+    kinds = f"{counts.total:,}: {counts.classical:,} classical, {counts.quantum:,} quantum"
+    return kinds + (f"; {counts.dead:,} of them dead (their gradient is always zero)" if counts.dead else "")
+
+
+def parts(description: Description) -> str:
+    """Every part of the model in the order in which they run."""
+    rows = [
+        (layer.name, f"{layer.parameters:,}", " × ".join(map(str, layer.output)), layer.type)
+        for layer in description.layers
+    ]
+    return html.columns(("Part", "Parameters", "Output", "Type"), rows)
+
+
+def circuits(description: Description) -> str:
+    """Every circuit drawn, and how it is computed."""
+    return "\n".join(_circuit(drawing) for drawing in description.drawings)
+
+
+def _circuit(drawing: CircuitDrawing) -> str:
+    summary, *found = drawing.plan.splitlines()
+    caption = " ".join([_where(drawing), LEGEND, *_left_out(drawing)])
+    return "\n".join(
+        [
+            f"<h3>{escape(drawing.name)}</h3>",
+            html.figure(draw_circuit(drawing), caption),
+            html.note(f"How it is computed, exactly ({summary.removeprefix(f'{drawing.name}: ')}):"),
+            html.bullets(line.strip() for line in found),
+        ]
+    )
+
+
+def _where(drawing: CircuitDrawing) -> str:
+    maps = ", ".join(drawing.banks)
+    if drawing.n_circuits == 1:
+        return f"One such circuit, in {maps}."
+    return f"{drawing.n_circuits} such circuits, each with its own angles, in {len(drawing.banks)} maps: {maps}."
+
+
+def _left_out(drawing: CircuitDrawing) -> list[str]:
+    told = []
+    if rows_drawn(drawing) < drawing.n_wires:
+        told.append(
+            f"Drawn are the first {rows_drawn(drawing)} of its {drawing.n_wires} wires; lines that end at the bottom "
+            "lead to others."
+        )
+    if len(drawing.gates) > MOST_GATES:
+        told.append(f"At most {MOST_GATES} of its {drawing.n_gates:,} gates are drawn.")
+    return told

@@ -1,0 +1,5 @@
+"""Telling a person how far a long task is; rich loads with the first `RichProgress`."""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
