@@ -52,7 +52,7 @@ def change(plain: dict[str, Any], place: list[Any], value: Any) -> dict[str, Any
 def test_damage_is_told_in_a_sentence(run: Run, place: list[Any], value: Any, told: str) -> None:
     plain = change(json.loads(run.description_path.read_text()), place, value)
     run.description_path.write_text(json.dumps(plain))
-    with pytest.raises(RunError, match=rf"description\.json is damaged \({told}.*qdiffusion resume .* writes it again"):
+    with pytest.raises(RunError, match=rf"description\.json is damaged \(at {told}.*qdiffusion resume .* writes it again"):
         read_description(run)
 
 
