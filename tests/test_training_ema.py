@@ -1,5 +1,7 @@
 """The averaged weights, against the closed form and against diffusers' own."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers.training_utils import EMAModel
@@ -30,18 +32,20 @@ def module() -> nn.Module:
     return model
 
 
-def test_average_over_many_steps_has_the_closed_form() -> None:
+@pytest.mark.parametrize("start", [100, 103])
+def test_average_over_many_steps_has_the_closed_form(start: int) -> None:
+    """Also where the start is no multiple of the ten steps between updates."""
     model = module()
-    ema = EMA(model, CONFIG)
+    ema = EMA(model, replace(CONFIG, start=start))
     expected = weights_at(0)
     for step in range(1, 400):
         with torch.no_grad():
             model.weight.copy_(weights_at(step))
         ema.update(model, step)
-        if step <= 100:
+        if step <= start:
             expected = weights_at(step)
         elif step % 10 == 0:
-            keep = min(0.995, 1 - (1 + step - 101) ** (-2 / 3))
+            keep = min(0.995, 1 - (step - start) ** (-2 / 3))
             expected = keep * expected + (1 - keep) * weights_at(step)
         torch.testing.assert_close(ema.model.weight[0], expected, rtol=1e-12, atol=0)
 

@@ -5,7 +5,9 @@ import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,7 +73,9 @@ def plain_training(experiment: Experiment) -> dict[str, Any]:
 
 def test_is_adam_on_the_objective_stage_after_stage(tmp_path: Path, data: Path) -> None:
     first = Stage("first", 7, 8, AdamConfig(2e-3, (0.8, 0.9)), EMAConfig(start=2, every=2), p2_gamma=0.0)
-    experiment = tiny(data, stages=(first, Stage("second", 5, 4, ema=EMAConfig(start=1, every=3))), log_every=1)
+    experiment = tiny(
+        data, stages=(first, Stage("second", 5, 4, ema=EMAConfig(start=1, every=3), p2_k=2.0)), log_every=1
+    )
     run = train(experiment, tmp_path / "run")
     expected = plain_training(experiment)
     last = load(list_checkpoints(run)[-1])
@@ -84,6 +88,13 @@ def test_is_adam_on_the_objective_stage_after_stage(tmp_path: Path, data: Path) 
     assert [line["loss"] for line in stats] == pytest.approx(expected["losses"], rel=1e-4)
 
 
+def test_each_stage_has_an_order_of_its_own(data: Path) -> None:
+    experiment = tiny(data, stages=(Stage(steps=6, batch_size=8), Stage(steps=6, batch_size=8)))
+    images = load_images(experiment.data, "train")
+    first, second = (make_batches(experiment, images, index) for index in (0, 1))
+    assert not any(torch.equal(first[step], second[step]) for step in range(6))
+
+
 def test_the_logged_loss_is_the_mean_since_the_last_line(tmp_path: Path, data: Path) -> None:
     each = train(tiny(data, log_every=1), tmp_path / "each").read_stats()
     some = train(tiny(data, log_every=5), tmp_path / "some").read_stats()
@@ -91,6 +102,20 @@ def test_the_logged_loss_is_the_mean_since_the_last_line(tmp_path: Path, data: P
     for line, (begin, end) in zip(some, [(0, 5), (5, 10), (10, 12)], strict=True):
         mean = sum(step["loss"] for step in each[begin:end]) / (end - begin)
         assert line["loss"] == pytest.approx(mean, rel=1e-12)
+
+
+def test_speed_is_images_over_the_seconds_since_the_last_line(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the clock says, and across an interruption: every look at this one takes a second."""
+    clock = count()
+    monkeypatch.setattr("qdiffusion.training.log.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    with pytest.raises(Interrupted):
+        train(tiny(data), tmp_path / "run", progress=signal_at(5, signal.SIGINT))
+    lines = resume(tmp_path / "run").read_stats()
+    assert [line["step"] for line in lines] == [3, 6, 9, 12]
+    for before, line in pairwise([{"seconds": 0.0}, *lines]):
+        assert line["images_per_second"] * (line["seconds"] - before["seconds"]) == pytest.approx(24, rel=1e-3)
 
 
 def test_a_seed_fixes_everything_and_torchs_own_chance_is_left_alone(tmp_path: Path, data: Path) -> None:
