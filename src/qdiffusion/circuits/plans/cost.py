@@ -43,7 +43,8 @@ def state_work(n_wires: int, blocks: Sequence[Block], samples: int) -> tuple[flo
 
 def tree_work(tree: ClusterTree, samples: int) -> tuple[float, ...] | None:
     """The call; clusters; multiply-adds of Φ^B = K^B φ and of the messages, for every sample; those of building K^B,
-    once for weights that all samples share; entries of the gates' matrices on the clusters' wires, likewise. None where a cluster's part is too large.
+    once for weights that all samples share; entries of the gates' matrices on the clusters' wires, likewise. None where
+    a cluster's part is too large.
     """
     products = matrices = 0
     for wires, events, bonds in zip(tree.clusters, tree.events, map(dict.values, tree.edges().values()), strict=True):
