@@ -3,8 +3,6 @@
 import shutil
 from pathlib import Path
 
-import psutil
-
 from qdiffusion.errors import UsageError
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
@@ -22,7 +20,11 @@ def check_memory(needed: int, what: str, instead: str, free: int | None = None) 
     Raises:
         UsageError: it does not fit.
     """
-    _check(needed, psutil.virtual_memory().available if free is None else free, "memory", what, instead)
+    if free is None:
+        from psutil import virtual_memory
+
+        free = virtual_memory().available
+    _check(needed, free, "memory", what, instead)
 
 
 def check_disk(needed: int, folder: Path, what: str, instead: str) -> None:
