@@ -53,6 +53,8 @@ GOOD = idx_bytes(ARRAY)
         (gzip.compress(GOOD)[:-8] + b"12345678", "truncated or corrupted gzip"),
         (gzip.compress(GOOD)[:10] + b"\xff" * 30, "truncated or corrupted gzip"),
     ],
+    # Named, since gzip's bytes hold the time.
+    ids=["empty", "zip", "doubles", "flat", "header", "short", "long", "gzip-end", "gzip-checksum", "gzip-data"],
 )
 def test_damaged_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "damaged"
