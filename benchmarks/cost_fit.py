@@ -18,7 +18,7 @@ from scipy.optimize import nnls
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.plans.cost import STATE_NS, TREE_NS, state_work, tree_work
-from qdiffusion.circuits.trees.tree import grow_tree
+from qdiffusion.circuits.trees.shape.tree import grow_tree
 
 Array = NDArray[np.float64]
 WAYS = {"dense_s": STATE_NS, "clusters_s": TREE_NS}

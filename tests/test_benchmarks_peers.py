@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import banks
 import circuits
+import cost_fit
 import harness
 import numpy as np
 import peers
@@ -186,3 +187,10 @@ def test_quick_runs_judge_no_bars():
     bars = [harness.Bar("x", 1.0, 2.0, "lower")]
     assert harness.report("q", [], bars, [], quick=True)["bars"] == []
     assert harness.report("q", [], bars, [], quick=False)["bars"][0]["met"] is True
+
+
+def test_prices_are_fitted_back_from_the_times_they_make():
+    """The counts of work of the published cases tell all prices apart."""
+    rows = json.loads((harness.ROOT / "benchmarks" / "results" / "cost_model.json").read_text(encoding="utf-8"))["rows"]
+    for counts, prices in zip(cost_fit.work(rows), cost_fit.WAYS.values(), strict=True):
+        np.testing.assert_allclose(cost_fit.fitted(counts, counts @ prices), prices, rtol=1e-6)
