@@ -42,6 +42,28 @@ def test_gradients_are_no_uninitialised_memory(way, n_wires):
     assert torch.allclose(gradient, -x.sin(), rtol=0, atol=1e-12)
 
 
+def test_states_that_share_memory_are_not_written_into():
+    """One amplitude stands for all: large enough for several sweeps, the first of which need not copy such a state."""
+    n_wires = 19
+    pairs = [(0, wire) for wire in (2, 4, 6, 8)]
+    pairs += [
+        (3, 11),
+        (5, 18),
+        (1, 9),
+        (12, 14),
+        (7, 16),
+        (10, 17),
+        (13, 2),
+        (15, 6),
+    ]
+    gates = [Gate("rxx", pair, weight(index)) for index, pair in enumerate(pairs)]
+    gates += [Gate("ry", (wire,), weight(len(pairs) + wire)) for wire in range(n_wires)]
+    circuit = state_preparation(n_wires) >> circuit_of(n_wires, gates, "sweeps")
+    layer = QuantumLayer(circuit, pauli_z(), differentiation="adjoint", generator=torch.Generator().manual_seed(0))
+    shared = torch.full((1, 1), 2**-9.5 + 0j).expand(2, 1, 1 << n_wires)
+    assert torch.equal(layer(shared), layer(shared.clone(memory_format=torch.contiguous_format)))
+
+
 UNLIKELY = circuit_of(
     3,
     [

@@ -23,10 +23,11 @@ Slices = tuple[slice, ...]
 
 def chunked_forth(sweeps: Sequence[Sweep], given: Tensor, matrices: Sequence[Tensor]) -> Tensor:
     """(L, R, 2^n) through all blocks, in a new tensor."""
+    given = given.contiguous()  # else to arrange it may be no copy, and what is written below would reach the caller
     psi, buffers = given, _Buffers(1, given, sweeps)
     for sweep in sweeps:
         arranged = sweep.arrange(psi)
-        psi = torch.empty_like(given, memory_format=torch.contiguous_format) if arranged is given else arranged
+        psi = torch.empty_like(given) if arranged is given else arranged
         source, target = sweep.split(arranged), sweep.split(psi)
         for part in _chunks(source):
             state, spare = buffers.of(source[part].shape)
