@@ -21,7 +21,9 @@ from training_interruptions import OnUpdate
 from training_tiny import files, outcome, tiny, write_images
 
 WORKERS = multiprocessing.get_context("forkserver")
-WORKERS.set_forkserver_preload(["pytest", "qdiffusion.training", "torch.utils.tensorboard"])
+WORKERS.set_forkserver_preload(
+    ["pytest", "qdiffusion.training.loop", "qdiffusion.models.pretrained", "torch.utils.tensorboard"]
+)
 
 
 def paused(title: str, at: int, pipe: Connection) -> OnUpdate:
