@@ -61,6 +61,15 @@ def under_way(work: Callable[[Path, Path, Connection], None], data: Path, out: P
     assert process.exitcode == 0
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As the workers: sums of several threads round differently."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return write_images(tmp_path / "data.npz")
