@@ -75,7 +75,8 @@ def saved_bytes(config: ModelConfig, channels: int, size: int, batch_size: int) 
         _told_as_too_large(),
         torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor), lambda tensor: tensor),
     ):
-        model(torch.empty(batch_size, channels, size, size), torch.empty(batch_size, dtype=torch.int64))
+        images, timesteps = torch.empty(batch_size, channels, size, size), torch.empty(batch_size, dtype=torch.int64)
+        model(images, timesteps, return_dict=False)
     sizes = {_storage(tensor): tensor.untyped_storage().nbytes() for tensor in kept}
     return sum(size for storage, size in sizes.items() if storage not in weights)
 

@@ -103,16 +103,17 @@ def _draw(
         return found
 
     begun = time.monotonic()
+    film = Film(steps)
     batches = [min(batch_size, count - first) for first in range(0, count, batch_size)]
     with progress.task("Sampling", len(batches) * steps) as task:
         for index, size in enumerate(batches):
             if parts.has(index, (size, *image_shape)):
                 continue
             generator = torch.Generator().manual_seed(derived_seed(seed, index * batch_size))
-            film = Film(steps)
 
-            def on_step(done: int, x: Tensor, before: int = index * steps, film: Film = film) -> None:
-                film.keep(done, x)
+            def on_step(done: int, x: Tensor, before: int = index * steps) -> None:
+                if before == 0:
+                    film.keep(done, x)
                 task.update(before + done)
 
             x = sample(model, scheduler, (size, *image_shape), steps, generator, on_step=on_step)
