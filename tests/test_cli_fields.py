@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdiffusion.cli.fields import differences, override
-from qdiffusion.data import DataConfig
+from qdiffusion.data import ImagesConfig
 from qdiffusion.models import UNetConfig
 from qdiffusion.training import get_preset
 
@@ -28,7 +28,7 @@ def test_flags_of_a_change_make_that_change(seed, rate, classes, circuits, path)
     changed = replace(
         preset,
         seed=seed,
-        data=override(DataConfig(), [] if path is None else ["--path", path], PROG),
+        data=override(ImagesConfig(), [] if path is None else ["--path", path], PROG),
         model=replace(preset.model, circuits=circuits),
         stages=(replace(stage, optimiser=replace(stage.optimiser, learning_rate=rate)),),
     )

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from data_helpers import isolate, publish_tiny_mnist, write_tiny_mnist
-from qdiffusion.data import DataConfig, load_images
+from qdiffusion.data import ImagesConfig, load_images
 from qdiffusion.data.declared import npz_bytes, tensor_file_bytes
 from qdiffusion.data.idx import read_idx
 from qdiffusion.errors import DataError, UsageError
@@ -57,7 +57,7 @@ def refusal(path: Path, **options: object) -> str:
     tracemalloc.start()
     try:
         with pytest.raises(DataError) as caught:
-            load_images(DataConfig(path=path, **options), "train")
+            load_images(ImagesConfig(path=path, **options), "train")
         assert tracemalloc.get_traced_memory()[1] < 64 * MEGABYTES
     finally:
         tracemalloc.stop()
@@ -114,10 +114,10 @@ def test_the_limit_is_the_users(tmp_path: Path, suffix: str) -> None:
         (torch.save if suffix == ".pt" else save_file)({"images": IMAGES}, path)
     declared = npz_bytes(path) if suffix == ".npz" else tensor_file_bytes(path)
     assert declared >= IMAGES.numel()
-    assert len(load_images(DataConfig(path=path, size=4, max_bytes=declared), "train")) == 9
+    assert len(load_images(ImagesConfig(path=path, size=4, max_bytes=declared), "train")) == 9
     assert f"the limit is {declared - 1:,}" in refusal(path, max_bytes=declared - 1)
     with pytest.raises(UsageError, match="0 bytes; choose 1 or more"):
-        load_images(DataConfig(path=path, max_bytes=0), "train")
+        load_images(ImagesConfig(path=path, max_bytes=0), "train")
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bytes])
@@ -144,9 +144,9 @@ def test_the_limit_holds_for_known_sets_too(monkeypatch: pytest.MonkeyPatch, tmp
     publish_tiny_mnist(monkeypatch)
     write_tiny_mnist(tmp_path / "mnist")
     enough = 20 * 28 * 28
-    assert len(load_images(DataConfig("mnist", root=tmp_path, max_bytes=enough), "train")) == 20
+    assert len(load_images(ImagesConfig("mnist", root=tmp_path, max_bytes=enough), "train")) == 20
     with pytest.raises(DataError, match=f"the limit is {enough - 1:,}"):
-        load_images(DataConfig("mnist", root=tmp_path, max_bytes=enough - 1), "train")
+        load_images(ImagesConfig("mnist", root=tmp_path, max_bytes=enough - 1), "train")
 
 
 @pytest.mark.filterwarnings("default")
@@ -156,4 +156,4 @@ def test_a_picture_of_a_hundred_million_pixels_is_refused_unread(tmp_path: Path,
         (tmp_path / split).mkdir()
     Image.new("1", (20_000, height)).save(tmp_path / "train" / "bomb.png")
     with pytest.raises(DataError, match=r"bomb\.png cannot be read as a picture .*decompression bomb"):
-        load_images(DataConfig(path=tmp_path, size=8), "train")
+        load_images(ImagesConfig(path=tmp_path, size=8), "train")

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from data_helpers import FILES, idx_bytes, isolate, publish_tiny_mnist
-from qdiffusion.data import DataConfig, fetch, load_images
+from qdiffusion.data import ImagesConfig, fetch, load_images
 from qdiffusion.data.catalog import KNOWN, cache_folder
 from qdiffusion.errors import DataError, UsageError
 from qdiffusion.progress import SilentProgress, Task
@@ -87,7 +87,7 @@ def test_a_fetched_set_is_whole_reported_and_found(mirror: Mirror) -> None:
     assert folder == cache_folder() / "mnist"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
     assert recorder.told == [(name, 0, len(content), len(content)) for name, content in CONTENT.items()]
-    assert load_images(DataConfig(name="mnist"), "train").name == "mnist"
+    assert load_images(ImagesConfig(name="mnist"), "train").name == "mnist"
 
 
 def test_what_is_there_is_not_fetched_again_unless_it_is_damaged(mirror: Mirror, tmp_path: Path) -> None:

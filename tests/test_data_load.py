@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 
 from data_helpers import FILES, isolate, publish_tiny_mnist, write_tiny_mnist
-from qdiffusion.data import DataConfig, list_sets, load_images
+from qdiffusion.data import ImagesConfig, list_sets, load_images
 from qdiffusion.data.catalog import KNOWN, cache_folder, packaged_folder
 from qdiffusion.data.idx import read_idx
 from qdiffusion.errors import DataError, UsageError
@@ -22,7 +22,7 @@ def _no_sets_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_packaged_subsets_are_balanced_distinct_and_shuffled(name: str) -> None:
-    splits = [load_images(DataConfig(name=f"{name}-subset"), split) for split in ("train", "test")]
+    splits = [load_images(ImagesConfig(name=f"{name}-subset"), split) for split in ("train", "test")]
     for images, split in zip(splits, ("train", "test"), strict=True):
         count = KNOWN[name].packaged[split]
         assert images.labels.bincount().tolist() == [count // 10] * 10
@@ -42,7 +42,7 @@ def test_the_packaged_data_is_small_and_licensed() -> None:
 @pytest.mark.parametrize("place", ["", "mnist", "MNIST/raw"])
 def test_a_set_is_found_under_root(tmp_path: Path, place: str, gzipped: bool) -> None:
     write_tiny_mnist(tmp_path / "root" / place, gzipped)
-    images = load_images(DataConfig(name="mnist", root=tmp_path / "root"), "test")
+    images = load_images(ImagesConfig(name="mnist", root=tmp_path / "root"), "test")
     assert torch.equal(images.images[:, 0], FILES["t10k-images-idx3-ubyte"])
     assert torch.equal(images.labels, FILES["t10k-labels-idx1-ubyte"].long())
     assert images.name == "mnist"
@@ -54,7 +54,7 @@ def test_a_set_is_found_without_root(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     write_tiny_mnist(tmp_path / place)
     if place.startswith("named"):
         monkeypatch.setenv("QDIFFUSION_DATA", str(tmp_path / "named"))
-    assert load_images(DataConfig(name="mnist"), "train").name == "mnist"
+    assert load_images(ImagesConfig(name="mnist"), "train").name == "mnist"
     found = {info.name: info.found for info in list_sets()}
     assert found["mnist"] is not None
     assert (tmp_path / found["mnist"]).samefile(tmp_path / place)
@@ -65,11 +65,11 @@ def test_the_environment_comes_before_the_cache(monkeypatch: pytest.MonkeyPatch,
     write_tiny_mnist(cache_folder() / "mnist")
     write_tiny_mnist(tmp_path / "named" / "mnist")
     monkeypatch.setenv("QDIFFUSION_DATA", str(tmp_path / "named"))
-    assert str(tmp_path / "named") in load_images(DataConfig(name="mnist"), "train").source
+    assert str(tmp_path / "named") in load_images(ImagesConfig(name="mnist"), "train").source
 
 
 def test_a_set_found_nowhere_is_replaced_by_the_subset_and_says_so() -> None:
-    images = load_images(DataConfig(name="mnist"), "train")
+    images = load_images(ImagesConfig(name="mnist"), "train")
     assert images.name == "mnist-subset"
     assert images.source == (
         "packaged balanced subset of MNIST (10,000 training images), because the full set was not found; "
@@ -80,7 +80,7 @@ def test_a_set_found_nowhere_is_replaced_by_the_subset_and_says_so() -> None:
 def test_an_explicit_root_without_the_set_is_an_error_that_names_the_places(tmp_path: Path) -> None:
     write_tiny_mnist(cache_folder() / "mnist")
     with pytest.raises(DataError, match=r"MNIST/raw.*qdiffusion data fetch mnist --root"):
-        load_images(DataConfig(name="mnist", root=tmp_path / "elsewhere"), "train")
+        load_images(ImagesConfig(name="mnist", root=tmp_path / "elsewhere"), "train")
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
@@ -88,12 +88,12 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mnist" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1] + b"\x07")
     with pytest.raises(DataError, match=f"{path} is not the published file"):
-        load_images(DataConfig(name="mnist", root=tmp_path), "train")
+        load_images(ImagesConfig(name="mnist", root=tmp_path), "train")
 
 
 def test_classes_are_selected_and_numbered_in_the_order_asked_for() -> None:
-    everything = load_images(DataConfig(), "test")
-    chosen = load_images(DataConfig(classes=(7, 3)), "test")
+    everything = load_images(ImagesConfig(), "test")
+    chosen = load_images(ImagesConfig(classes=(7, 3)), "test")
     assert chosen.n_classes == 2
     for label, original in enumerate((7, 3)):
         expected = everything.images[everything.labels == original]
@@ -102,7 +102,7 @@ def test_classes_are_selected_and_numbered_in_the_order_asked_for() -> None:
 
 
 def test_size_and_colour_are_applied_and_named() -> None:
-    images = load_images(DataConfig(size=14, colour="rgb"), "test")
+    images = load_images(ImagesConfig(size=14, colour="rgb"), "test")
     assert images.images.shape == (2000, 3, 14, 14)
     assert torch.equal(images.images[:, 0], images.images[:, 2])
     assert images.source.endswith("; resized to 14 x 14; as rgb")
@@ -121,19 +121,19 @@ def test_size_and_colour_are_applied_and_named() -> None:
 )
 def test_wrong_requests_are_usage_errors(change: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        load_images(replace(DataConfig(), **change), "train")
+        load_images(replace(ImagesConfig(), **change), "train")
 
 
 def test_an_unknown_split_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="Unknown split 'valid'"):
-        load_images(DataConfig(), "valid")
+        load_images(ImagesConfig(), "valid")
 
 
 def test_the_configuration_survives_json() -> None:
-    config = DataConfig(path=Path("a/b"), classes=(1, 2), size=8, colour="grey")
-    adapter = TypeAdapter(DataConfig)
+    config = ImagesConfig(path=Path("a/b"), classes=(1, 2), size=8, colour="grey")
+    adapter = TypeAdapter(ImagesConfig)
     assert adapter.validate_json(adapter.dump_json(config)) == config
-    assert json.loads(adapter.dump_json(DataConfig())) == asdict(DataConfig())
+    assert json.loads(adapter.dump_json(ImagesConfig())) == asdict(ImagesConfig())
 
 
 def test_the_subset_script_takes_the_first_of_each_class_and_writes_readable_files(tmp_path: Path) -> None:

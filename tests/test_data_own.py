@@ -7,7 +7,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from qdiffusion.data import DataConfig, ImageSet, load_images
+from qdiffusion.data import ImagesConfig, ImageSet, load_images
 from qdiffusion.data.config import Split
 from qdiffusion.data.holdout import split_indices
 from qdiffusion.errors import DataError, UsageError
@@ -18,7 +18,7 @@ def random_array(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def load(path: Path, split: Split = "train", size: int = 8, **options: object) -> ImageSet:
-    return load_images(DataConfig(path=path, size=size, **options), split)
+    return load_images(ImagesConfig(path=path, size=size, **options), split)
 
 
 def rows(images: Tensor) -> set[bytes]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qdiffusion.data import DataConfig, ImageSet, load_images
+from qdiffusion.data import ImagesConfig, ImageSet, load_images
 from qdiffusion.errors import DataError, UsageError
 from qdiffusion.metrics import default_features, load_features
 
@@ -58,7 +58,7 @@ class Failing(nn.Module):
 
 @pytest.mark.parametrize(("name", "minimum"), PACKAGED.items())
 def test_packaged_networks_recognise_test_images_they_never_saw(name: str, minimum: float) -> None:
-    images = load_images(DataConfig(name=name.replace("cnn", "subset")), "test")
+    images = load_images(ImagesConfig(name=name.replace("cnn", "subset")), "test")
     network = load_features(name)
     assert (network.logits(images.images).argmax(1) == images.labels).double().mean() >= minimum
     card = json.loads((files("qdiffusion.metrics") / "networks" / f"{name}.json").read_text())
@@ -126,7 +126,7 @@ def test_missing_and_invalid_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_default_networks_are_those_of_the_known_sets() -> None:
-    images = load_images(DataConfig(name="fashion-mnist-subset"), "test")
+    images = load_images(ImagesConfig(name="fashion-mnist-subset"), "test")
     assert default_features(images) == "fashion-mnist-cnn"
     own = ImageSet("own:mnist", "test", images.images, None, "made up", 0)
     with pytest.raises(UsageError, match=r"own:mnist.*--features"):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from qdiffusion.data import DataConfig, ImageSet, load_images
+from qdiffusion.data import ImagesConfig, ImageSet, load_images
 from qdiffusion.errors import UsageError
 from qdiffusion.metrics import FeatureNetwork, Scores, load_features, score_images
 from qdiffusion.metrics.distances import frechet_distance, inception_score, kernel_distance
@@ -68,7 +68,7 @@ def test_the_floor_compares_disjoint_halves_of_the_reference_alone() -> None:
 
 
 def test_real_images_score_near_the_floor_and_noise_far_above() -> None:
-    train, test = (load_images(DataConfig(), split) for split in ("train", "test"))
+    train, test = (load_images(ImagesConfig(), split) for split in ("train", "test"))
     network = load_features("mnist-cnn")
     reference = replace(test, images=test.images[:1000], labels=None)
     real = score_images(train.images[:500], reference, network)

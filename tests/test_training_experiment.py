@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qdiffusion.data import DataConfig
+from qdiffusion.data import ImagesConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.training import (
     PRESETS,
@@ -34,7 +34,7 @@ def test_presets_survive_json(name: str) -> None:
 def test_every_field_survives_json() -> None:
     experiment = replace(
         get_preset("qvunet-full-fq").build(),
-        data=DataConfig(path=Path("/data/x.npz"), root=Path("r"), classes=(1, 2), size=16, colour="rgb"),
+        data=ImagesConfig(path=Path("/data/x.npz"), root=Path("r"), classes=(1, 2), size=16, colour="rgb"),
         stages=(Stage("a", 3, optimiser=AdamConfig(1 / 3, (0.1, 0.2)), ema=EMAConfig(power=2 / 7)), Stage("b")),
         seed=2**63 - 1,
         precision="bf16",

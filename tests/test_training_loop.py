@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from qdiffusion.data import DataConfig, load_images, to_unit_range
+from qdiffusion.data import ImagesConfig, load_images, to_unit_range
 from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
 from qdiffusion.errors import DataError, QDiffusionError, RunError, TrainingError, UsageError
 from qdiffusion.models import UNet, UNetConfig
@@ -258,11 +258,11 @@ WRONG: list[tuple[dict[str, Any], type[QDiffusionError], str]] = [
     ({"evaluation": EvaluationConfig(count=10)}, UsageError, "feature network"),
     ({"evaluation": EvaluationConfig(count=10, features="nowhere.pt")}, UsageError, r"nowhere\.pt"),
     (
-        {"data": DataConfig(name="mnist-subset", size=8, colour="rgb"), "evaluation": EvaluationConfig(count=10)},
+        {"data": ImagesConfig(name="mnist-subset", size=8, colour="rgb"), "evaluation": EvaluationConfig(count=10)},
         UsageError,
         "mnist-cnn takes grey images",
     ),
-    ({"data": DataConfig(path=Path("missing.npz"))}, DataError, r"missing\.npz"),
+    ({"data": ImagesConfig(path=Path("missing.npz"))}, DataError, r"missing\.npz"),
 ]
 
 
@@ -317,7 +317,7 @@ def test_tensorboard_holds_each_step_once(tmp_path: Path, data: Path) -> None:
 
 def test_experiment_json_says_what_was_trained_on_what(tmp_path: Path, data: Path) -> None:
     saved = train(tiny(data), tmp_path / "run").read_experiment()
-    images = load_images(DataConfig(path=data, size=8), "train")
+    images = load_images(ImagesConfig(path=data, size=8), "train")
     assert saved["data"]["source"] == images.source
     assert (saved["data"]["count"], saved["data"]["channels"], saved["data"]["size"]) == (len(images), 1, 8)
     assert saved["environment"]["torch"] == torch.__version__

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from qdiffusion.data import DataConfig
+from qdiffusion.data import ImagesConfig
 from qdiffusion.diffusion import ScheduleConfig
 from qdiffusion.models import QVUNetConfig, UNetConfig
 from qdiffusion.runs import Run
@@ -32,7 +32,7 @@ def tiny(data: Path, **changes: Any) -> Experiment:
     """12 steps of 8 images, logged every 3 and saved every 4."""
     experiment = Experiment(
         name="tiny",
-        data=DataConfig(path=data, size=8),
+        data=ImagesConfig(path=data, size=8),
         model=UNET,
         schedule=ScheduleConfig(timesteps=20),
         stages=(Stage(steps=12, batch_size=8, ema=EMAConfig(start=5, every=2)),),

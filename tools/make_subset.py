@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from qdiffusion.data import DataConfig, load_images
+from qdiffusion.data import ImagesConfig, load_images
 from qdiffusion.data.catalog import KNOWN
 
 PACKAGED = Path(__file__).resolve().parents[1] / "src" / "qdiffusion" / "data" / "packaged"
@@ -46,7 +46,7 @@ def main() -> None:
         folder = options.out / known.name
         folder.mkdir(parents=True, exist_ok=True)
         for split, pair in known.splits.items():
-            full = load_images(DataConfig(name=known.name, root=options.root), split)
+            full = load_images(ImagesConfig(name=known.name, root=options.root), split)
             chosen = balanced(full.labels, known.packaged[split], full.n_classes)
             write_idx(full.images[chosen, 0], folder / f"{pair.images.name}.gz")
             write_idx(full.labels[chosen].to(torch.uint8), folder / f"{pair.labels.name}.gz")

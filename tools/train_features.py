@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from qdiffusion.data import DataConfig, load_images, to_unit_range
+from qdiffusion.data import ImagesConfig, load_images, to_unit_range
 from qdiffusion.metrics.cnn import FeatureCNN
 
 NETWORKS = Path(__file__).resolve().parents[1] / "src" / "qdiffusion" / "metrics" / "networks"
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=NETWORKS)
     options = parser.parse_args()
     for name in [options.name] if options.name else RECIPES:
-        splits = [load_images(DataConfig(name=name, root=options.root), split) for split in ("train", "test")]
+        splits = [load_images(ImagesConfig(name=name, root=options.root), split) for split in ("train", "test")]
         (x, y), (x_test, y_test) = [(to_unit_range(s.images), s.labels) for s in splits]
         network = train(x, y, RECIPES[name], options.seed)
         card = {

@@ -1,13 +1,17 @@
-from .config import DataConfig, Split
+from .config import ImagesConfig, Split
 from .fetch import fetch
 from .images import ImageSet, to_uint8, to_unit_range
 from .listing import SetInfo, list_sets
 from .load import load_images
+from .sets import ItemSet
+from .space import Space
 
 __all__ = [
-    "DataConfig",
     "ImageSet",
+    "ImagesConfig",
+    "ItemSet",
     "SetInfo",
+    "Space",
     "Split",
     "fetch",
     "list_sets",

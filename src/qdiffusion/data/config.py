@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from qdiffusion.data.images import ImageSet
 
 Split = Literal["train", "test"]
 Colour = Literal["auto", "grey", "rgb"]
@@ -11,8 +14,11 @@ MAX_BYTES = 4_000_000_000
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class ImagesConfig:
     """Which images, and the shape they are brought to."""
+
+    kind: Literal["images"] = "images"
+    """Names this kind of data in a saved experiment."""
 
     name: str = "mnist-subset"
     """A known set: mnist, fashion-mnist, or mnist-subset, fashion-mnist-subset, shipped with the package."""
@@ -36,3 +42,9 @@ class DataConfig:
 
     max_bytes: int = MAX_BYTES
     """Bytes of memory that a file may unpack to; one that declares more is refused before it is unpacked."""
+
+    def load(self, split: Split) -> "ImageSet":
+        """The images of one split; raises as `load_images`."""
+        from qdiffusion.data.load import load_images
+
+        return load_images(self, split)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from qdiffusion.data.config import Split
+from qdiffusion.data.space import Space
 from qdiffusion.errors import UsageError
 
 
@@ -42,6 +43,16 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def items(self) -> Tensor:
+        """The images."""
+        return self.images
+
+    @property
+    def space(self) -> Space:
+        """What one image is."""
+        return Space("images", tuple(self.images.shape[1:]), self.n_classes)
 
 
 def check_bytes(images: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from qdiffusion.data import catalog
 from qdiffusion.data.catalog import KnownSet
-from qdiffusion.data.config import Colour, DataConfig, Split
+from qdiffusion.data.config import Colour, ImagesConfig, Split
 from qdiffusion.data.idx import read_idx
 from qdiffusion.data.images import ImageSet, check_images
 from qdiffusion.data.own import load_own
@@ -19,7 +19,7 @@ from qdiffusion.errors import DataError, UsageError
 _SPLIT_NAMES = {"train": "training", "test": "test"}
 
 
-def load_images(config: DataConfig, split: Split) -> ImageSet:
+def load_images(config: ImagesConfig, split: Split) -> ImageSet:
     """Load the images that `config` describes into memory.
 
     A full set asked for without `root` and found nowhere is replaced by the packaged subset; its name and
@@ -47,7 +47,7 @@ def load_images(config: DataConfig, split: Split) -> ImageSet:
     return _fit(loaded, config)
 
 
-def _check(config: DataConfig, split: str) -> None:
+def _check(config: ImagesConfig, split: str) -> None:
     if split not in _SPLIT_NAMES:
         raise UsageError(f"Unknown split '{split}'; choose train or test.")
     if config.colour not in get_args(Colour):
@@ -120,7 +120,7 @@ def keep_classes(images: ImageSet, classes: tuple[int, ...]) -> ImageSet:
     )
 
 
-def _fit(images: ImageSet, config: DataConfig) -> ImageSet:
+def _fit(images: ImageSet, config: ImagesConfig) -> ImageSet:
     before, after = images.images, prepare(images.images, config.size, config.colour)
     source = images.source
     if before.shape[2:] != after.shape[2:]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from qdiffusion.data import DataConfig
+from qdiffusion.data import ImagesConfig
 from qdiffusion.diffusion import ScheduleConfig
 from qdiffusion.errors import UsageError, first_problem
 from qdiffusion.models import QVUNetConfig, UNetConfig
@@ -119,7 +119,7 @@ class Experiment:
 
     name: str
     """What the run is called in reports."""
-    data: DataConfig = field(default_factory=DataConfig)
+    data: ImagesConfig = field(default_factory=ImagesConfig)
     """The images."""
     model: ModelConfig = field(default_factory=UNetConfig)
     """The denoiser."""

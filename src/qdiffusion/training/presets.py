@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 
-from qdiffusion.data import DataConfig
+from qdiffusion.data import ImagesConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.models import QVUNetConfig, UNetConfig
 from qdiffusion.training.experiment import AdamConfig, EMAConfig, EvaluationConfig, Experiment, Stage
@@ -38,7 +38,7 @@ def quickstart() -> Experiment:
     """A small QVU-Net on four digits at 16×16 pixels: minutes on two cores, readable digits."""
     return Experiment(
         name="quickstart",
-        data=DataConfig(name="mnist-subset", classes=(0, 1, 2, 3), size=16),
+        data=ImagesConfig(name="mnist-subset", classes=(0, 1, 2, 3), size=16),
         model=QVUNetConfig(dim=16, groups=8, multipliers=(1, 2, 3), heads=2, head_dim=16, ansatz="hqconv"),
         stages=(Stage(steps=1200, batch_size=64, optimiser=AdamConfig(learning_rate=2e-3), ema=EMAConfig(decay=0.95)),),
         evaluation=EvaluationConfig(count=500),

@@ -1,0 +1,30 @@
+"""What one item is, in plain values: whoever consumes items refuses a space that does not fit."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from qdiffusion.errors import UsageError
+
+SpaceKind = Literal["images", "states", "vectors"]
+
+
+@dataclass(frozen=True)
+class Space:
+    """The space that items live in.
+
+    images: real (C, S, S), C = 1 or 3; states: complex (2^n,) of norm 1; vectors: real (d,).
+    """
+
+    kind: SpaceKind
+    shape: tuple[int, ...]
+    """Of one item."""
+    n_classes: int = 0
+    """Classes of the labels that come with items; 0 without labels."""
+
+    def expect(self, kind: SpaceKind, who: str) -> None:
+        """Raise UsageError unless items are of this kind: `who` takes no others ("A U-Net")."""
+        if self.kind != kind:
+            raise UsageError(f"{who} takes {kind}, but was given {self}; choose one for {self.kind}, or other data.")
+
+    def __str__(self) -> str:
+        return f"{self.kind} of shape {'×'.join(map(str, self.shape))}"

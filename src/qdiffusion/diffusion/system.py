@@ -1,0 +1,112 @@
+"""What a stage trains: a codec, a denoiser and the process that the denoiser reverses; and what these have to offer."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from qdiffusion.data.space import Space
+
+Draw = dict[str, Tensor]
+"""All chance of a batch, and what follows from it without the trained weights: each tensor (B, …), a row an item."""
+
+
+class Batch(NamedTuple):
+    """items: (B, …) as the data hold them; labels: int64 (B,) or None; places: int64 (B,), their indices in the set."""
+
+    items: Tensor
+    labels: Tensor | None
+    places: Tensor
+
+
+class Noised(NamedTuple):
+    """x0, x: (N, …), an item and what is left of it at level t, int64 (N,); noise: (N, …), what was mixed in (x0's
+    shape; empty where the process mixes nothing in)."""
+
+    x0: Tensor
+    x: Tensor
+    t: Tensor
+    noise: Tensor
+
+
+class Codec(Protocol):
+    """An `nn.Module` between items and what diffusion sees of them."""
+
+    space: Space
+    """What diffusion sees."""
+
+    def encode(self, items: Tensor) -> Tensor: ...
+
+    def decode(self, x: Tensor) -> Tensor: ...
+
+
+class ForwardProcess(Protocol):
+    """An `nn.Module` that destroys items level by level, t = 0 … timesteps - 1."""
+
+    timesteps: int
+
+    def levels(self, n: int, generator: torch.Generator) -> Tensor:
+        """Uniformly drawn t, int64 (n,)."""
+
+    def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Noised:
+        """x_t for x0 (N, …) and t (N,). Equal generators give one item the same chance at every t."""
+
+    def target(self, noised: Noised) -> Tensor:
+        """What a denoiser is to say of x_t, (N, …)."""
+
+    def prior(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """What sampling starts from: (N, …)."""
+
+    def label(self, t: int) -> tuple[str, ...]:
+        """Short lines that stand below a picture of level t; t = -1 is the item itself."""
+
+
+class System(nn.Module):
+    """codec, denoiser, process: parameters are named `codec.…` and `denoiser.…`."""
+
+    def __init__(self, codec: nn.Module, denoiser: nn.Module, process: nn.Module) -> None:
+        super().__init__()
+        self.codec, self.denoiser, self.process = codec, denoiser, process
+
+
+class Objective(Protocol):
+    """What a stage minimises."""
+
+    splittable: bool
+    """Whether the loss of a batch is the mean of its parts' losses, so that a batch may be cut."""
+
+    def trained(self, round: int) -> str:
+        """The glob of the parameters that round 0, 1, … trains: "*" where all rounds train all."""
+
+    def prepare(
+        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """What a round needs and is made once, before its first step, from all training items (N, …)."""
+
+    def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
+        """All chance of a batch; `kept` is what `prepare` made."""
+
+    def loss(self, system: System, draw: Draw) -> tuple[Tensor, dict[str, Tensor]]:
+        """The scalar loss, and further scalars to log, detached."""
+
+
+OnStep = Callable[[int, Tensor], None]
+"""Called with the number of steps done, from 0 on, and x (N, …)."""
+
+
+class Sampler(Protocol):
+    """Draws x from a system."""
+
+    levels: tuple[int, ...]
+    """The level t that each step starts from, in order; behind the last stands -1."""
+
+    def __call__(
+        self,
+        system: System,
+        count: int,
+        generator: torch.Generator,
+        labels: Tensor | None = None,
+        on_step: OnStep | None = None,
+    ) -> Tensor:
+        """x (count, …), in the space that diffusion sees; labels int64 (count,) for a conditional denoiser."""
