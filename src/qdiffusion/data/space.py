@@ -1,5 +1,6 @@
 """What one item is, in plain values: whoever consumes items refuses a space that does not fit."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,11 @@ class Space:
     """Of one item."""
     n_classes: int = 0
     """Classes of the labels that come with items; 0 without labels."""
+
+    @property
+    def bytes(self) -> int:
+        """Of one item, as it is kept: uint8, complex64 or float32."""
+        return math.prod(self.shape) * {"images": 1, "states": 8, "vectors": 4}[self.kind]
 
     def expect(self, kind: SpaceKind, who: str) -> None:
         """Raise UsageError unless items are of this kind: `who` takes no others ("A U-Net")."""
