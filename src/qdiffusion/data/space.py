@@ -19,8 +19,13 @@ class Space:
     kind: SpaceKind
     shape: tuple[int, ...]
     """Of one item."""
-    n_classes: int = 0
-    """Classes of the labels that come with items; 0 without labels."""
+    classes: tuple[int, ...] = ()
+    """The data's own number of each class, label by label; empty without labels."""
+
+    @property
+    def n_classes(self) -> int:
+        """Labels are 0 … n_classes - 1; 0 without labels."""
+        return len(self.classes)
 
     @property
     def bytes(self) -> int:
