@@ -1,17 +1,23 @@
-from .config import ScheduleConfig
+from .config import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
 from .gaussian import GaussianProcess
-from .objectives import EpsilonObjective
-from .sampling import SAMPLERS, make_scheduler, sample, set_timesteps
+from .grid import trailing_timesteps
+from .objectives import DenoiseObjective, ReconstructObjective
+from .sampling import GaussianSampler
 from .schedules import cosine_betas, linear_betas
+from .system import System
 
 __all__ = [
-    "SAMPLERS",
-    "EpsilonObjective",
+    "DenoiseConfig",
+    "DenoiseObjective",
+    "GaussianConfig",
     "GaussianProcess",
+    "GaussianSampler",
+    "ReconstructConfig",
+    "ReconstructObjective",
     "ScheduleConfig",
+    "SchedulerConfig",
+    "System",
     "cosine_betas",
     "linear_betas",
-    "make_scheduler",
-    "sample",
-    "set_timesteps",
+    "trailing_timesteps",
 ]
