@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qdiffusion.diffusion.gaussian import GaussianProcess
     from qdiffusion.diffusion.objectives import DenoiseObjective, ReconstructObjective
     from qdiffusion.diffusion.sampling import GaussianSampler
-    from qdiffusion.diffusion.system import ForwardProcess
+    from qdiffusion.diffusion.system import System
 
 MOST_TIMESTEPS = 1_000_000
 
@@ -166,17 +166,20 @@ class SchedulerConfig:
         """Of files: "ddim-50", "ddim-50-g2.5"."""
         return f"{self.sampler}-{self.steps}" + ("" if self.guidance == 1 else f"-g{self.guidance:g}")
 
-    def build(self, process: "ForwardProcess") -> "GaussianSampler":
+    def build(self, system: "System") -> "GaussianSampler":
         """The sampler.
 
         Raises:
-            UsageError: the process is not Gaussian, or has fewer levels than there are steps.
+            UsageError: the process is not Gaussian, or has fewer levels than there are steps; guidance for a denoiser
+                that knows no classes.
         """
         from qdiffusion.diffusion.gaussian import GaussianProcess
+        from qdiffusion.diffusion.guidance import check_guidance
         from qdiffusion.diffusion.grid import trailing_timesteps
         from qdiffusion.diffusion.sampling import GaussianSampler
         from qdiffusion.diffusion.steps import STEPS
 
+        process = system.process
         if not isinstance(process, GaussianProcess):
             raise UsageError(
                 f"The sampler {self.sampler} takes Gaussian noise away, but was given a {type(process).__name__}; "
@@ -186,5 +189,7 @@ class SchedulerConfig:
             raise UsageError(
                 f"Sampling got {self.steps} steps; give 1 to {process.timesteps}, the noise levels of the training."
             )
+        if self.guidance != 1:
+            check_guidance(system.denoiser, f"guidance {self.guidance:g}")
         levels = trailing_timesteps(process.timesteps, self.steps)
         return GaussianSampler(process, STEPS[self.sampler], levels, self.guidance, self.clip)

@@ -38,7 +38,7 @@ class AutoencoderNetwork(nn.Module):
     def __init__(self, sample_size: int, in_channels: int, latent: int, width: int, n_classes: int = 0) -> None:
         super().__init__()
         _check_sizes(sample_size, latent, width)
-        self.space = Space("vectors", (latent,), n_classes)
+        self.space = Space("vectors", (latent,), tuple(range(n_classes)))
         self._image_shape = (in_channels, sample_size, sample_size)
         quarter = (2 * width, sample_size // 4, sample_size // 4)
         features = quarter[0] * quarter[1] * quarter[2]

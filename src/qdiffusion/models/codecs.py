@@ -23,7 +23,7 @@ class Pixels(nn.Module):
 
     def __init__(self, shape: Sequence[int], n_classes: int = 0) -> None:
         super().__init__()
-        self.space = Space("images", tuple(shape), n_classes)
+        self.space = Space("images", tuple(shape), tuple(range(n_classes)))
 
     def encode(self, items: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Images, uint8 (N, C, S, S), as float32 in [-1, 1].
@@ -58,7 +58,7 @@ class Raw(nn.Module):
 
     def __init__(self, kind: SpaceKind, shape: Sequence[int], n_classes: int = 0) -> None:
         super().__init__()
-        self.space = Space(kind, tuple(shape), n_classes)
+        self.space = Space(kind, tuple(shape), tuple(range(n_classes)))
 
     def encode(self, items: Shaped[Tensor, "n d"]) -> Shaped[Tensor, "n d"]:
         """The items (N, d) themselves.

@@ -44,6 +44,8 @@ class MLPNetwork(nn.Module):
         UsageError: a width or a depth that is none of these.
     """
 
+    levels = 1
+
     def __init__(self, features: int, width: int, depth: int, n_classes: int = 0) -> None:
         super().__init__()
         _check_sizes(width, depth)

@@ -89,6 +89,8 @@ class UNetwork(nn.Module):
         UsageError: the sizes do not fit each other; the sentence says which would.
     """
 
+    levels = 1
+
     def __init__(
         self,
         sample_size: int,
