@@ -1,6 +1,6 @@
 """Which ensemble of quantum states, in plain values; torch loads when its states are drawn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from qdiffusion.data.config import Split
@@ -19,7 +19,7 @@ MOST_AMPLITUDES = 1 << 27
 class EnsembleConfig:
     """An ensemble of pure states, drawn anew from its seed wherever it is loaded."""
 
-    kind: Literal["ensemble"] = "ensemble"
+    kind: Literal["ensemble"] = field(default="ensemble", kw_only=True)
     """Names this kind of data in a saved experiment."""
 
     name: EnsembleName = "cluster"

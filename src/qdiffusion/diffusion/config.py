@@ -2,7 +2,7 @@
 when something is built."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from qdiffusion.data.space import Space
@@ -60,7 +60,7 @@ class GaussianConfig:
     """How fast the noise grows."""
     prediction: Prediction = "epsilon"
     """What the denoiser says of x_t: the noise, the data, or v = √ᾱ ε - √(1 - ᾱ) x0."""
-    kind: Literal["gaussian"] = "gaussian"
+    kind: Literal["gaussian"] = field(default="gaussian", kw_only=True)
     """Names this forward process in a saved experiment."""
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class DenoiseConfig:
     """Offset k of the P2 weight."""
     label_dropout: float = 0.1
     """Share of a conditional denoiser's labels that are hidden, so that it learns to do without."""
-    kind: Literal["denoise"] = "denoise"
+    kind: Literal["denoise"] = field(default="denoise", kw_only=True)
     """Names this objective in a saved experiment."""
 
     def __post_init__(self) -> None:
@@ -121,7 +121,7 @@ class DenoiseConfig:
 class ReconstructConfig:
     """Give items back that went through the codec."""
 
-    kind: Literal["reconstruct"] = "reconstruct"
+    kind: Literal["reconstruct"] = field(default="reconstruct", kw_only=True)
     """Names this objective in a saved experiment."""
 
     def rounds(self, forward: object) -> int:
@@ -150,7 +150,7 @@ class SchedulerConfig:
     clip: bool = True
     """Clip the predicted x0 to [-1, 1] in every step. Where the last level is all but pure noise, an x0 that follows
     from a predicted ε needs it: the error of ε counts 1/√ᾱ times, 20,000 times with the cosine schedule."""
-    kind: Literal["scheduler"] = "scheduler"
+    kind: Literal["scheduler"] = field(default="scheduler", kw_only=True)
     """Names this way of sampling in a saved experiment."""
 
     def __post_init__(self) -> None:
@@ -174,8 +174,8 @@ class SchedulerConfig:
                 that knows no classes.
         """
         from qdiffusion.diffusion.gaussian import GaussianProcess
-        from qdiffusion.diffusion.guidance import check_guidance
         from qdiffusion.diffusion.grid import trailing_timesteps
+        from qdiffusion.diffusion.guidance import check_guidance
         from qdiffusion.diffusion.sampling import GaussianSampler
         from qdiffusion.diffusion.steps import STEPS
 

@@ -1,6 +1,6 @@
 """How a run is scored, in plain values; what scores it loads with `score`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from qdiffusion.data.config import Split
@@ -22,7 +22,7 @@ FEW = 100
 class ImagesEvaluationConfig:
     """FID, KID and IS of images against real ones."""
 
-    kind: Literal["images"] = "images"
+    kind: Literal["images"] = field(default="images", kw_only=True)
     """Names this evaluation in a saved experiment."""
     count: int = 0
     """Images drawn and compared; 0: no evaluation."""
@@ -46,7 +46,9 @@ class ImagesEvaluationConfig:
 
         reference, network = self._load(subject.data, subject.count)
         samples = subject.samples()
-        subject.say(f"Comparing {len(samples):,} samples with {len(reference):,} images in the features of {network.name}.")
+        subject.say(
+            f"Comparing {len(samples):,} samples with {len(reference):,} images in the features of {network.name}."
+        )
         return score_images(samples, reference, network.to(subject.device), seed=subject.seed)
 
     def flags(self, data: "Data") -> str:
@@ -68,7 +70,7 @@ class ImagesEvaluationConfig:
 class StatesEvaluationConfig:
     """Distances between an ensemble of states and held-out ones."""
 
-    kind: Literal["states"] = "states"
+    kind: Literal["states"] = field(default="states", kw_only=True)
     """Names this evaluation in a saved experiment."""
     count: int = 0
     """States drawn and compared; 0: no evaluation."""
@@ -96,7 +98,7 @@ class StatesEvaluationConfig:
 class DenoisingEvaluationConfig:
     """How well noised items are restored: those of the training, and held-out ones."""
 
-    kind: Literal["denoising"] = "denoising"
+    kind: Literal["denoising"] = field(default="denoising", kw_only=True)
     """Names this evaluation in a saved experiment."""
     count: int = 0
     """Held-out items restored, where there are so many; 0: no evaluation."""

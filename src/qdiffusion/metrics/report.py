@@ -43,7 +43,9 @@ class Scores:
         """The rows as text, each beside what it is read against, with the conditions below."""
         heads = list(dict.fromkeys(name for row in self.rows for name in row.beside))
         cells = [("score", "value", *heads)]
-        cells += [(row.name, number(row.value, row.std), *(number(row.beside.get(h)) for h in heads)) for row in self.rows]
+        cells += [
+            (row.name, number(row.value, row.std), *(number(row.beside.get(h)) for h in heads)) for row in self.rows
+        ]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
         return "\n".join([*(line.rstrip() for line in lines), *self.conditions])

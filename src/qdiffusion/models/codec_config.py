@@ -1,6 +1,6 @@
 """Which codec stands between items and diffusion, in plain values; torch loads when one is built."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class PixelsConfig:
     """Diffusion sees the pixels of images, scaled to [-1, 1]."""
 
-    kind: Literal["pixels"] = "pixels"
+    kind: Literal["pixels"] = field(default="pixels", kw_only=True)
     """Names this codec in a saved experiment."""
     class_name: ClassVar[str] = "Pixels"
     """The class of the codec; it has no weights."""
@@ -40,7 +40,7 @@ class PixelsConfig:
 class RawConfig:
     """Diffusion sees states and vectors as they are."""
 
-    kind: Literal["raw"] = "raw"
+    kind: Literal["raw"] = field(default="raw", kw_only=True)
     """Names this codec in a saved experiment."""
     class_name: ClassVar[str] = "Raw"
     """The class of the codec; it has no weights."""
@@ -68,7 +68,7 @@ class RawConfig:
 class AutoencoderConfig:
     """Diffusion sees the latents of a trained autoencoder of images."""
 
-    kind: Literal["autoencoder"] = "autoencoder"
+    kind: Literal["autoencoder"] = field(default="autoencoder", kw_only=True)
     """Names this codec in a saved experiment."""
     class_name: ClassVar[str] = "Autoencoder"
     """The diffusers model that loads its weights."""

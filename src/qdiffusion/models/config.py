@@ -1,6 +1,6 @@
 """Which denoiser, in plain values; torch and the networks load when one is built."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
@@ -46,7 +46,7 @@ class UNetFields:
 class UNetConfig(UNetFields):
     """A classical U-Net."""
 
-    kind: Literal["unet"] = "unet"
+    kind: Literal["unet"] = field(default="unet", kw_only=True)
     """Names this architecture in a saved experiment."""
     class_name: ClassVar[str] = "UNet"
     """The diffusers model that loads its weights."""
@@ -62,7 +62,7 @@ class UNetConfig(UNetFields):
 class QVUNetConfig(UNetFields):
     """A U-Net with quantum circuits at its vertex."""
 
-    kind: Literal["qvunet"] = "qvunet"
+    kind: Literal["qvunet"] = field(default="qvunet", kw_only=True)
     """Names this architecture in a saved experiment."""
     class_name: ClassVar[str] = "QVUNet"
     """The diffusers model that loads its weights."""
@@ -87,7 +87,7 @@ class QVUNetConfig(UNetFields):
 class MLPConfig:
     """A residual multilayer perceptron for vectors."""
 
-    kind: Literal["mlp"] = "mlp"
+    kind: Literal["mlp"] = field(default="mlp", kw_only=True)
     """Names this architecture in a saved experiment."""
     class_name: ClassVar[str] = "MLP"
     """The diffusers model that loads its weights."""

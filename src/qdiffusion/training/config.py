@@ -69,7 +69,7 @@ class AdamFields:
 class AdamConfig(AdamFields):
     """Adam (Kingma and Ba 2015, algorithm 1)."""
 
-    kind: Literal["adam"] = "adam"
+    kind: Literal["adam"] = field(default="adam", kw_only=True)
     """Names this optimiser in a saved experiment."""
 
     def build(self, system: "System") -> "torch.optim.Optimizer":
@@ -83,7 +83,7 @@ class AdamConfig(AdamFields):
 class AdamWConfig(AdamFields):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2)."""
 
-    kind: Literal["adamw"] = "adamw"
+    kind: Literal["adamw"] = field(default="adamw", kw_only=True)
     """Names this optimiser in a saved experiment."""
     weight_decay: float = 1e-2
     """Share of the learning rate by which weights shrink in a step; circuit angles, which are periodic, never do."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, TypeAdapter, ValidationError
 
 from qdiffusion.data.config import ImagesConfig
-from qdiffusion.data.ensemble_config import EnsembleConfig
+from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
 from qdiffusion.diffusion.state_config import (
     ChainObjectiveConfig,
@@ -50,10 +50,6 @@ class Stage:
     """Optimiser steps of each round."""
     batch_size: int = 128
     """Items a step."""
-    accumulation: int = 1
-    """Parts that a batch is cut into, one after the other, where memory is short; the gradient is that of the whole."""
-    flips: bool = False
-    """Turn each image left to right with probability 1/2."""
     objective: Objective = field(default_factory=DenoiseConfig)
     """What is minimised, and in how many rounds."""
     optimiser: Optimiser = field(default_factory=AdamConfig)
@@ -70,6 +66,10 @@ class Stage:
     """How data are destroyed in this stage; None: as in the whole experiment."""
     carry: bool = False
     """Keep the optimiser's moments of the stage before."""
+    accumulation: int = 1
+    """Parts that a batch is cut into, one after the other, where memory is short; the gradient is that of the whole."""
+    flips: bool = False
+    """Turn each image left to right with probability 1/2."""
 
     def __post_init__(self) -> None:
         require(1 <= self.steps < 2**63, "steps", self.steps, "at least 1 and below 2^63")

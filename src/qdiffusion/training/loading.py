@@ -5,7 +5,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import PartialState
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save

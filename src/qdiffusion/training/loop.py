@@ -8,7 +8,6 @@ is in the checkpoint (`state`); what was logged after the checkpoint is forgotte
 from pathlib import Path
 
 from qdiffusion.data import ItemSet
-from qdiffusion.diffusion.system import System
 from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import prune

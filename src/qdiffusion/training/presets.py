@@ -7,8 +7,12 @@ from difflib import get_close_matches
 from functools import partial
 
 from qdiffusion.data.config import ImagesConfig
-from qdiffusion.data.ensemble_config import EnsembleConfig
-from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
+from qdiffusion.data.ensemble import EnsembleConfig
+from qdiffusion.diffusion.config import (
+    DenoiseConfig,
+    ReconstructConfig,
+    SchedulerConfig,
+)
 from qdiffusion.diffusion.state_config import (
     ChainObjectiveConfig,
     ChainSamplingConfig,
@@ -212,9 +216,13 @@ PRESETS: dict[str, Preset] = {
             (8906, 469),
         ),
         _conditional("unet-conditional", "the classical U-Net, told the class", UNetConfig(conditional=True)),
-        _conditional("qvunet-conditional", "QVU-Net, one HQConv circuit, told the class", QVUNetConfig(conditional=True)),
+        _conditional(
+            "qvunet-conditional", "QVU-Net, one HQConv circuit, told the class", QVUNetConfig(conditional=True)
+        ),
         Preset("latent-classical", "diffusion in a trained autoencoder's latent of 16 numbers", latent_classical),
         Preset("scrambling-4q-logged", "a circuit that is to undo scramblers of growing depth", scrambling_4q_logged),
-        Preset("quddpm-cluster1", "QuDDPM: 20 measured circuits that make a cluster of one-qubit states", quddpm_cluster1),
+        Preset(
+            "quddpm-cluster1", "QuDDPM: 20 measured circuits that make a cluster of one-qubit states", quddpm_cluster1
+        ),
     )
 }
