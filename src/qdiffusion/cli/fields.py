@@ -45,7 +45,7 @@ def override(experiment: T, words: Sequence[str], prog: str) -> T:
 
 
 def print_help(experiment: object, prog: str) -> None:
-    """Print every field of the experiment with its type, meaning and value, and which fields could be of other kinds."""
+    """Print every field of the experiment with its type, meaning and value, and the fields that have kinds."""
     with contextlib.suppress(SystemExit):
         _parse(experiment, ["--help"], prog)
     print("Kinds, each with fields of its own (give one before --help to see them):")
