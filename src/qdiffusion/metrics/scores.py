@@ -87,7 +87,8 @@ def _conditions(details: dict[str, Any]) -> list[str]:
     """What is needed to read the scores, in sentences."""
     parts = f", IS in {details['is_splits']} parts" if details["is_splits"] else ""
     told = [
-        f"{details['n_samples']:,} samples against {details['n_reference']:,} reference images: {details['reference']}.",
+        f"{details['n_samples']:,} samples against {details['n_reference']:,} reference images: "
+        f"{details['reference']}.",
         f"Feature network {details['features']} ({details['num_features']} features); KID in subsets of "
         f"{details['kid_subset_size']}{parts}.",
         f"Floor: real against real, {details['n_floor']:,} against {details['n_floor']:,} (half the available count).",

@@ -1,4 +1,4 @@
-"""Systems with the initial weights that an experiment's seed decides, and what a stage takes over from the one before."""
+"""Systems with the initial weights that a seed decides, and what a stage takes over from the one before."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,7 +62,8 @@ def choose_trained(system: System, globs: tuple[str, ...], within: str = "*") ->
         parameter.requires_grad_(_matches(name, globs) and fnmatchcase(name, within))
     if not trained_parameters(system):
         raise UsageError(
-            f"A stage trains nothing: no parameter matches {' or '.join(globs)} and {within}, which its objective trains."
+            f"A stage trains nothing: no parameter matches {' or '.join(globs)} and {within}, which is what its "
+            "objective trains."
         )
     for part in system.children():
         part.train(any(parameter.requires_grad for parameter in part.parameters()))

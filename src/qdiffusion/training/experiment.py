@@ -54,7 +54,7 @@ class Stage:
     """What is minimised, and in how many rounds."""
     optimiser: Optimiser = field(default_factory=AdamConfig)
     """Starts afresh with each round."""
-    ema: EMAConfig = EMAConfig()
+    ema: EMAConfig = field(default_factory=EMAConfig)
     """The average starts afresh with each round."""
     train: tuple[str, ...] = ("denoiser.*",)
     """Which parameters learn, by globs; the rest is frozen."""

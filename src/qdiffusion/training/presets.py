@@ -134,7 +134,7 @@ def scrambling_4q_logged() -> Experiment:
 
 
 def quddpm_cluster1() -> Experiment:
-    """QuDDPM (Zhang et al. 2024): one qubit, a cluster of states around |0⟩, 20 circuits trained one after the other."""
+    """QuDDPM (Zhang et al. 2024): one qubit, a cluster of states around |0⟩, 20 circuits, one after the other."""
     return Experiment(
         name="quddpm-cluster1",
         data=EnsembleConfig("cluster", n_qubits=1, spread=0.08, count=100),

@@ -126,9 +126,8 @@ def _labels(space: Space, n_classes: int, count: int, classes: tuple[int, ...] |
         return None
     unknown = [number for number in classes or () if number not in space.classes]
     if unknown or classes == ():
-        raise UsageError(
-            f"Classes {', '.join(map(str, classes or ()))} were asked for; the data has {', '.join(map(str, space.classes))}."
-        )
+        asked, known = (", ".join(map(str, numbers or ())) for numbers in (classes, space.classes))
+        raise UsageError(f"Classes {asked} were asked for; the data has {known}.")
     chosen = [space.classes.index(number) for number in classes or space.classes]
     return torch.tensor(chosen)[torch.arange(count) % len(chosen)]
 
