@@ -175,9 +175,13 @@ def _conclude(run: "Run") -> None:
 
 
 def _print_scores(metrics: dict[str, Any]) -> None:
-    from qdiffusion.plots.scores import table_lines
+    from qdiffusion.plots.scores import table_rows
 
-    print("\n".join(table_lines(metrics)))
+    head, rows = table_rows(metrics)
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(*metrics["conditions"], sep="\n")
 
 
 def _refresh(run: "Run") -> None:

@@ -166,6 +166,12 @@ class SchedulerConfig:
         """Of files: "ddim-50", "ddim-50-g2.5"."""
         return f"{self.sampler}-{self.steps}" + ("" if self.guidance == 1 else f"-g{self.guidance:g}")
 
+    @property
+    def words(self) -> list[str]:
+        """For people: ["ddim", "50 steps", "guidance 2.5"]."""
+        told = [self.sampler, f"{self.steps} steps"]
+        return told if self.guidance == 1 else [*told, f"guidance {self.guidance:g}"]
+
     def build(self, system: "System") -> "GaussianSampler":
         """The sampler.
 

@@ -50,7 +50,7 @@ class SpaceFacts(Open):
 
     kind: Literal["images", "states", "vectors"]
     shape: list[Positive]
-    n_classes: Natural
+    classes: list[Natural]
 
 
 class DataFacts(Open):
@@ -132,6 +132,7 @@ class CheckpointMeta(Open):
 
     step: Natural
     stage: Natural
+    round: Natural
     seconds: Finite
 
 

@@ -12,6 +12,7 @@ from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import write_json_atomic
 from qdiffusion.runs.lock import locked
+from qdiffusion.runs.snapshots import snapshot_scores_path
 from qdiffusion.training.environment import environment
 from qdiffusion.training.loading import load_system
 from qdiffusion.training.sampling import sample_run, with_options
@@ -53,7 +54,7 @@ def evaluate_run(
 
         def draw() -> Tensor:
             samples = sample_run(run, count, seed=seed, snapshot=snapshot, progress=progress, **options)
-            kept = ("sampling", "classes", "seed", "step", "finished", "weights_sha256")
+            kept = ("made", "seed", "step", "finished", "weights_sha256")
             made.update({"samples": samples.name, **{key: samples.meta[key] for key in kept}})
             return samples.items
 
@@ -64,6 +65,6 @@ def evaluate_run(
 
         subject = Subject(experiment.data, count, seed, PartialState().device, draw, system, progress.say)
         scores = evaluation.score(subject)
-        path = run.metrics_path if snapshot is None else run.snapshot_metrics_path(snapshot)
+        path = run.metrics_path if snapshot is None else snapshot_scores_path(run, snapshot)
         write_json_atomic(path, {**scores.to_dict(), **made, "environment": environment()})
         return scores

@@ -18,9 +18,9 @@ from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
 from qdiffusion.runs.lock import locked, locked_here
-from qdiffusion.runs.pictures import reverse_path, steps_path, write_strip
+from qdiffusion.runs.pictures import reverse_path, write_strip
 from qdiffusion.runs.records import validated
-from qdiffusion.runs.samples import SampleSet, read_samples, write_samples
+from qdiffusion.runs.samples import SampleSet, read_samples, steps_path, write_samples
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.building import build_system
 from qdiffusion.training.environment import environment
@@ -87,9 +87,9 @@ def sample_run(
         check_samples_fit(run.path, count, space)
     request = {
         **{key: value for key, value in asdict(sampling).items() if key not in ("kind", "count")},
-        "sampling": sampling.name,
-        "classes": None if classes is None else list(classes),
-        "snapshot": snapshot,
+        **({} if classes is None else {"classes": list(classes)}),
+        **({} if snapshot is None else {"snapshot": snapshot}),
+        "made": [*sampling.words, *_words(classes, snapshot)],
         "seed": seed,
         "count": count,
         "batch_size": batch_size,
@@ -130,6 +130,12 @@ def _labels(space: Space, n_classes: int, count: int, classes: tuple[int, ...] |
         raise UsageError(f"Classes {asked} were asked for; the data has {known}.")
     chosen = [space.classes.index(number) for number in classes or space.classes]
     return torch.tensor(chosen)[torch.arange(count) % len(chosen)]
+
+
+def _words(classes: tuple[int, ...] | None, snapshot: int | None) -> list[str]:
+    """What was asked of a set, beyond how it was sampled."""
+    told = [] if classes is None else [f"classes {', '.join(map(str, classes))}"]
+    return told if snapshot is None else [*told, f"weights of step {snapshot:,}"]
 
 
 def _set_name(sampling: str, classes: tuple[int, ...] | None, snapshot: int | None, seed: int, count: int) -> str:

@@ -13,16 +13,13 @@ from qdiffusion.errors import RunError, UsageError, first_problem
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import digest
 from qdiffusion.runs.files import write_json_atomic
+from qdiffusion.runs.run import FORMAT
 from qdiffusion.training.batches import Batches
 from qdiffusion.training.building import FLIPS, ORDER, build_system, check_globs, choose_trained
 from qdiffusion.training.environment import environment
 from qdiffusion.training.experiment import Experiment, Leg, from_json, to_json
 from qdiffusion.training.fit import check_steps_fit
 from qdiffusion.training.log import check_trackers
-
-FORMAT = 2
-"""Of experiment.json: raised when an older run can no longer be read."""
-
 
 def make_batches(experiment: Experiment, items: ItemSet, leg: Leg) -> Batches:
     """The batches of a leg.
@@ -84,6 +81,7 @@ def write_experiment(run: Run, experiment: Experiment, items: ItemSet) -> None:
         {
             "format": FORMAT,
             "experiment": json.loads(to_json(experiment)),
+            "steps": experiment.total_steps,
             "data": _facts(items),
             "environment": environment(),
         },

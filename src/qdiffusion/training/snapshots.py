@@ -1,7 +1,5 @@
 """Averaged weights of chosen steps, kept beside the checkpoints, which come and go."""
 
-from pathlib import Path
-
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -9,11 +7,7 @@ from torch import Tensor, nn
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import told_as_run_error, write_bytes_atomic
-
-
-def snapshot_path(run: Run, step: int) -> Path:
-    """Where the snapshot of `step` lies."""
-    return run.snapshots_path / f"step-{step:08d}.safetensors"
+from qdiffusion.runs.snapshots import snapshot_path
 
 
 def write_snapshot(run: Run, step: int, system: nn.Module) -> None:
