@@ -58,6 +58,7 @@ def _check_stage(experiment: Experiment, items: ItemSet, index: int, system: Sys
     """Refuse a stage whose objective, batches or globs do not fit."""
     stage = experiment.stages[index]
     objective = stage.objective.build(experiment.forward_of(index))
+    objective.check(system)
     if stage.accumulation > 1 and not objective.splittable:
         raise UsageError(
             f"The loss of stage {stage.name} is no mean over its batch, so that it cannot be accumulated in "
