@@ -1,6 +1,9 @@
+from .chain import ChainDenoiser
+from .circuit_config import ChainConfig, UnitaryConfig
 from .codec_config import AutoencoderConfig, PixelsConfig, RawConfig
 from .config import MLPConfig, QVUNetConfig, UNetConfig
 from .pretrained import MLP, Autoencoder, QVUNet, UNet
+from .unitary import UnitaryDenoiser
 from .variants import PAPER, RELEASED, Deviations
 
 __all__ = [
@@ -9,6 +12,8 @@ __all__ = [
     "RELEASED",
     "Autoencoder",
     "AutoencoderConfig",
+    "ChainConfig",
+    "ChainDenoiser",
     "Deviations",
     "MLPConfig",
     "PixelsConfig",
@@ -17,4 +22,6 @@ __all__ = [
     "RawConfig",
     "UNet",
     "UNetConfig",
+    "UnitaryConfig",
+    "UnitaryDenoiser",
 ]
