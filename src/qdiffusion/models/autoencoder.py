@@ -14,10 +14,10 @@ class AutoencoderNetwork(nn.Module):
 
     z = norm(W conv(SiLU(conv(x)))), x̂ = tanh(conv(SiLU(conv(W' z)))), convolutions of 4×4 with stride 2
 
-    norm is batch normalisation without gain and bias. In training it takes mean and variance of the batch; in
-    evaluation those it has kept a running average of, so that over the training set the latents of a frozen
-    autoencoder have mean 0 and variance 1, feature by feature, as far as the averages are those of the final weights:
-    this is what a diffusion process that ends in N(0, 1) expects of its data.
+    norm is batch normalisation without gain and bias: what a diffusion process that ends in N(0, 1) expects of its
+    data. In training it takes mean and variance of the batch, in evaluation the running averages of these over some
+    tens of batches. So the latents of a frozen autoencoder have mean 0 and variance 1 over the training set, feature by
+    feature, but for what its weights still moved by in the last batches: up to a few tenths at a constant rate.
 
     Weights start as torch's own initialisation draws them, from torch's global generator.
 
@@ -48,7 +48,7 @@ class AutoencoderNetwork(nn.Module):
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
             nn.SiLU(),
             nn.Flatten(),
-            nn.Linear(features, latent),
+            nn.Linear(features, latent, bias=False),  # norm takes a bias out again
         )
         self.norm = nn.BatchNorm1d(latent, affine=False)
         self.decoder = nn.Sequential(
