@@ -14,13 +14,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from qdiffusion.data.config import ImagesConfig
 from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
-from qdiffusion.diffusion.state_config import (
-    ChainObjectiveConfig,
-    ChainSamplingConfig,
-    InfidelityConfig,
-    ScramblerConfig,
-    ScramblingConfig,
-)
+from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
+from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import UsageError, first_problem, require
 from qdiffusion.metrics.config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig

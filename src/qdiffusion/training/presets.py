@@ -13,13 +13,8 @@ from qdiffusion.diffusion.config import (
     ReconstructConfig,
     SchedulerConfig,
 )
-from qdiffusion.diffusion.state_config import (
-    ChainObjectiveConfig,
-    ChainSamplingConfig,
-    InfidelityConfig,
-    ScramblerConfig,
-    ScramblingConfig,
-)
+from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
+from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.metrics.config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig

@@ -21,6 +21,7 @@ from qdiffusion.training.experiment import Experiment, Leg, from_json, to_json
 from qdiffusion.training.fit import check_steps_fit
 from qdiffusion.training.log import check_trackers
 
+
 def make_batches(experiment: Experiment, items: ItemSet, leg: Leg) -> Batches:
     """The batches of a leg.
 
