@@ -1,7 +1,7 @@
 """What denoisers of states are trained for and how they are sampled, in plain values."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from qdiffusion.errors import UsageError
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from qdiffusion.diffusion.infidelity import InfidelityObjective
 
 
+@runtime_checkable
 class HasTimesteps(Protocol):
     """A forward process or its configuration."""
 
