@@ -152,7 +152,7 @@ def test_a_round_brings_outputs_near_the_data(generator):
 
 def test_sampling_goes_from_the_prior_through_every_level():
     system, seen = chain_system(), []
-    sampler = ChainSamplingConfig(count=6).build(FORWARD)
+    sampler = ChainSamplingConfig(count=6).build(system)
     x = sampler(system, 6, derived(8), on_step=lambda done, x: seen.append((done, x)))
     generator = derived(8)
     expected = [haar(6, 1, generator)]
@@ -168,7 +168,7 @@ def test_sampling_goes_from_the_prior_through_every_level():
 def test_one_step_samplers_apply_the_unitary_to_the_prior():
     space, forward = Space("states", (4,)), ScramblerConfig()
     system = System(Raw(space), UnitaryConfig(2).build(space), forward.build(space, 0))
-    x = ChainSamplingConfig().build(forward)(system, 5, derived(1))
+    x = ChainSamplingConfig().build(system)(system, 5, derived(1))
     assert torch.equal(x, system.denoiser(haar(5, 2, derived(1)), 0).sample)
 
 
@@ -197,6 +197,22 @@ def test_a_batch_of_the_infidelity_may_be_cut(generator):
     torch.testing.assert_close(objective.loss(system, draw)[0], torch.stack(losses).mean())
 
 
-def test_nothing_to_sample_is_refused():
-    with pytest.raises(UsageError, match="at least 1"):
-        ChainSamplingConfig(count=0)
+def test_a_count_below_0_is_refused():
+    with pytest.raises(UsageError, match="at least 0"):
+        ChainSamplingConfig(count=-1)
+
+
+def test_a_chain_of_other_levels_than_the_process_is_refused():
+    space, forward = Space("states", (2,)), ScramblingConfig(4)
+    system = System(Raw(space), ChainConfig(3).build(space), forward.build(space, 0))
+    with pytest.raises(UsageError, match="n_steps 4"):
+        ChainObjectiveConfig().build(forward).check(system)
+
+
+@pytest.mark.parametrize("config", [ChainObjectiveConfig(), InfidelityConfig()])
+def test_objectives_of_states_refuse_images(config):
+    system = System(Raw(Space("images", (1, 28, 28))), nn.Identity(), FORWARD.build(Space("states", (2,)), 0))
+    with pytest.raises(UsageError, match="takes states"):
+        config.build(FORWARD).check(system)
+    with pytest.raises(UsageError, match="takes states"):
+        ChainSamplingConfig().build(system)

@@ -147,9 +147,14 @@ def test_a_level_without_a_circuit_is_refused(level, generator):
         chain(1, 1, 1).branches(doubles(2, 1, generator), level)
 
 
-def test_an_outcome_needs_a_generator(generator):
-    with pytest.raises(UsageError, match=r"torch\.Generator"):
-        chain(1, 1, 1)(doubles(2, 1, generator), 0)
+def test_without_a_generator_outcomes_are_torchs_own_chance(generator):
+    """As diffusers' pipelines draw: equal seeds of torch give equal outcomes."""
+    model, x = chain(1, 1, 1), doubles(50, 1, generator)
+    torch.manual_seed(5)
+    first, second = model(x, 0).sample, model(x, 0).sample
+    torch.manual_seed(5)
+    assert torch.equal(model(x, 0).sample, first)
+    assert not torch.equal(first, second)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,12 @@ class TrainingError(QDiffusionError):
     """Training cannot go on: the loss is not finite, say."""
 
 
+def require(condition: bool, field: str, given: object, expected: str) -> None:
+    """Raise UsageError unless a field of a configuration is what it must be: "steps is 0, but must be at least 1."."""
+    if not condition:
+        raise UsageError(f"{field} is {given}, but must be {expected}.")
+
+
 def first_problem(errors: Sequence[Mapping[str, Any]]) -> str:
     """The first of pydantic's errors in words: "at seed: Input should be a valid integer, but 'x' was given"."""
     first = errors[0]

@@ -1,33 +1,39 @@
 from .chain import ChainObjective, ChainSampler
-from .config import ScheduleConfig
+from .config import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
 from .gaussian import GaussianProcess
+from .grid import trailing_timesteps
 from .infidelity import InfidelityObjective
-from .objectives import EpsilonObjective
-from .sampling import SAMPLERS, make_scheduler, sample, set_timesteps
+from .objectives import DenoiseObjective, ReconstructObjective
+from .sampling import GaussianSampler
 from .schedules import cosine_betas, linear_betas
 from .scrambler import Scrambler
 from .scrambling import Scrambling
 from .state_config import ScramblerConfig, ScramblingConfig
 from .state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
+from .system import System
 
 __all__ = [
-    "SAMPLERS",
     "ChainObjective",
     "ChainObjectiveConfig",
     "ChainSampler",
     "ChainSamplingConfig",
-    "EpsilonObjective",
+    "DenoiseConfig",
+    "DenoiseObjective",
+    "GaussianConfig",
     "GaussianProcess",
+    "GaussianSampler",
     "InfidelityConfig",
     "InfidelityObjective",
+    "ReconstructConfig",
+    "ReconstructObjective",
     "ScheduleConfig",
+    "SchedulerConfig",
     "Scrambler",
     "ScramblerConfig",
     "Scrambling",
     "ScramblingConfig",
+    "System",
     "cosine_betas",
     "linear_betas",
-    "make_scheduler",
-    "sample",
-    "set_timesteps",
+    "trailing_timesteps",
 ]

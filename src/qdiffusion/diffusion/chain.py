@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qdiffusion.diffusion.system import Batch, Draw, OnStep, System
+from qdiffusion.errors import UsageError
 from qdiffusion.states import mmd
 
 
@@ -26,6 +27,15 @@ class ChainObjective:
     timesteps: int
     """T, the steps of the chain and the noise levels of the process."""
     splittable: bool = False
+
+    def check(self, system: System) -> None:
+        """Raise UsageError where the denoiser has not a circuit for each noise level."""
+        system.codec.space.expect("states", "The objective chain")
+        if system.denoiser.levels != self.timesteps:
+            raise UsageError(
+                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, but the denoiser has "
+                f"{system.denoiser.levels}; choose the model chain with n_steps {self.timesteps}."
+            )
 
     def trained(self, round: int) -> str:
         """The parameters of the round's step."""

@@ -1,17 +1,27 @@
-"""Which noise schedule, in plain values; torch loads when its variances are asked for."""
+"""How data are destroyed with noise, what is learnt from it and how it is sampled back, in plain values; torch loads
+when something is built."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
-from qdiffusion.errors import UsageError
+from qdiffusion.data.space import Space
+from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
     from torch import Tensor
 
+    from qdiffusion.diffusion.gaussian import GaussianProcess
+    from qdiffusion.diffusion.objectives import DenoiseObjective, ReconstructObjective
+    from qdiffusion.diffusion.sampling import GaussianSampler
+    from qdiffusion.diffusion.system import System
+
 MOST_TIMESTEPS = 1_000_000
 
 ScheduleName = Literal["cosine", "linear"]
+Prediction = Literal["epsilon", "x0", "v"]
+SamplerName = Literal["ddpm", "ddim", "dpmpp"]
 
 
 @dataclass(frozen=True)
@@ -40,3 +50,152 @@ def check_timesteps(timesteps: int) -> None:
     """Raise UsageError unless there is a noise level, and not too many."""
     if not 1 <= timesteps <= MOST_TIMESTEPS:
         raise UsageError(f"A noise schedule got {timesteps} timesteps; it takes 1 to {MOST_TIMESTEPS:,}.")
+
+
+@dataclass(frozen=True)
+class GaussianConfig:
+    """Gaussian noise, level by level."""
+
+    schedule: ScheduleConfig = ScheduleConfig()
+    """How fast the noise grows."""
+    prediction: Prediction = "epsilon"
+    """What the denoiser says of x_t: the noise, the data, or v = √ᾱ ε - √(1 - ᾱ) x0."""
+    kind: Literal["gaussian"] = field(default="gaussian", kw_only=True)
+    """Names this forward process in a saved experiment."""
+
+    def __post_init__(self) -> None:
+        names = get_args(Prediction)
+        require(self.prediction in names, "prediction", repr(self.prediction), f"one of {', '.join(names)}")
+
+    @property
+    def timesteps(self) -> int:
+        """Number of noise levels T."""
+        return self.schedule.timesteps
+
+    def build(self, space: Space, seed: int) -> "GaussianProcess":
+        """The process on items of `space`; `seed` decides nothing here.
+
+        Raises:
+            UsageError: the items are states, which a sum with noise takes out of the sphere.
+        """
+        from qdiffusion.diffusion.gaussian import GaussianProcess
+
+        if space.kind == "states":
+            raise UsageError(
+                f"Gaussian noise is added to images or vectors, but was given {space}; choose a forward process for "
+                "states, or other data."
+            )
+        return GaussianProcess(self.schedule.betas(), self.prediction)
+
+
+@dataclass(frozen=True)
+class DenoiseConfig:
+    """Say what is asked of a noisy item, at a noise level drawn at random."""
+
+    p2_gamma: float = 1.0
+    """Strength γ of the P2 weight (k + SNR)^-γ of the loss; 0 switches it off."""
+    p2_k: float = 1.0
+    """Offset k of the P2 weight."""
+    label_dropout: float = 0.1
+    """Share of a conditional denoiser's labels that are hidden, so that it learns to do without."""
+    kind: Literal["denoise"] = field(default="denoise", kw_only=True)
+    """Names this objective in a saved experiment."""
+
+    def __post_init__(self) -> None:
+        require(math.isfinite(self.p2_gamma), "p2_gamma", self.p2_gamma, "a finite number")
+        require(0 < self.p2_k < math.inf, "p2_k", self.p2_k, "a number above 0")
+        require(0 <= self.label_dropout <= 1, "label_dropout", self.label_dropout, "a number in [0, 1]")
+
+    def rounds(self, forward: object) -> int:
+        """One: all levels are learnt at once."""
+        return 1
+
+    def build(self, forward: object) -> "DenoiseObjective":
+        """The objective."""
+        from qdiffusion.diffusion.objectives import DenoiseObjective
+
+        return DenoiseObjective(self.p2_gamma, self.p2_k, self.label_dropout)
+
+
+@dataclass(frozen=True)
+class ReconstructConfig:
+    """Give items back that went through the codec."""
+
+    kind: Literal["reconstruct"] = field(default="reconstruct", kw_only=True)
+    """Names this objective in a saved experiment."""
+
+    def rounds(self, forward: object) -> int:
+        """One: there are no levels in it."""
+        return 1
+
+    def build(self, forward: object) -> "ReconstructObjective":
+        """The objective."""
+        from qdiffusion.diffusion.objectives import ReconstructObjective
+
+        return ReconstructObjective()
+
+
+@dataclass(frozen=True)
+class SchedulerConfig:
+    """How items are drawn from a denoiser of Gaussian noise."""
+
+    sampler: SamplerName = "ddim"
+    """ddpm: ancestral; ddim: deterministic; dpmpp: second order, fewest steps."""
+    steps: int = 50
+    """Denoising steps an item."""
+    count: int = 64
+    """Items drawn for the picture after training; 0: none."""
+    guidance: float = 1.0
+    """Weight g of the labels: 0 leaves them out, 1 is the denoiser as trained, more exaggerates what they say."""
+    clip: bool = True
+    """Clip the predicted x0 to [-1, 1] in every step. Where the last level is all but pure noise, an x0 that follows
+    from a predicted ε needs it: the error of ε counts 1/√ᾱ times, 20,000 times with the cosine schedule."""
+    kind: Literal["scheduler"] = field(default="scheduler", kw_only=True)
+    """Names this way of sampling in a saved experiment."""
+
+    def __post_init__(self) -> None:
+        names = get_args(SamplerName)
+        if self.sampler not in names:
+            raise UsageError(f"There is no sampler {self.sampler!r}; choose one of {', '.join(names)}.")
+        require(self.steps >= 1, "steps", self.steps, "at least 1")
+        require(self.count >= 0, "count", self.count, "at least 0")
+        require(0 <= self.guidance < math.inf, "guidance", self.guidance, "a number of at least 0")
+
+    @property
+    def name(self) -> str:
+        """Of files: "ddim-50", "ddim-50-g2.5"."""
+        return f"{self.sampler}-{self.steps}" + ("" if self.guidance == 1 else f"-g{self.guidance:g}")
+
+    @property
+    def words(self) -> list[str]:
+        """For people: ["ddim", "50 steps", "guidance 2.5"]."""
+        told = [self.sampler, f"{self.steps} steps"]
+        return told if self.guidance == 1 else [*told, f"guidance {self.guidance:g}"]
+
+    def build(self, system: "System") -> "GaussianSampler":
+        """The sampler.
+
+        Raises:
+            UsageError: the process is not Gaussian, or has fewer levels than there are steps; guidance for a denoiser
+                that knows no classes.
+        """
+        from qdiffusion.diffusion.gaussian import GaussianProcess
+        from qdiffusion.diffusion.grid import trailing_timesteps
+        from qdiffusion.diffusion.guidance import check_guidance
+        from qdiffusion.diffusion.sampling import GaussianSampler
+        from qdiffusion.diffusion.steps import STEPS
+
+        process = system.process
+        if not isinstance(process, GaussianProcess):
+            raise UsageError(
+                f"The sampler {self.sampler} takes Gaussian noise away, but was given a {type(process).__name__}; "
+                "choose the sampling that belongs to this forward process."
+            )
+        if self.steps > process.timesteps:
+            raise UsageError(
+                f"Sampling got {self.steps} steps; give 1 to {process.timesteps}, the noise levels of the training."
+            )
+        if self.guidance != 1:
+            check_guidance(system.denoiser, f"guidance {self.guidance:g}")
+        levels = trailing_timesteps(process.timesteps, self.steps)
+        return GaussianSampler(process, STEPS[self.sampler], levels, self.guidance, self.clip)

@@ -16,6 +16,10 @@ class InfidelityObjective:
 
     splittable: bool = True
 
+    def check(self, system: System) -> None:
+        """Raise UsageError where diffusion sees no states."""
+        system.codec.space.expect("states", "The objective infidelity")
+
     def trained(self, round: int) -> str:
         """All parameters."""
         return "*"

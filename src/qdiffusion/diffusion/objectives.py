@@ -1,57 +1,120 @@
-"""What a denoiser is trained to minimise."""
+"""What a stage minimises where noise is Gaussian, and where a codec is trained."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from qdiffusion.diffusion.gaussian import GaussianProcess
+from qdiffusion.diffusion.system import Batch, Draw, Noised, System
+from qdiffusion.errors import UsageError
 
 
 @dataclass(frozen=True)
-class EpsilonObjective:
-    """Predict the noise ε, weighted so that coarse content counts more than imperceptible detail.
+class DenoiseObjective:
+    """Say of x_t what the process asks for, weighted so that coarse content counts more than imperceptible detail.
 
-    L = mean_i  w(t_i) · mean_pixels (ε_i - ε_θ(x_{t_i}, t_i))²,  w(t) = (k + ᾱ_t / (1 - ᾱ_t))^-γ
+    L = mean_i  w(t_i) · mean_values (y_i - y_θ(x_{t_i}, t_i))²,  w(t) = (k + ᾱ_t / (1 - ᾱ_t))^-γ
 
-    γ = 0 is the plain loss of Ho et al. 2020, eq. 14; the weight is P2, Choi et al. 2022, eq. 8.
+    γ = 0 is, for y = ε, the plain loss of Ho et al. 2020, eq. 14; the weight is P2, Choi et al. 2022, eq. 8.
     """
 
-    process: GaussianProcess
-    """The forward process that makes x_t."""
     p2_gamma: float = 1.0
     """γ, the strength of the weight; 0 switches it off."""
     p2_k: float = 1.0
     """k, which bounds the weight where there is nearly no signal."""
+    label_dropout: float = 0.1
+    """Probability that a label gives way to n_classes, the label of none (Ho and Salimans 2022, algorithm 1)."""
 
-    def weight(self, t: Int64[Tensor, " n"]) -> Float[Tensor, " n"]:
+    splittable = True
+
+    def weight(self, process: GaussianProcess, t: Int64[Tensor, " n"]) -> Float[Tensor, " n"]:
         """w(t) for t (N,) in 0 … T-1."""
-        signal_to_noise = (self.process.signal_scale[t] / self.process.noise_scale[t]) ** 2
-        return (self.p2_k + signal_to_noise) ** -self.p2_gamma
+        return (self.p2_k + process.signal_to_noise(t)) ** -self.p2_gamma
 
-    def loss(
-        self,
-        model: nn.Module,
-        x0: Float[Tensor, "n c h w"],
-        generator: torch.Generator,
-        class_labels: Int64[Tensor, " n"] | None = None,
-    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-        """The loss at uniformly drawn t, and its unweighted part.
+    def check(self, system: System) -> None:
+        """Raise UsageError where the system's noise is not Gaussian."""
+        if not isinstance(system.process, GaussianProcess):
+            raise UsageError(
+                f"The objective denoise needs Gaussian noise, but was given a {type(system.process).__name__}; choose "
+                "the objective that belongs to this forward process."
+            )
 
-        Args:
-            model: a denoiser with diffusers' signature.
-            x0: (N, C, H, W) images in [-1, 1].
-            generator: draws t, then ε.
-            class_labels: (N,) labels, handed to the model.
+    def trained(self, round: int) -> str:
+        """All parameters."""
+        return "*"
 
-        Returns:
-            The scalar loss, and {"mse": scalar without the weight, detached}.
-        """
-        t = torch.randint(self.process.timesteps, (len(x0),), generator=generator, device=generator.device).to(
-            x0.device
-        )
-        noise = self.process.prior(tuple(x0.shape), generator)
-        predicted = model(self.process.mix(x0, noise, t), t, class_labels, return_dict=False)[0]
-        errors = (predicted - noise).square().flatten(1).mean(dim=1)
-        return (self.weight(t) * errors).mean(), {"mse": errors.detach().mean()}
+    def prepare(
+        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Nothing."""
+        return {}
+
+    def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
+        """t (B,) int64, then the noise of x (B, …), then, for a conditional denoiser, labels (B,) int64 with gaps."""
+        process = system.process
+        with torch.no_grad():
+            x0 = system.codec.encode(batch.items)
+        t = process.levels(len(x0), generator)
+        drawn = process.noised(x0, t, generator)._asdict()
+        n_classes = system.denoiser.n_classes
+        if n_classes == 0 or batch.labels is None:
+            return drawn
+        chance = torch.rand(len(x0), generator=generator, device=generator.device)
+        hidden = (chance < self.label_dropout).to(batch.labels.device)
+        return {**drawn, "labels": batch.labels.masked_fill(hidden, n_classes)}
+
+    def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """The loss, and {"mse": scalar without the weight, detached}."""
+        process = system.process
+        noised = Noised(*(draw[name] for name in Noised._fields))
+        predicted = system.denoiser(noised.x, noised.t, draw.get("labels"), return_dict=False)[0]
+        errors = (predicted - process.target(noised)).square().flatten(1).mean(dim=1)
+        return (self.weight(process, noised.t) * errors).mean(), {"mse": errors.detach().mean()}
+
+
+@runtime_checkable
+class TrainableCodec(Protocol):
+    """A codec that a stage can train."""
+
+    def reconstruct(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Items (B, …) as the codec sees them, and what it makes of them: two float tensors of one shape."""
+
+
+@dataclass(frozen=True)
+class ReconstructObjective:
+    """Give items back that went through the codec, a `TrainableCodec`.
+
+    L = mean_values (decode(encode(item)) - item)²
+    """
+
+    splittable = True
+
+    def check(self, system: System) -> None:
+        """Raise UsageError where the codec has nothing to learn."""
+        if not isinstance(system.codec, TrainableCodec):
+            raise UsageError(
+                f"The objective reconstruct trains a codec, but a {type(system.codec).__name__} has nothing to learn; "
+                "choose an autoencoder as codec, or another objective."
+            )
+
+    def trained(self, round: int) -> str:
+        """All parameters."""
+        return "*"
+
+    def prepare(
+        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Nothing."""
+        return {}
+
+    def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
+        """The items (B, …) as they are: there is no chance in it."""
+        return {"items": batch.items}
+
+    def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """The mean squared error; nothing else to log."""
+        target, reconstruction = system.codec.reconstruct(draw["items"])
+        return (reconstruction - target).square().mean(), {}

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from qdiffusion.errors import UsageError
+from qdiffusion.errors import require
 
 if TYPE_CHECKING:
     from qdiffusion.diffusion.chain import ChainObjective, ChainSampler
     from qdiffusion.diffusion.infidelity import InfidelityObjective
+    from qdiffusion.diffusion.system import System
 
 
 @runtime_checkable
@@ -64,19 +65,24 @@ class ChainSamplingConfig:
     kind: Literal["chain"] = field(default="chain", kw_only=True)
     """Names this way of sampling in a saved experiment."""
     count: int = 100
-    """States to draw."""
+    """States drawn for the picture after training; 0: none."""
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise UsageError(f"Sampling got a count of {self.count}; give at least 1.")
+        require(self.count >= 0, "count", self.count, "at least 0")
 
     @property
     def name(self) -> str:
         """What its samples are called."""
         return "chain"
 
-    def build(self, process: HasTimesteps) -> "ChainSampler":
-        """The sampler for a forward process of so many levels."""
+    @property
+    def words(self) -> list[str]:
+        """For people."""
+        return ["chain"]
+
+    def build(self, system: "System") -> "ChainSampler":
+        """The sampler; raises UsageError where diffusion sees no states."""
         from qdiffusion.diffusion.chain import ChainSampler
 
-        return ChainSampler(process.timesteps)
+        system.codec.space.expect("states", "Sampling by a chain")
+        return ChainSampler(system.process.timesteps)

@@ -70,14 +70,15 @@ class ChainDenoiser(nn.Module):
         return_dict: bool = True,
         generator: torch.Generator | None = None,
     ) -> Denoised:
-        """The states (N, 2^n) that measuring the ancillas of step t leaves, one outcome of each drawn with `generator`.
+        """The states (N, 2^n) that measuring the ancillas of step t leaves, one outcome of each drawn with `generator`
+        (None: torch's own).
 
         Raises:
-            UsageError: as `branches`; labels were given, or no generator.
+            UsageError: as `branches`, or labels were given.
         """
         refuse_labels(class_labels)
         states, probabilities = self.branches(sample, timestep)
-        outcome = draw(probabilities, 1, generator).unsqueeze(-1).expand(-1, 1, states.shape[-1])
+        outcome = draw(probabilities, 1, generator or torch.default_generator).unsqueeze(-1).expand(-1, 1, states.shape[-1])
         return Denoised(states.gather(1, outcome).squeeze(1))
 
     def _level(self, timestep: Tensor | int) -> int:

@@ -1,0 +1,63 @@
+"""Classifier-free guidance: how much a denoiser's labels count."""
+
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from qdiffusion.errors import UsageError
+
+
+def shown_labels(
+    denoiser: nn.Module, labels: Int64[Tensor, " n"] | None, guidance: float, like: Float[Tensor, "n ..."]
+) -> Int64[Tensor, " n"] | None:
+    """What labels to show a denoiser, on the device of `like`, which has a row for each; None if it knows no classes.
+
+    Without labels, a denoiser that knows classes is shown n_classes, the label of none.
+
+    Raises:
+        UsageError: labels or guidance for a denoiser that knows no classes, or guidance without labels.
+    """
+    n_classes = cast(int, denoiser.n_classes)
+    if labels is not None or guidance != 1:
+        check_guidance(denoiser, f"guidance {guidance:g}" if labels is None else "labels")
+    if labels is None and guidance not in (0, 1):
+        raise UsageError(
+            f"Sampling was given guidance {guidance:g} without labels to guide to; give labels, or guidance 1."
+        )
+    if n_classes == 0:
+        return None
+    return torch.full((len(like),), n_classes, device=like.device) if labels is None else labels.to(like.device)
+
+
+def check_guidance(denoiser: nn.Module, given: str) -> None:
+    """Raise UsageError where a denoiser knows no classes, and was given labels or guidance."""
+    if denoiser.n_classes == 0:
+        raise UsageError(
+            f"Sampling was given {given}, but the denoiser knows no classes; leave out labels and guidance, or train a "
+            "conditional one."
+        )
+
+
+def guided(
+    denoiser: nn.Module,
+    x: Float[Tensor, "n ..."],
+    t: Int64[Tensor, ""],
+    labels: Int64[Tensor, " n"] | None,
+    guidance: float,
+) -> Float[Tensor, "n ..."]:
+    """output(none) + g · (output(labels) - output(none)): (N, …).
+
+    g = 0 and g = 1 ask once, for none or for labels alone; any other g asks once for both, in a batch of 2 N.
+
+    Source: Ho and Salimans 2022, eq. 6, with g = 1 + w.
+    """
+    if labels is None or guidance == 1:
+        return denoiser(x, t, labels, return_dict=False)[0]
+    none = torch.full_like(labels, cast(int, denoiser.n_classes))
+    if guidance == 0:
+        return denoiser(x, t, none, return_dict=False)[0]
+    both = denoiser(torch.cat([x, x]), t, torch.cat([labels, none]), return_dict=False)[0]
+    conditional, unconditional = both.chunk(2)
+    return unconditional + guidance * (conditional - unconditional)
