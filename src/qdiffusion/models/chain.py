@@ -48,9 +48,9 @@ class ChainDenoiser(nn.Module):
     def branches(
         self, sample: Complex[Tensor, "n d"], timestep: Int64[Tensor, "..."] | int
     ) -> tuple[Complex[Tensor, "n b d"], Float[Tensor, "n b"]]:
-        """Every outcome of step t: the states of norm 1 that it leaves (N, 2^n_a, 2^n), and its probabilities (N, 2^n_a).
+        """Every outcome of step t: the states of norm 1 that it leaves, and its probabilities.
 
-        Exact and differentiable.
+        (N, 2^n_a, 2^n) and (N, 2^n_a), exact and differentiable.
 
         Args:
             sample: (N, 2^n) states of norm 1.
