@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -129,14 +129,33 @@ class DescribedModels:
     models: tuple[Description, ...]
 
 
-def grouped(circuits: Sequence[CircuitFacts]) -> list[CircuitFacts]:
+Facts = TypeVar("Facts", CircuitFacts, LayerFacts)
+
+
+def grouped_circuits(circuits: Sequence[CircuitFacts]) -> list[CircuitFacts]:
     """Equal banks of consecutive modules as one, "steps.0 … steps.19", whose circuits are summed."""
-    names = [circuit.where for circuit in circuits]
-    rows = []
-    for span in spans(names, [replace(circuit, where="") for circuit in circuits]):
-        where, count = span_name([names[place] for place in span]), sum(circuits[place].n_circuits for place in span)
-        rows.append(replace(circuits[span[0]], where=where, n_circuits=count))
-    return rows
+    return _grouped(circuits, "where", "n_circuits")
+
+
+def grouped_layers(layers: Sequence[LayerFacts]) -> list[LayerFacts]:
+    """Equal parts that count on as one, "steps.0 … steps.19", whose parameters are summed."""
+    return _grouped(layers, "name", "parameters")
+
+
+def _grouped(facts: Sequence[Facts], name: str, summed: str) -> list[Facts]:
+    """Facts that differ in the number within their name alone as one; `name` and `summed` are fields."""
+    names = [getattr(each, name) for each in facts]
+    groups = spans(names, [replace(each, **{name: ""}) for each in facts])
+    return [
+        replace(
+            facts[places[0]],
+            **{
+                name: span_name([names[place] for place in places]),
+                summed: sum(getattr(facts[place], summed) for place in places),
+            },
+        )
+        for places in groups
+    ]
 
 
 def write_description(run: Run, models: Sequence[Description]) -> None:
