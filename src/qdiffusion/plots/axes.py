@@ -76,10 +76,11 @@ def _draw(axes: Axes, items: Tensor, sets: Sequence[Tensor], small: bool = False
 def _draw_sphere(axes: Axes, states: Tensor, small: bool) -> None:
     right, up, near = projected(bloch_vectors(states)).T
     order = near.argsort()
-    height, style = 2 * np.sin(ELEVATION), {"edgecolor": "0.6", "linewidth": 0.8}
-    axes.add_patch(Circle((0, 0), 1, fill=False, **style))
-    for begin, line in ((0, "dotted"), (180, "solid")):  # what lies behind is dotted
-        axes.add_patch(Arc((0, 0), 2, height, theta1=begin, theta2=begin + 180, linestyle=line, **style))
+    behind, before = (Arc((0, 0), 2, 2 * np.sin(ELEVATION), theta1=end, theta2=end + 180) for end in (0, 180))
+    behind.set_linestyle("dotted")
+    for line in (Circle((0, 0), 1, fill=False), behind, before):
+        line.set(edgecolor="0.6", linewidth=0.8)
+        axes.add_patch(line)
     size, shade = 4 if small else 16, 0.25 + 0.375 * (near[order].clip(-1, 1) + 1)
     axes.scatter(right[order], up[order], s=size, color=COLOUR, alpha=shade, linewidths=0)
     for text, place in () if small else (("|0⟩", 1.12), ("|1⟩", -1.12)):

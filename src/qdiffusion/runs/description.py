@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from qdiffusion.errors import RunError, first_problem
 from qdiffusion.runs.files import write_json_atomic
-from qdiffusion.runs.names import span_name, spans
+from qdiffusion.runs.names import spans
 from qdiffusion.runs.run import Run
 
 if TYPE_CHECKING:
@@ -129,32 +129,21 @@ class DescribedModels:
     models: tuple[Description, ...]
 
 
-Facts = TypeVar("Facts", CircuitFacts, LayerFacts)
-
-
 def grouped_circuits(circuits: Sequence[CircuitFacts]) -> list[CircuitFacts]:
     """Equal banks of consecutive modules as one, "steps.0 … steps.19", whose circuits are summed."""
-    return _grouped(circuits, "where", "n_circuits")
+    found = spans([each.where for each in circuits], [replace(each, where="") for each in circuits])
+    return [
+        replace(circuits[places[0]], where=name, n_circuits=sum(circuits[place].n_circuits for place in places))
+        for name, places in found
+    ]
 
 
 def grouped_layers(layers: Sequence[LayerFacts]) -> list[LayerFacts]:
     """Equal parts that count on as one, "steps.0 … steps.19", whose parameters are summed."""
-    return _grouped(layers, "name", "parameters")
-
-
-def _grouped(facts: Sequence[Facts], name: str, summed: str) -> list[Facts]:
-    """Facts that differ in the number within their name alone as one; `name` and `summed` are fields."""
-    names = [getattr(each, name) for each in facts]
-    groups = spans(names, [replace(each, **{name: ""}) for each in facts])
+    found = spans([each.name for each in layers], [replace(each, name="") for each in layers])
     return [
-        replace(
-            facts[places[0]],
-            **{
-                name: span_name([names[place] for place in places]),
-                summed: sum(getattr(facts[place], summed) for place in places),
-            },
-        )
-        for places in groups
+        replace(layers[places[0]], name=name, parameters=sum(layers[place].parameters for place in places))
+        for name, places in found
     ]
 
 
