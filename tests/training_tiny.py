@@ -54,7 +54,7 @@ def outcome(run: Run) -> dict[str, Any]:
         "state": _bytes(last.tensors),
         "model": _bytes(load_file(run.model_path / "diffusion_pytorch_model.safetensors")),
         "stats": [tuple(line[key] for key in timeless) for line in run.read_stats()],
-        "samples": {path.name: _bytes({"images": read_samples(path).images}) for path in list_samples(run)},
+        "samples": {path.name: _bytes({"items": read_samples(path).items}) for path in list_samples(run)},
     }
 
 

@@ -1,6 +1,6 @@
 """What every set of training items has, whatever the items are."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -8,6 +8,7 @@ from qdiffusion.data.config import Split
 from qdiffusion.data.space import Space
 
 
+@runtime_checkable
 class ItemSet(Protocol):
     """One split of a data set in memory."""
 

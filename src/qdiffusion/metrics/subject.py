@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from qdiffusion.data import ItemSet, Split
 from qdiffusion.diffusion.system import System
 
 
+@runtime_checkable
 class Data(Protocol):
     """Where real items come from."""
 
