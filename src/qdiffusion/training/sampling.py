@@ -22,7 +22,6 @@ from qdiffusion.runs.pictures import reverse_path, write_strip
 from qdiffusion.runs.records import validated
 from qdiffusion.runs.samples import SampleSet, read_samples, steps_path, write_samples
 from qdiffusion.training.batches import derived_seed
-from qdiffusion.training.building import build_system
 from qdiffusion.training.environment import environment
 from qdiffusion.training.experiment import Evaluation, Sampling
 from qdiffusion.training.fit import check_samples_fit
@@ -76,7 +75,7 @@ def sample_run(
     if not 0 <= seed < MAX_SEED:
         raise UsageError(f"The seed is {seed}; give a whole number from 0 to 2^63 - 1.")
     sampling = with_options(experiment.sampling, options)
-    system = build_system(experiment, space)
+    system, origin = load_system(run, snapshot)
     sampler = sampling.build(system)
     if not 0 <= show_steps <= len(sampler.levels):
         raise UsageError(f"{show_steps} moments were asked for; give 1 to {len(sampler.levels)}, the sampling steps.")
@@ -98,7 +97,6 @@ def sample_run(
     # A training ends with samples: rather than fail there, it waits for whoever draws the same ones.
     on_wait = progress.say if locked_here(run.path, "run") else None
     with locked(run.path, path.stem, "sample", on_wait):
-        system, origin = load_system(run, snapshot)
         return _Drawing(run, path, system, sampler, space, labels, {**request, **origin}, show_steps).draw(progress)
 
 
