@@ -28,7 +28,7 @@ def make_run(path: Path, name: str = "tiny", source: str = "four drawn digits") 
 
 def log_losses(run: Run, losses: list[float]) -> None:
     for step, loss in enumerate(losses, start=1):
-        speeds = {"learning_rate": 1e-3, "seconds": 61.0 * step, "images_per_second": 8.0}
+        speeds = {"learning_rate": 1e-3, "seconds": 61.0 * step, "items_per_second": 8.0}
         run.append_stats({"step": step, "stage": "train", "loss": loss, **speeds})
 
 

@@ -7,7 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits import QuantumLayer, angle_encoding, basic_entangling, fqconv, hqconv, pauli_z
+from qdiffusion.circuits import (
+    QuantumLayer,
+    angle_encoding,
+    basic_entangling,
+    cz_brickwork,
+    fqconv,
+    hqconv,
+    ladder_entangling,
+    pauli_z,
+)
 
 HQ_PAIRS = [
     *[(0, 3), (3, 2), (2, 1), (1, 0)],
@@ -48,10 +57,31 @@ def basic(weights: Tensor, n_layers: int) -> None:
             qml.CNOT(wires=wires)
 
 
+def ladder(weights: Tensor, n_layers: int) -> None:
+    angles = iter(weights.unbind(-1))
+    for _ in range(n_layers):
+        for wire in range(4):
+            qml.Rot(next(angles), next(angles), next(angles), wires=wire)
+        for wires in [(0, 1), (1, 2), (2, 3)]:
+            qml.CNOT(wires=wires)
+
+
+def bricks(weights: Tensor, n_layers: int) -> None:
+    angles = iter(weights.unbind(-1))
+    for _ in range(n_layers):
+        for gate in (qml.RX, qml.RY):
+            for wire in range(5):
+                gate(next(angles), wires=wire)
+        for wires in [(0, 1), (2, 3), (1, 2), (3, 4)]:
+            qml.CZ(wires=wires)
+
+
 CASES = {
     "hqconv": (12, hqconv, hq),
     "fqconv": (12, fqconv, fq),
     "basic_entangling": (4, lambda n_layers: basic_entangling(4, n_layers), basic),
+    "ladder_entangling": (4, lambda n_layers: ladder_entangling(4, n_layers), ladder),
+    "cz_brickwork": (5, lambda n_layers: cz_brickwork(5, n_layers), bricks),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 COMPUTING = ("torch", "numpy", "diffusers", "accelerate", "torchmetrics", "scipy", "matplotlib", "PIL", "safetensors")
 PRINTING = ("rich", "tyro", "pydantic", "jaxtyping")
 VERBS = ("presets", "describe", "train", "resume", "sample", "evaluate", "report", "data", "data list", "data fetch")
-LAZY = ("qdiffusion.data", "qdiffusion.diffusion", "qdiffusion.models", "qdiffusion.training")
+LAZY = ("qdiffusion.states", "qdiffusion.data", "qdiffusion.diffusion", "qdiffusion.models", "qdiffusion.training")
 
 
 def commands(*lines: str) -> str:

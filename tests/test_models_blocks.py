@@ -9,12 +9,12 @@ from qdiffusion.models.blocks import (
     ChannelNorm,
     LinearAttention,
     ResBlock,
-    TimeEmbedding,
     Upsample,
     VertexAttention,
     WeightStandardisedConv2d,
     downsample,
 )
+from qdiffusion.models.embedding import TimeEmbedding
 from qdiffusion.models.sizes import halved
 
 

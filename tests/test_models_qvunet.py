@@ -6,18 +6,22 @@ import pytest
 import torch
 
 from qdiffusion.circuits import QuantumLayer, angle_encoding, basic_entangling, fqconv, hqconv, pauli_z
+from qdiffusion.data import Space
 from qdiffusion.errors import UsageError
 from qdiffusion.models import PAPER, RELEASED, Deviations, QVUNet, QVUNetConfig, UNetConfig
+from qdiffusion.models.qvunet import QVUNetwork
 from qdiffusion.models.vertex import PatchCircuits
 
 SMALL = {"dim": 4, "multipliers": (1, 2), "heads": 2, "head_dim": 4, "groups": 4, "n_layers": 2}
+MNIST = Space("images", (1, 28, 28))
+TINY_IMAGES = Space("images", (1, 4, 4))
 NAMES = [field.name for field in fields(Deviations)]
 
 
-def small(circuits: int | str = 1, size: int = 4, **options: object) -> QVUNet:
-    """A vertex of 8 channels and size/2 pixels: at most two circuits and two channels over."""
+def small(circuits: int | str = 1, **options: object) -> QVUNetwork:
+    """A vertex of 8 channels and 2 pixels: at most two circuits and two channels over."""
     torch.manual_seed(3)
-    return QVUNetConfig(**SMALL, circuits=circuits, **options).build(1, size).double()
+    return QVUNetConfig(**SMALL, circuits=circuits, **options).build(TINY_IMAGES).double()
 
 
 def features(channels: int, size: int) -> torch.Tensor:
@@ -25,11 +29,11 @@ def features(channels: int, size: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
 
 
-def predict(model: QVUNet) -> torch.Tensor:
-    return model(features(1, model.config.sample_size), torch.tensor([3, 300])).sample
+def predict(model: QVUNetwork) -> torch.Tensor:
+    return model(features(1, 4), torch.tensor([3, 300])).sample
 
 
-def gradient(model: QVUNet, name: str) -> torch.Tensor:
+def gradient(model: QVUNetwork, name: str) -> torch.Tensor:
     """The gradient of a random functional of the output, zero where the parameter is not used at all."""
     out = predict(model)
     weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
@@ -52,7 +56,7 @@ def gradient(model: QVUNet, name: str) -> torch.Tensor:
     ],
 )
 def test_published_parameter_counts(circuits, ansatz, count, variant):
-    model = QVUNetConfig(circuits=circuits, ansatz=ansatz, variant=variant).build(1, 28)
+    model = QVUNetConfig(circuits=circuits, ansatz=ansatz, variant=variant).build(MNIST)
     assert sum(parameter.numel() for parameter in model.parameters()) == count
 
 
@@ -109,7 +113,7 @@ def test_only_the_vertexs_maps_differ_from_the_classical_network():
     shape = {name: value for name, value in SMALL.items() if name != "n_layers"}
     classical, hybrid = (
         {name: parameter.shape for name, parameter in model.named_parameters()}
-        for model in (UNetConfig(**shape).build(1, 4), small("full"))
+        for model in (UNetConfig(**shape).build(TINY_IMAGES), small("full"))
     )
     maps = tuple(f"{block}.{split}." for block in ("vertex_in", "vertex_out") for split in ("first", "second"))
     assert {name for name in classical if name not in hybrid} == {
@@ -123,7 +127,7 @@ def test_angles_start_uniform_in_a_full_turn():
     angles = torch.cat(
         [
             p.flatten()
-            for n, p in QVUNetConfig(circuits="full").build(1, 28).named_parameters()
+            for n, p in QVUNetConfig(circuits="full").build(MNIST).named_parameters()
             if n.endswith("bank.weights")
         ]
     )
@@ -260,7 +264,7 @@ def test_ansatz_and_direction_reach_the_circuit(ansatz, build):
 )
 def test_impossible_circuits_are_refused(options, match):
     with pytest.raises(UsageError, match=match):
-        QVUNetConfig(**options).build(1, 28)
+        QVUNetConfig(**options).build(MNIST)
 
 
 @pytest.mark.parametrize("circuits", [3, 4, "full"])

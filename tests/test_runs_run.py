@@ -18,7 +18,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def line(step: int) -> dict[str, Any]:
-    rest = {"stage": "train", "learning_rate": 1e-3, "seconds": 2.5 * step, "images_per_second": 8.0}
+    rest = {"stage": "train", "learning_rate": 1e-3, "seconds": 2.5 * step, "items_per_second": 8.0}
     return {"step": step, "loss": 1 / (step + 1), **rest}
 
 

@@ -14,12 +14,13 @@ import torch
 from safetensors.torch import save_file
 
 from qdiffusion.cli import main
+from qdiffusion.diffusion import SchedulerConfig
 from qdiffusion.errors import RunError
 from qdiffusion.plots import write_report
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, list_checkpoints, load, save
 from qdiffusion.runs.samples import read_samples
-from qdiffusion.training import SamplingConfig, evaluate_run, resume, sample_run, train
+from qdiffusion.training import evaluate_run, resume, sample_run, train
 from qdiffusion.training.sampling import load_model
 from qdiffusion.training.setup import read_experiment
 from qdiffusion.training.stages import _last_checkpoint
@@ -35,7 +36,7 @@ SET = "ddim-2-seed0-n2"
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("damage")
-    experiment = tiny(write_images(folder / "data.npz"), sampling=SamplingConfig(steps=2, count=2))
+    experiment = tiny(write_images(folder / "data.npz"), sampling=SchedulerConfig(steps=2, count=2))
     run = train(experiment, folder / "run")
     evaluate_run(run, 4, features="mnist-cnn")
     return run.path

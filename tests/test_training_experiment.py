@@ -9,19 +9,10 @@ from typing import Any
 import pytest
 
 from qdiffusion.data import ImagesConfig
+from qdiffusion.diffusion import SchedulerConfig
 from qdiffusion.errors import UsageError
-from qdiffusion.training import (
-    PRESETS,
-    AdamConfig,
-    EMAConfig,
-    EvaluationConfig,
-    Experiment,
-    SamplingConfig,
-    Stage,
-    from_json,
-    get_preset,
-    to_json,
-)
+from qdiffusion.metrics import ImagesEvaluationConfig
+from qdiffusion.training import PRESETS, AdamConfig, EMAConfig, Experiment, Stage, from_json, get_preset, to_json
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -83,10 +74,10 @@ def test_no_json_is_refused() -> None:
         (lambda: Stage(steps=0), "steps"),
         (lambda: Stage(batch_size=0), "batch_size"),
         (lambda: Stage(p2_k=0), "p2_k"),
-        (lambda: SamplingConfig(steps=0), "steps"),
-        (lambda: SamplingConfig(count=-1), "count"),
-        (lambda: EvaluationConfig(count=1), "count"),
-        (lambda: Experiment(name="x", sampling=SamplingConfig(steps=1001)), r"sampling\.steps"),
+        (lambda: SchedulerConfig(steps=0), "steps"),
+        (lambda: SchedulerConfig(count=-1), "count"),
+        (lambda: ImagesEvaluationConfig(count=1), "count"),
+        (lambda: Experiment(name="x", sampling=SchedulerConfig(steps=1001)), r"sampling\.steps"),
         (lambda: Experiment(name="x", log_every=0), "log_every"),
         (lambda: Experiment(name="x", checkpoint_every=0), "checkpoint_every"),
     ],

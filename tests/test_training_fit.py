@@ -10,9 +10,10 @@ import torch
 
 from qdiffusion.capacity import check_disk, check_memory, ran_out_of_memory, readable
 from qdiffusion.cli import main
+from qdiffusion.diffusion import SchedulerConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.models import QVUNetConfig, UNetConfig
-from qdiffusion.training import Experiment, SamplingConfig, evaluate_run, sample_run, train
+from qdiffusion.training import Experiment, evaluate_run, sample_run, train
 from qdiffusion.training.fit import check_images_fit, check_steps_fit, saved_bytes, weight_bytes
 from training_tiny import QVUNET, UNET, files, tiny, write_images
 
@@ -103,7 +104,7 @@ def test_samples_are_measured_against_memory_and_disk(monkeypatch: pytest.Monkey
 def test_more_samples_than_fit_are_refused_before_any_work(tmp_path: Path) -> None:
     data = write_images(tmp_path / "data.npz")
     with pytest.raises(UsageError, match=r"Drawing 2,147,483,648 images"):
-        train(tiny(data, sampling=SamplingConfig(steps=2, count=2**31)), tmp_path / "run")
+        train(tiny(data, sampling=SchedulerConfig(steps=2, count=2**31)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     run = train(tiny(data), tmp_path / "run")
     before = files(run.path)

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from qdiffusion.cli import main
+from qdiffusion.diffusion import SchedulerConfig
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import checkpoint_path, list_checkpoints
 from qdiffusion.runs.samples import read_samples
-from qdiffusion.training import SamplingConfig, resume, sample_run, train
+from qdiffusion.training import resume, sample_run, train
 from qdiffusion.training.sampling import load_model
 from training_interruptions import OnUpdate
 from training_tiny import files, outcome, tiny, write_images
@@ -115,7 +116,7 @@ def test_a_killed_training_is_gone_on_with(tmp_path: Path, data: Path) -> None:
 def test_of_two_samplings_of_one_set_the_second_is_refused(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = train(tiny(data, sampling=SamplingConfig(steps=2, count=0)), tmp_path / "run")
+    run = train(tiny(data, sampling=SchedulerConfig(steps=2, count=0)), tmp_path / "run")
     with under_way(sample_paused, data, run.path) as number:
         told = refusal(["sample", str(run.path), "-n", "4"], capsys)
         assert f"ddim-2-seed0-n4 of {run.path} is being written by `qdiffusion sample` (process {number}" in told

@@ -14,22 +14,13 @@ import pytest
 import torch
 
 from qdiffusion.data import ImagesConfig, load_images, to_unit_range
-from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
+from qdiffusion.diffusion import EpsilonObjective, GaussianProcess, SchedulerConfig
 from qdiffusion.errors import DataError, QDiffusionError, RunError, TrainingError, UsageError
+from qdiffusion.metrics import ImagesEvaluationConfig
 from qdiffusion.models import UNet, UNetConfig
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import list_checkpoints, load
-from qdiffusion.training import (
-    AdamConfig,
-    EMAConfig,
-    EvaluationConfig,
-    Experiment,
-    Interrupted,
-    SamplingConfig,
-    Stage,
-    resume,
-    train,
-)
+from qdiffusion.training import AdamConfig, EMAConfig, Experiment, Interrupted, Stage, resume, train
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.building import NOISE, build_model
 from qdiffusion.training.setup import make_batches
@@ -115,7 +106,7 @@ def test_speed_is_images_over_the_seconds_since_the_last_line(
     lines = resume(tmp_path / "run").read_stats()
     assert [line["step"] for line in lines] == [3, 6, 9, 12]
     for before, line in pairwise([{"seconds": 0.0}, *lines]):
-        assert line["images_per_second"] * (line["seconds"] - before["seconds"]) == pytest.approx(24, rel=1e-3)
+        assert line["items_per_second"] * (line["seconds"] - before["seconds"]) == pytest.approx(24, rel=1e-3)
 
 
 def test_a_seed_fixes_everything_and_torchs_own_chance_is_left_alone(tmp_path: Path, data: Path) -> None:
@@ -179,7 +170,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoints(
     with pytest.raises(TrainingError, match=r"NaN at step 6; .*below 1e\+30 .*stages\.1\.opt.*step-00000004.*unharmed"):
         train(experiment, tmp_path / "run")
     (kept,) = list_checkpoints(Run(tmp_path / "run"))
-    assert all(torch.isfinite(value).all() for value in load(kept).part("model").values())
+    assert all(torch.isfinite(value).all() for value in load(kept).part("system").values())
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, data: Path) -> None:
@@ -252,13 +243,16 @@ def test_an_edited_experiment_is_refused(tmp_path: Path, data: Path) -> None:
 WRONG: list[tuple[dict[str, Any], type[QDiffusionError], str]] = [
     ({"stages": (Stage(batch_size=1000),)}, UsageError, "batch size of at most"),
     ({"stages": (Stage(steps=1, batch_size=8), Stage(batch_size=1000))}, UsageError, "batch size of at most"),
-    ({"sampling": SamplingConfig(sampler="euler", steps=2)}, UsageError, "no sampler 'euler'"),  # type: ignore[arg-type]
-    ({"sampling": SamplingConfig(sampler="dpmpp", steps=20)}, UsageError, "cannot tell 20 steps apart"),
+    ({"sampling": SchedulerConfig(sampler="euler", steps=2)}, UsageError, "no sampler 'euler'"),  # type: ignore[arg-type]
+    ({"sampling": SchedulerConfig(sampler="dpmpp", steps=20)}, UsageError, "cannot tell 20 steps apart"),
     ({"model": UNetConfig()}, UsageError, "Images of 8×8 pixels"),
-    ({"evaluation": EvaluationConfig(count=10)}, UsageError, "feature network"),
-    ({"evaluation": EvaluationConfig(count=10, features="nowhere.pt")}, UsageError, r"nowhere\.pt"),
+    ({"evaluation": ImagesEvaluationConfig(count=10)}, UsageError, "feature network"),
+    ({"evaluation": ImagesEvaluationConfig(count=10, features="nowhere.pt")}, UsageError, r"nowhere\.pt"),
     (
-        {"data": ImagesConfig(name="mnist-subset", size=8, colour="rgb"), "evaluation": EvaluationConfig(count=10)},
+        {
+            "data": ImagesConfig(name="mnist-subset", size=8, colour="rgb"),
+            "evaluation": ImagesEvaluationConfig(count=10),
+        },
         UsageError,
         "mnist-cnn takes grey images",
     ),
@@ -292,7 +286,7 @@ def test_bfloat16_computes_in_lower_precision_and_keeps_float32_weights(tmp_path
     losses = [[line["loss"] for line in run.read_stats()] for run in (full, low)]
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
-    weights = load(list_checkpoints(low)[-1]).part("model").values()
+    weights = load(list_checkpoints(low)[-1]).part("system").values()
     assert {value.dtype for value in weights} == {torch.float32}
 
 

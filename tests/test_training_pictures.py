@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from qdiffusion.data import ImageSet, load_images, to_uint8, to_unit_range
-from qdiffusion.diffusion import ScheduleConfig, make_scheduler, sample
+from qdiffusion.diffusion import ScheduleConfig, SchedulerConfig, make_scheduler, sample
 from qdiffusion.models import UNet
 from qdiffusion.runs import Run
 from qdiffusion.runs.description import read_description
 from qdiffusion.runs.pictures import forward_path, read_real, read_strip, real_path, reverse_path
 from qdiffusion.runs.samples import list_samples, read_samples
-from qdiffusion.training import Interrupted, SamplingConfig, describe, resume, sample_run, train
+from qdiffusion.training import Interrupted, describe, resume, sample_run, train
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.pictures import balanced, forward_strip
 from training_interruptions import signal_at
@@ -28,7 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
-    experiment = tiny(data, sampling=SamplingConfig("ddpm", steps=16, count=6))
+    experiment = tiny(data, sampling=SchedulerConfig("ddpm", steps=16, count=6))
     return train(experiment, tmp_path_factory.mktemp("runs") / "run")
 
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from qdiffusion.data import load_images, to_uint8
-from qdiffusion.diffusion import make_scheduler, sample
+from qdiffusion.diffusion import SchedulerConfig, make_scheduler, sample
 from qdiffusion.errors import RunError, UsageError
-from qdiffusion.metrics import load_features, score_images
+from qdiffusion.metrics import ImagesEvaluationConfig, load_features, score_images
 from qdiffusion.models import UNet
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import list_checkpoints, load
 from qdiffusion.runs.samples import read_samples
-from qdiffusion.training import EvaluationConfig, Interrupted, SamplingConfig, evaluate_run, sample_run, train
+from qdiffusion.training import Interrupted, evaluate_run, sample_run, train
 from qdiffusion.training.batches import derived_seed
 from training_interruptions import OnUpdate, signal_at
 from training_tiny import files, tiny, write_images
@@ -27,7 +27,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
-    experiment = tiny(data, sampling=SamplingConfig("ddpm", steps=3, count=0))
+    experiment = tiny(data, sampling=SchedulerConfig("ddpm", steps=3, count=0))
     return train(experiment, tmp_path_factory.mktemp("runs") / "run")
 
 
@@ -171,7 +171,7 @@ def test_scores_are_those_of_the_samples_and_stay_in_the_run(trained: Run, data:
 
 
 def test_the_split_is_the_experiments_unless_said(tmp_path: Path, data: Path) -> None:
-    run = train(tiny(data, evaluation=EvaluationConfig(split="test")), tmp_path / "run")
+    run = train(tiny(data, evaluation=ImagesEvaluationConfig(split="test")), tmp_path / "run")
     evaluate_run(run, 4, features="mnist-cnn")
     assert (run.read_metrics() or {})["split"] == "test"
 

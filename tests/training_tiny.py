@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from qdiffusion.data import ImagesConfig
-from qdiffusion.diffusion import ScheduleConfig
+from qdiffusion.diffusion import GaussianConfig, ScheduleConfig, SchedulerConfig
+from qdiffusion.metrics import ImagesEvaluationConfig
 from qdiffusion.models import QVUNetConfig, UNetConfig
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import list_checkpoints, load
 from qdiffusion.runs.samples import list_samples, read_samples
-from qdiffusion.training import EMAConfig, EvaluationConfig, Experiment, SamplingConfig, Stage
+from qdiffusion.training import EMAConfig, Experiment, Stage
 
 UNET = UNetConfig(dim=4, multipliers=(1, 2), heads=1, head_dim=4, groups=2)
 QVUNET = QVUNetConfig(dim=4, multipliers=(1, 2), heads=1, head_dim=4, groups=2, circuits=1, ansatz="fqconv", n_layers=1)
@@ -34,10 +35,10 @@ def tiny(data: Path, **changes: Any) -> Experiment:
         name="tiny",
         data=ImagesConfig(path=data, size=8),
         model=UNET,
-        schedule=ScheduleConfig(timesteps=20),
+        forward=GaussianConfig(ScheduleConfig(timesteps=20)),
         stages=(Stage(steps=12, batch_size=8, ema=EMAConfig(start=5, every=2)),),
-        sampling=SamplingConfig(steps=2, count=4),
-        evaluation=EvaluationConfig(count=0),
+        sampling=SchedulerConfig(steps=2, count=4),
+        evaluation=ImagesEvaluationConfig(count=0),
         log_every=3,
         checkpoint_every=4,
     )

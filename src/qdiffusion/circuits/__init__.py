@@ -1,6 +1,6 @@
 """Circuits as data, compiled and simulated in torch."""
 
-from qdiffusion.circuits.ansatze import basic_entangling, fqconv, hqconv
+from qdiffusion.circuits.ansatze import basic_entangling, cz_brickwork, fqconv, hqconv, ladder_entangling
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate, circuit_of, constant, input, weight
 from qdiffusion.circuits.encodings import angle_encoding, state_preparation
 from qdiffusion.circuits.layer import QuantumLayer
@@ -36,6 +36,7 @@ __all__ = [
     "concatenate",
     "constant",
     "controlled",
+    "cz_brickwork",
     "density_matrix",
     "diagonal",
     "fqconv",
@@ -43,6 +44,7 @@ __all__ = [
     "hqconv",
     "input",
     "inverse",
+    "ladder_entangling",
     "measure",
     "on_wires",
     "pauli_sum",

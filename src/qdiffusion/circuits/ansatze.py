@@ -91,6 +91,36 @@ def basic_entangling(n_wires: int = 4, n_layers: int = 4) -> Circuit:
     return _layered(layer, n_layers, n_wires, "basic_entangling", n_wires)
 
 
+def ladder_entangling(n_wires: int, n_layers: int) -> Circuit:
+    """A general rotation RZ, RY, RZ on each wire, then the CNOT ladder 0→1, 1→2, …; 3 · n_wires weights a layer.
+
+    The three weights of wire 0 come first, in the order in which they act, then those of wire 1, ….
+    """
+    _check_wires(n_wires, n_layers)
+
+    def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
+        yield from (Gate(name, (wire,), next(angles)) for wire in range(n_wires) for name in ("rz", "ry", "rz"))
+        yield from (Gate("x", (wire + 1,), controls=(wire,)) for wire in range(n_wires - 1))
+
+    return _layered(layer, n_layers, 3 * n_wires, "ladder_entangling", n_wires)
+
+
+def cz_brickwork(n_wires: int, n_layers: int) -> Circuit:
+    """RX on every wire, RY on every wire, then CZ on (0, 1), (2, 3), … and on (1, 2), (3, 4), …; 2 · n_wires weights a
+    layer, those of the RX first.
+
+    Zhang et al. 2024 (arXiv 2310.05866), figure 2: a step of QuDDPM's reverse process.
+    """
+    _check_wires(n_wires, n_layers)
+    evens, odds = range(0, n_wires - 1, 2), range(1, n_wires - 1, 2)
+
+    def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
+        yield from (Gate(name, (wire,), next(angles)) for name in ("rx", "ry") for wire in range(n_wires))
+        yield from (Gate("z", (wire + 1,), controls=(wire,)) for wire in (*evens, *odds))
+
+    return _layered(layer, n_layers, 2 * n_wires, "cz_brickwork", n_wires)
+
+
 def _layered(
     layer: Callable[[Iterator[Angle]], Iterable[Gate]],
     n_layers: int,
@@ -123,6 +153,12 @@ def _directed(pairs: list[Pair], direction: Direction) -> list[Pair]:
 
 def _wire(channel: int, pixel: int) -> int:
     return _N_PIXELS * channel + pixel
+
+
+def _check_wires(n_wires: int, n_layers: int) -> None:
+    _check(n_layers)
+    if n_wires < 1:
+        raise UsageError(f"An ansatz needs at least 1 wire, not {n_wires}.")
 
 
 def _check(n_layers: int, direction: str = "program") -> None:

@@ -36,6 +36,8 @@ class QuantumLayer(nn.Module):
         rate: the learning rate of the weights, relative to that of a network's other weights, which a training keeps to
             whatever it gives other circuits; None leaves it to the training.
         generator: draws the initial weights, and those of trainable observables, N(0, 1).
+        check_norms: refuse amplitudes whose norm is not 1, which waits for the device; a training that knows its
+            states to have norm 1 does without.
 
     Attributes:
         weights: angles in radians at the gate, (n_circuits, n_weights), in the circuit's gate order.
@@ -67,6 +69,7 @@ class QuantumLayer(nn.Module):
         span: float = 2 * math.pi,
         rate: float | None = None,
         generator: torch.Generator | None = None,
+        check_norms: bool = True,
     ) -> None:
         super().__init__()
         if not isinstance(n_circuits, int) or n_circuits < 1:
@@ -76,7 +79,7 @@ class QuantumLayer(nn.Module):
         self.circuit = circuit
         self.observable = pauli_z("each") if observable is None else observable
         self.n_circuits = n_circuits
-        self.span, self.rate = span, rate
+        self.span, self.rate, self.check_norms = span, rate, check_norms
         self.plan = Plan(circuit, self.observable, differentiation=differentiation, shots=shots)
         readout = self.observable.on(circuit.n_wires)
         n_observable_weights = readout.n_weights if isinstance(readout, Expectations) else 0
@@ -130,7 +133,7 @@ class QuantumLayer(nn.Module):
                 f"QuantumLayer got weights of shape {tuple(weights.shape)} and {weights.dtype}; they must be real and "
                 f"broadcast to {shape}."
             )
-        if self.circuit.prepared:
+        if self.circuit.prepared and self.check_norms:
             self._check_amplitudes(x[..., : self.circuit.n_amplitudes])
 
     def _check_amplitudes(self, amplitudes: Tensor) -> None:

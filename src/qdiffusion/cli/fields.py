@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
+from qdiffusion.cli.kinds import list_choices, switch_kinds
 from qdiffusion.cli.words import closest
 from qdiffusion.errors import UsageError
 
@@ -31,6 +32,7 @@ def override(experiment: T, words: Sequence[str], prog: str) -> T:
     Raises:
         UsageError: an unknown field, a missing value or one of the wrong type.
     """
+    experiment, words = switch_kinds(experiment, words, prog)
     if not words:
         return experiment
     try:
@@ -43,21 +45,47 @@ def override(experiment: T, words: Sequence[str], prog: str) -> T:
 
 
 def print_help(experiment: object, prog: str) -> None:
-    """Print every field of the experiment with its type, meaning and value."""
+    """Print every field of the experiment with its type, meaning and value, and the fields that have kinds."""
     with contextlib.suppress(SystemExit):
         _parse(experiment, ["--help"], prog)
+    print("Kinds, each with fields of its own (give one before --help to see them):")
+    for choice in list_choices(experiment):
+        print(f"  --{choice.path}.kind {'|'.join(choice.kinds)} (default: {choice.now})")
 
 
 def differences(before: object, after: object) -> list[str] | None:
-    """The flags that turn one experiment into another; None when they have other fields, which no flag can change."""
-    old, new = dict(_leaves(before)), dict(_leaves(after))
-    if old.keys() != new.keys():
+    """The flags that turn one experiment into another; None when no flag can, since one has more stages."""
+    try:
+        return list(_differences(before, after, ""))
+    except _NoFlagError:
         return None
-    words = []
-    for path in (path for path in new if new[path].value != old[path].value):
-        value = new[path].value
-        words += [_flag(path), *map(str, value if isinstance(value, tuple) else [value])]
-    return words
+
+
+class _NoFlagError(Exception):
+    """What differs has no flag."""
+
+
+def _differences(before: Any, after: Any, prefix: str) -> Iterator[str]:
+    for field in dataclasses.fields(after):
+        path = prefix + field.name
+        yield from _difference(getattr(before, field.name), getattr(after, field.name), path)
+
+
+def _difference(old: Any, new: Any, path: str) -> Iterator[str]:
+    if dataclasses.is_dataclass(new) and not isinstance(new, type):
+        if type(old) is not type(new):
+            yield from (f"{_flag(path)}.kind", new.kind)
+            old = type(new)()
+        yield from _differences(old, new, f"{path}.")
+    elif dataclasses.is_dataclass(old):
+        yield from (f"{_flag(path)}.kind", "None")
+    elif isinstance(new, tuple) and any(map(dataclasses.is_dataclass, new)):
+        if len(old) != len(new):
+            raise _NoFlagError
+        for index, (earlier, later) in enumerate(zip(old, new, strict=True)):
+            yield from _difference(earlier, later, f"{path}.{index}")
+    elif old != new:
+        yield from (_flag(path), *map(str, new if isinstance(new, tuple) else [new]))
 
 
 def _parse(experiment: T, words: Sequence[str], prog: str) -> tuple[T, list[str]]:

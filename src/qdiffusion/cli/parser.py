@@ -127,12 +127,18 @@ def _add_resume(add: Callable[..., Parser]) -> None:
 
 
 def _add_sample(add: Callable[..., Parser]) -> None:
-    parser = _run_folder(_verb(add, "sample", verbs.sample, "draw images from a trained run"))
+    parser = _run_folder(_verb(add, "sample", verbs.sample, "draw samples from a trained run"))
     _sampling(parser, default_count=64)
+    parser.add_argument(
+        "--classes", type=_numbers, metavar="A,B", help="draw these classes in turn, from a class-conditional model"
+    )
+    parser.add_argument(
+        "--show-steps", type=int, default=0, metavar="N", help="a picture of the first samples at N steps of their way"
+    )
 
 
 def _add_evaluate(add: Callable[..., Parser]) -> None:
-    parser = _run_folder(_verb(add, "evaluate", verbs.evaluate, "score images drawn from a trained run"))
+    parser = _run_folder(_verb(add, "evaluate", verbs.evaluate, "score samples drawn from a trained run"))
     _sampling(parser, default_count=None)
     parser.add_argument(
         "--features",
@@ -165,6 +171,13 @@ def _json(parser: Parser) -> Parser:
     return parser
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 3,7") from None
+
+
 def _sampling(parser: Parser, default_count: int | None) -> None:
     parser.add_argument(
         "-n",
@@ -173,8 +186,12 @@ def _sampling(parser: Parser, default_count: int | None) -> None:
         metavar="N",
         required=default_count is None,
         default=default_count,
-        help="how many images" + (f" (default: {default_count})" if default_count else ""),
+        help="how many samples" + (f" (default: {default_count})" if default_count else ""),
     )
     parser.add_argument("--sampler", metavar="NAME", help="ddpm, ddim or dpmpp (default: the experiment's)")
     parser.add_argument("--steps", type=int, metavar="N", help="sampling steps (default: the experiment's)")
+    parser.add_argument(
+        "--guidance", type=float, metavar="G", help="strength of classifier-free guidance (default: the experiment's)"
+    )
+    parser.add_argument("--snapshot", type=int, metavar="STEP", help="the weights of this step, one of --snapshots")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")

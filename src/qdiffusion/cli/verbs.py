@@ -4,16 +4,15 @@ import json
 import shlex
 import sys
 from argparse import Namespace
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
     from qdiffusion.runs import Run
+    from qdiffusion.runs.description import Description
     from qdiffusion.training.experiment import Experiment
-
-PUBLISHED_COUNT = 7000
 
 
 def presets(request: Namespace) -> None:
@@ -32,11 +31,11 @@ def describe(request: Namespace) -> None:
     """`qdiffusion describe PRESET`"""
     from qdiffusion.training import describe as describe_experiment
 
-    description = describe_experiment(_experiment(request))
+    descriptions = describe_experiment(_experiment(request))
     if request.json:
-        _print_json(description.to_dict())
+        _print_json([model.to_dict() for model in descriptions])
     else:
-        _print_rich(description.table())
+        _print_descriptions(descriptions)
 
 
 def train(request: Namespace) -> None:
@@ -52,7 +51,7 @@ def train(request: Namespace) -> None:
     experiment = _experiment(request)
     if request.dry_run:
         print(to_json(experiment))
-        _print_rich(training.describe(experiment).table())
+        _print_descriptions(training.describe(experiment))
         return
     run = training.train(experiment, request.out, overwrite=request.overwrite, progress=RichProgress())
     _conclude(run)
@@ -76,14 +75,16 @@ def sample(request: Namespace) -> None:
     samples = sample_run(
         run,
         request.count,
-        sampler=request.sampler,
-        steps=request.steps,
-        seed=request.seed,
+        classes=request.classes,
+        show_steps=request.show_steps,
         progress=RichProgress(),
+        **_drawn(request),
     )
     _refresh(run)
-    print(f"images   {samples.path}")
+    print(f"samples  {samples.path}")
     print(f"picture  {samples.path.with_suffix('.png')}")
+    if request.show_steps:
+        print(f"steps    {samples.path.with_name(samples.name + '-steps.png')}")
 
 
 def evaluate(request: Namespace) -> None:
@@ -93,20 +94,18 @@ def evaluate(request: Namespace) -> None:
     from qdiffusion.training import evaluate_run
 
     run = Run.open(request.run)
-    scores = evaluate_run(
-        run,
-        request.count,
-        features=request.features,
-        sampler=request.sampler,
-        steps=request.steps,
-        seed=request.seed,
-        progress=RichProgress(),
-    )
+    options = {} if request.features is None else {"features": request.features}
+    scores = evaluate_run(run, request.count, progress=RichProgress(), **options, **_drawn(request))
     _refresh(run)
     if request.json:
         _print_json(scores.to_dict())
     else:
         print(scores.table())
+
+
+def _drawn(request: Namespace) -> dict[str, Any]:
+    """What `sample` and `evaluate` were told of how to draw."""
+    return {name: getattr(request, name) for name in ("sampler", "steps", "guidance", "snapshot", "seed")}
 
 
 def report(request: Namespace) -> None:
@@ -154,13 +153,14 @@ def _experiment(request: Namespace) -> "Experiment":
 
     experiment = get_preset(request.preset).build()
     if getattr(request, "steps", None) is not None:
-        *before, last = experiment.stages
-        experiment = replace(experiment, stages=(*before, replace(last, steps=request.steps)))
+        experiment = experiment.with_steps(request.steps)
     return override(experiment, request.fields, f"{request.prog} {request.preset}")
 
 
 def _conclude(run: "Run") -> None:
     """What a finished training tells: data, folder, scores, and what to do next."""
+    from qdiffusion.training.setup import read_experiment
+
     _refresh(run)
     metrics = run.read_metrics()
     folder = shlex.quote(str(run.path))
@@ -170,24 +170,18 @@ def _conclude(run: "Run") -> None:
     print(f"run     {run.path}")
     print(f"report  {run.report_path}")
     print(f"next    qdiffusion sample {folder} -n 64")
-    print(f"        qdiffusion evaluate {folder} {_evaluation_flags(run)}")
-
-
-def _evaluation_flags(run: "Run") -> str:
-    """The experiment's own count, or that of published scores; own data have no feature network but a named one."""
-    from qdiffusion.training.setup import read_experiment
-
-    experiment, _ = read_experiment(run)
-    nameless = experiment.data.path is not None and experiment.evaluation.features is None
-    return f"-n {experiment.evaluation.count or PUBLISHED_COUNT}" + (" --features NAME" if nameless else "")
+    experiment = read_experiment(run).experiment
+    print(f"        qdiffusion evaluate {folder} {experiment.evaluation.flags(experiment.data)}")
 
 
 def _print_scores(metrics: dict[str, Any]) -> None:
-    from qdiffusion.plots.scores import score_conditions, score_rows
+    from qdiffusion.plots.scores import table_rows
 
-    for name, value, floor in [("score", "value", "floor"), *score_rows(metrics)]:
-        print(f"{name:<28}{value:<18}{floor}")
-    print(score_conditions(metrics))
+    head, rows = table_rows(metrics)
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(*metrics["conditions"], sep="\n")
 
 
 def _refresh(run: "Run") -> None:
@@ -196,7 +190,7 @@ def _refresh(run: "Run") -> None:
     from qdiffusion.runs.lock import locked
     from qdiffusion.training.setup import read_experiment
 
-    experiment, _ = read_experiment(run)
+    experiment = read_experiment(run).experiment
     with locked(run.path, "report", "report", on_wait=lambda sentence: print(sentence, file=sys.stderr)):
         draw_figures(run)
         write_report(run, reproduce=_command(experiment, run))
@@ -217,6 +211,11 @@ def _command(experiment: "Experiment", run: "Run") -> str | None:
 
 def _print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_descriptions(descriptions: "tuple[Description, ...]") -> None:
+    for description in descriptions:
+        _print_rich(description.table())
 
 
 def _print_rich(value: object) -> None:

@@ -1,6 +1,6 @@
 """Which images to train on and compare with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,7 @@ MAX_BYTES = 4_000_000_000
 class ImagesConfig:
     """Which images, and the shape they are brought to."""
 
-    kind: Literal["images"] = "images"
+    kind: Literal["images"] = field(default="images", kw_only=True)
     """Names this kind of data in a saved experiment."""
 
     name: str = "mnist-subset"

@@ -21,6 +21,7 @@ class ImageSet:
         labels: int64 (N,) in 0 … n_classes - 1, or None.
         source: one sentence that says which images these are; every report prints it.
         n_classes: the number of classes; 0 where there are no labels.
+        class_numbers: the data's own number of each label; None: 0 … n_classes - 1.
 
     Raises:
         UsageError: wrong dtype, shape, or number of labels.
@@ -32,6 +33,7 @@ class ImageSet:
     labels: Tensor | None
     source: str
     n_classes: int
+    class_numbers: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_bytes(self.images)
@@ -52,7 +54,7 @@ class ImageSet:
     @property
     def space(self) -> Space:
         """What one image is."""
-        return Space("images", tuple(self.images.shape[1:]), self.n_classes)
+        return Space("images", tuple(self.images.shape[1:]), self.class_numbers or tuple(range(self.n_classes)))
 
 
 def check_bytes(images: Tensor) -> None:

@@ -116,6 +116,7 @@ def keep_classes(images: ImageSet, classes: tuple[int, ...]) -> ImageSet:
         images=images.images[kept],
         labels=labels[kept],
         n_classes=len(classes),
+        class_numbers=classes,
         source=f"{images.source}; only the {int(kept.sum()):,} of classes {listed}",
     )
 

@@ -1,5 +1,6 @@
 """What one item is, in plain values: whoever consumes items refuses a space that does not fit."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,8 +19,18 @@ class Space:
     kind: SpaceKind
     shape: tuple[int, ...]
     """Of one item."""
-    n_classes: int = 0
-    """Classes of the labels that come with items; 0 without labels."""
+    classes: tuple[int, ...] = ()
+    """The data's own number of each class, label by label; empty without labels."""
+
+    @property
+    def n_classes(self) -> int:
+        """Labels are 0 … n_classes - 1; 0 without labels."""
+        return len(self.classes)
+
+    @property
+    def bytes(self) -> int:
+        """Of one item, as it is kept: uint8, complex64 or float32."""
+        return math.prod(self.shape) * {"images": 1, "states": 8, "vectors": 4}[self.kind]
 
     def expect(self, kind: SpaceKind, who: str) -> None:
         """Raise UsageError unless items are of this kind: `who` takes no others ("A U-Net")."""

@@ -4,6 +4,9 @@ from .grid import trailing_timesteps
 from .objectives import DenoiseObjective, ReconstructObjective
 from .sampling import GaussianSampler
 from .schedules import cosine_betas, linear_betas
+from .scrambler import Scrambler
+from .scrambling import Scrambling
+from .state_config import ScramblerConfig, ScramblingConfig
 from .system import System
 
 __all__ = [
@@ -16,6 +19,10 @@ __all__ = [
     "ReconstructObjective",
     "ScheduleConfig",
     "SchedulerConfig",
+    "Scrambler",
+    "ScramblerConfig",
+    "Scrambling",
+    "ScramblingConfig",
     "System",
     "cosine_betas",
     "linear_betas",

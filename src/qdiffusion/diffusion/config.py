@@ -2,7 +2,7 @@
 when something is built."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from qdiffusion.data.space import Space
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qdiffusion.diffusion.gaussian import GaussianProcess
     from qdiffusion.diffusion.objectives import DenoiseObjective, ReconstructObjective
     from qdiffusion.diffusion.sampling import GaussianSampler
-    from qdiffusion.diffusion.system import ForwardProcess
+    from qdiffusion.diffusion.system import System
 
 MOST_TIMESTEPS = 1_000_000
 
@@ -60,7 +60,7 @@ class GaussianConfig:
     """How fast the noise grows."""
     prediction: Prediction = "epsilon"
     """What the denoiser says of x_t: the noise, the data, or v = √ᾱ ε - √(1 - ᾱ) x0."""
-    kind: Literal["gaussian"] = "gaussian"
+    kind: Literal["gaussian"] = field(default="gaussian", kw_only=True)
     """Names this forward process in a saved experiment."""
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class DenoiseConfig:
     """Offset k of the P2 weight."""
     label_dropout: float = 0.1
     """Share of a conditional denoiser's labels that are hidden, so that it learns to do without."""
-    kind: Literal["denoise"] = "denoise"
+    kind: Literal["denoise"] = field(default="denoise", kw_only=True)
     """Names this objective in a saved experiment."""
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class DenoiseConfig:
         """One: all levels are learnt at once."""
         return 1
 
-    def build(self) -> "DenoiseObjective":
+    def build(self, forward: object) -> "DenoiseObjective":
         """The objective."""
         from qdiffusion.diffusion.objectives import DenoiseObjective
 
@@ -121,14 +121,14 @@ class DenoiseConfig:
 class ReconstructConfig:
     """Give items back that went through the codec."""
 
-    kind: Literal["reconstruct"] = "reconstruct"
+    kind: Literal["reconstruct"] = field(default="reconstruct", kw_only=True)
     """Names this objective in a saved experiment."""
 
     def rounds(self, forward: object) -> int:
         """One: there are no levels in it."""
         return 1
 
-    def build(self) -> "ReconstructObjective":
+    def build(self, forward: object) -> "ReconstructObjective":
         """The objective."""
         from qdiffusion.diffusion.objectives import ReconstructObjective
 
@@ -150,7 +150,7 @@ class SchedulerConfig:
     clip: bool = True
     """Clip the predicted x0 to [-1, 1] in every step. Where the last level is all but pure noise, an x0 that follows
     from a predicted ε needs it: the error of ε counts 1/√ᾱ times, 20,000 times with the cosine schedule."""
-    kind: Literal["scheduler"] = "scheduler"
+    kind: Literal["scheduler"] = field(default="scheduler", kw_only=True)
     """Names this way of sampling in a saved experiment."""
 
     def __post_init__(self) -> None:
@@ -166,17 +166,26 @@ class SchedulerConfig:
         """Of files: "ddim-50", "ddim-50-g2.5"."""
         return f"{self.sampler}-{self.steps}" + ("" if self.guidance == 1 else f"-g{self.guidance:g}")
 
-    def build(self, process: "ForwardProcess") -> "GaussianSampler":
+    @property
+    def words(self) -> list[str]:
+        """For people: ["ddim", "50 steps", "guidance 2.5"]."""
+        told = [self.sampler, f"{self.steps} steps"]
+        return told if self.guidance == 1 else [*told, f"guidance {self.guidance:g}"]
+
+    def build(self, system: "System") -> "GaussianSampler":
         """The sampler.
 
         Raises:
-            UsageError: the process is not Gaussian, or has fewer levels than there are steps.
+            UsageError: the process is not Gaussian, or has fewer levels than there are steps; guidance for a denoiser
+                that knows no classes.
         """
         from qdiffusion.diffusion.gaussian import GaussianProcess
         from qdiffusion.diffusion.grid import trailing_timesteps
+        from qdiffusion.diffusion.guidance import check_guidance
         from qdiffusion.diffusion.sampling import GaussianSampler
         from qdiffusion.diffusion.steps import STEPS
 
+        process = system.process
         if not isinstance(process, GaussianProcess):
             raise UsageError(
                 f"The sampler {self.sampler} takes Gaussian noise away, but was given a {type(process).__name__}; "
@@ -186,5 +195,7 @@ class SchedulerConfig:
             raise UsageError(
                 f"Sampling got {self.steps} steps; give 1 to {process.timesteps}, the noise levels of the training."
             )
+        if self.guidance != 1:
+            check_guidance(system.denoiser, f"guidance {self.guidance:g}")
         levels = trailing_timesteps(process.timesteps, self.steps)
         return GaussianSampler(process, STEPS[self.sampler], levels, self.guidance, self.clip)

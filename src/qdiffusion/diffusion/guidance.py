@@ -20,12 +20,8 @@ def shown_labels(
         UsageError: labels or guidance for a denoiser that knows no classes, or guidance without labels.
     """
     n_classes = cast(int, denoiser.n_classes)
-    if n_classes == 0 and (labels is not None or guidance != 1):
-        given = f"guidance {guidance:g}" if labels is None else "labels"
-        raise UsageError(
-            f"Sampling was given {given}, but the denoiser knows no classes; leave out labels and guidance, or train a "
-            "conditional one."
-        )
+    if labels is not None or guidance != 1:
+        check_guidance(denoiser, f"guidance {guidance:g}" if labels is None else "labels")
     if labels is None and guidance not in (0, 1):
         raise UsageError(
             f"Sampling was given guidance {guidance:g} without labels to guide to; give labels, or guidance 1."
@@ -33,6 +29,15 @@ def shown_labels(
     if n_classes == 0:
         return None
     return torch.full((count,), n_classes) if labels is None else labels
+
+
+def check_guidance(denoiser: nn.Module, given: str) -> None:
+    """Raise UsageError where a denoiser knows no classes, and was given labels or guidance."""
+    if denoiser.n_classes == 0:
+        raise UsageError(
+            f"Sampling was given {given}, but the denoiser knows no classes; leave out labels and guidance, or train a "
+            "conditional one."
+        )
 
 
 def guided(

@@ -1,14 +1,14 @@
 """What a stage minimises where noise is Gaussian, and where a codec is trained."""
 
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from qdiffusion.diffusion.gaussian import GaussianProcess
-from qdiffusion.diffusion.system import Batch, Codec, Draw, Noised, System
+from qdiffusion.diffusion.system import Batch, Draw, Noised, System
 from qdiffusion.errors import UsageError
 
 
@@ -34,6 +34,14 @@ class DenoiseObjective:
         """w(t) for t (N,) in 0 … T-1."""
         return (self.p2_k + process.signal_to_noise(t)) ** -self.p2_gamma
 
+    def check(self, system: System) -> None:
+        """Raise UsageError where the system's noise is not Gaussian."""
+        if not isinstance(system.process, GaussianProcess):
+            raise UsageError(
+                f"The objective denoise needs Gaussian noise, but was given a {type(system.process).__name__}; choose "
+                "the objective that belongs to this forward process."
+            )
+
     def trained(self, round: int) -> str:
         """All parameters."""
         return "*"
@@ -41,26 +49,17 @@ class DenoiseObjective:
     def prepare(
         self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises:
-            UsageError: the system's noise is not Gaussian.
-        """
-        if not isinstance(system.process, GaussianProcess):
-            raise UsageError(
-                f"The objective denoise needs Gaussian noise, but was given a {type(system.process).__name__}; choose "
-                "the objective that belongs to this forward process."
-            )
+        """Nothing."""
         return {}
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
         """t (B,) int64, then the noise of x (B, …), then, for a conditional denoiser, labels (B,) int64 with gaps."""
-        codec, process = cast(Codec, system.codec), cast(GaussianProcess, system.process)
+        process = system.process
         with torch.no_grad():
-            x0 = codec.encode(batch.items)
+            x0 = system.codec.encode(batch.items)
         t = process.levels(len(x0), generator)
         drawn = process.noised(x0, t, generator)._asdict()
-        n_classes = cast(int, system.denoiser.n_classes)
+        n_classes = system.denoiser.n_classes
         if n_classes == 0 or batch.labels is None:
             return drawn
         chance = torch.rand(len(x0), generator=generator, device=generator.device)
@@ -69,7 +68,7 @@ class DenoiseObjective:
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The loss, and {"mse": scalar without the weight, detached}."""
-        process = cast(GaussianProcess, system.process)
+        process = system.process
         noised = Noised(*(draw[name] for name in Noised._fields))
         predicted = system.denoiser(noised.x, noised.t, draw.get("labels"), return_dict=False)[0]
         errors = (predicted - process.target(noised)).square().flatten(1).mean(dim=1)
@@ -93,6 +92,14 @@ class ReconstructObjective:
 
     splittable = True
 
+    def check(self, system: System) -> None:
+        """Raise UsageError where the codec has nothing to learn."""
+        if not isinstance(system.codec, TrainableCodec):
+            raise UsageError(
+                f"The objective reconstruct trains a codec, but a {type(system.codec).__name__} has nothing to learn; "
+                "choose an autoencoder as codec, or another objective."
+            )
+
     def trained(self, round: int) -> str:
         """All parameters."""
         return "*"
@@ -100,16 +107,7 @@ class ReconstructObjective:
     def prepare(
         self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises:
-            UsageError: the codec has nothing to learn.
-        """
-        if not isinstance(system.codec, TrainableCodec):
-            raise UsageError(
-                f"The objective reconstruct trains a codec, but a {type(system.codec).__name__} has nothing to learn; "
-                "choose an autoencoder as codec, or another objective."
-            )
+        """Nothing."""
         return {}
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
@@ -118,5 +116,5 @@ class ReconstructObjective:
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The mean squared error; nothing else to log."""
-        target, reconstruction = cast(TrainableCodec, system.codec).reconstruct(draw["items"])
+        target, reconstruction = system.codec.reconstruct(draw["items"])
         return (reconstruction - target).square().mean(), {}

@@ -1,7 +1,6 @@
 """New items from noise: a denoiser, a grid of noise levels, a step from each to the next."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from jaxtyping import Float, Int64
@@ -10,7 +9,7 @@ from torch import Tensor
 from qdiffusion.diffusion.gaussian import GaussianProcess
 from qdiffusion.diffusion.guidance import guided, shown_labels
 from qdiffusion.diffusion.steps import Estimate, Step
-from qdiffusion.diffusion.system import Codec, OnStep, System
+from qdiffusion.diffusion.system import OnStep, System
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class GaussianSampler:
         like = next(denoiser.parameters(), torch.empty(0))
         shown = shown_labels(denoiser, labels, self.guidance, count)
         shown = None if shown is None else shown.to(like.device)
-        shape = (count, *cast(Codec, system.codec).space.shape)
+        shape = (count, *system.codec.space.shape)
         x = self.process.prior(shape, generator).to(like)
         if on_step is not None:
             on_step(0, x)

@@ -1,7 +1,7 @@
 """What a stage trains: a codec, a denoiser and the process that the denoiser reverses; and what these have to offer."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,19 @@ class Codec(Protocol):
     def decode(self, x: Tensor) -> Tensor: ...
 
 
+class Denoiser(Protocol):
+    """An `nn.Module` with diffusers' signature."""
+
+    n_classes: int
+    """Classes that it is told of; n_classes itself stands for none. 0: it takes no labels."""
+    levels: int
+    """Noise levels that have parameters of their own; 1: all share them."""
+
+    def forward(
+        self, sample: Tensor, timestep: Tensor | int, class_labels: Tensor | None = None, return_dict: bool = True
+    ) -> Any: ...
+
+
 class ForwardProcess(Protocol):
     """An `nn.Module` that destroys items level by level, t = 0 … timesteps - 1."""
 
@@ -63,7 +76,14 @@ class ForwardProcess(Protocol):
 
 
 class System(nn.Module):
-    """codec, denoiser, process: parameters are named `codec.…` and `denoiser.…`."""
+    """codec, denoiser, process: parameters are named `codec.…` and `denoiser.…`.
+
+    Each is an `nn.Module` that keeps its protocol: `Codec`, `Denoiser`, `ForwardProcess`.
+    """
+
+    codec: Any
+    denoiser: Any
+    process: Any
 
     def __init__(self, codec: nn.Module, denoiser: nn.Module, process: nn.Module) -> None:
         super().__init__()
@@ -75,6 +95,9 @@ class Objective(Protocol):
 
     splittable: bool
     """Whether the loss of a batch is the mean of its parts' losses, so that a batch may be cut."""
+
+    def check(self, system: System) -> None:
+        """Raise UsageError where it cannot train such a system."""
 
     def trained(self, round: int) -> str:
         """The glob of the parameters that round 0, 1, … trains: "*" where all rounds train all."""

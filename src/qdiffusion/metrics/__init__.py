@@ -1,16 +1,5 @@
-"""Scores of samples: FID, KID and IS in the space of a named feature network."""
+"""Scores of what a run draws: FID, KID and IS in the space of a named feature network; distances of states."""
 
-from qdiffusion.data.images import check_images
-from qdiffusion.metrics.features import FeatureNetwork, default_features, load_features
-from qdiffusion.metrics.report import Scores
-from qdiffusion.metrics.scores import check_scorable, score_images
+from lazy_loader import attach_stub
 
-__all__ = [
-    "FeatureNetwork",
-    "Scores",
-    "check_images",
-    "check_scorable",
-    "default_features",
-    "load_features",
-    "score_images",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

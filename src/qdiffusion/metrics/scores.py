@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import ceil
+from typing import Any
 
 import torch
 from jaxtyping import Float64, UInt8
@@ -12,8 +13,14 @@ from qdiffusion.data.images import check_images
 from qdiffusion.errors import UsageError
 from qdiffusion.metrics.distances import frechet_distance, inception_score, kernel_distance
 from qdiffusion.metrics.features import FeatureNetwork
-from qdiffusion.metrics.report import Scores
+from qdiffusion.metrics.report import Row, Scores
 
+HOW_TO_READ = (
+    "FID and KID measure how far the samples lie from the reference images in the feature network's space: lower is "
+    "better, and the floor is what real images score against other real images. IS, higher is better, asks whether "
+    "each sample looks like one class and all classes occur. Compare values only for the same network, counts and "
+    "reference; none of them tells whether the model copies its training images."
+)
 _BATCH = 256
 _MIN_SAMPLES = 2
 _MIN_REFERENCE = 4  # two halves of two
@@ -51,25 +58,47 @@ def score_images(
     subset_size = min(kid_subset_size, len(samples), len(real))
     kid_mean, kid_std = kernel_distance(sample_features, real_features, subset_size, seed)
     splits = _parts(len(samples), is_splits)
-    is_mean, is_std = None, None
+    fid = frechet_distance(sample_features, real_features)
+    floor_fid = frechet_distance(*halves)
+    floor_kid = kernel_distance(*halves, min(kid_subset_size, len(real) // 2), seed)[0]
+    network = features.name
+    rows = [
+        Row(f"fid-{network}", fid, None, {"floor": floor_fid}),
+        Row(f"kid-{network}", kid_mean, kid_std, {"floor": floor_kid}),
+    ]
     if features.classifies:
-        is_mean, is_std = inception_score(_apply(features.logits, samples, features.device), splits, seed)
-    return Scores(
-        features=features.name,
-        num_features=features.num_features,
-        reference=source,
-        n_samples=len(samples),
-        n_reference=len(real),
-        fid=frechet_distance(sample_features, real_features),
-        kid_mean=kid_mean,
-        kid_std=kid_std,
-        kid_subset_size=subset_size,
-        is_mean=is_mean,
-        is_std=is_std,
-        is_splits=splits,
-        floor_fid=frechet_distance(*halves),
-        floor_kid=kernel_distance(*halves, min(kid_subset_size, len(real) // 2), seed)[0],
-    )
+        mean, std = inception_score(_apply(features.logits, samples, features.device), splits, seed)
+        rows.append(Row(f"is-{network}", mean, std, better="higher"))
+    details = {
+        "features": network,
+        "num_features": features.num_features,
+        "reference": source,
+        "n_samples": len(samples),
+        "n_reference": len(real),
+        "n_floor": len(real) // 2,
+        "kid_subset_size": subset_size,
+        "is_splits": splits if features.classifies else None,
+        "fid_rank_deficient": min(len(samples), len(real)) <= features.num_features,
+    }
+    return Scores(f"Images in the features of {network}", tuple(rows), tuple(_conditions(details)), details)
+
+
+def _conditions(details: dict[str, Any]) -> list[str]:
+    """What is needed to read the scores, in sentences."""
+    parts = f", IS in {details['is_splits']} parts" if details["is_splits"] else ""
+    told = [
+        f"{details['n_samples']:,} samples against {details['n_reference']:,} reference images: "
+        f"{details['reference']}.",
+        f"Feature network {details['features']} ({details['num_features']} features); KID in subsets of "
+        f"{details['kid_subset_size']}{parts}.",
+        f"Floor: real against real, {details['n_floor']:,} against {details['n_floor']:,} (half the available count).",
+    ]
+    if details["fid_rank_deficient"]:
+        told.append(
+            f"The FID has a singular covariance ({details['num_features']} features need more images than that): "
+            "compare it only with others of the same count."
+        )
+    return [*told, HOW_TO_READ]
 
 
 def check_scorable(count: int, reference: ImageSet, features: FeatureNetwork) -> None:

@@ -1,4 +1,4 @@
-"""The published denoisers, as diffusers models."""
+"""Denoisers, the published ones among them, and codecs; those with weights are diffusers models, too."""
 
 from lazy_loader import attach_stub
 

@@ -3,37 +3,13 @@
 Feature maps are (N, C, H, W) floats, time embeddings (N, E); every part keeps the dtype of its input.
 """
 
-import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 GROUP_NORM_EPS = 1e-6
-
-
-class TimeEmbedding(nn.Module):
-    """Noise levels as smooth features: sinusoids through a small network.
-
-    e_i = sin(t ω_i), e_{half+i} = cos(t ω_i), ω_i = 10000^(-i / (half - 1)), i = 0 … half - 1, half = dim / 2
-
-    forward: t (N,) → (N, 4 · dim).
-
-    Source: Ho et al. 2020, appendix B.
-    """
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-        self.network = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(approximate="tanh"), nn.Linear(4 * dim, 4 * dim))
-
-    def forward(self, t: Int64[Tensor, " n"]) -> Float[Tensor, "n features"]:
-        half = self.dim // 2
-        exponents = torch.arange(half, dtype=torch.float32, device=t.device) / (half - 1)
-        phases = t.float()[:, None] * torch.exp(-math.log(10000) * exponents)
-        sinusoids = torch.cat([phases.sin(), phases.cos()], dim=1)
-        return self.network(sinusoids.to(next(self.parameters()).dtype))
 
 
 class WeightStandardisedConv2d(nn.Conv2d):

@@ -1,10 +1,13 @@
 """Which denoiser, in plain values; torch and the networks load when one is built."""
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from qdiffusion.data.space import Space
+from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
-    from qdiffusion.models.pretrained import QVUNet, UNet
+    from qdiffusion.models.mlp import MLPNetwork
     from qdiffusion.models.qvunet import QVUNetwork
     from qdiffusion.models.unet import UNetwork
 
@@ -25,34 +28,44 @@ class UNetFields:
     """Groups of the group normalisation; divides every width."""
     variant: str = "paper"
     """paper, released, or deviations by name, separated by commas."""
+    conditional: bool = False
+    """Whether the network is told each image's label."""
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """The network's keyword arguments for images of `space`, as JSON holds them.
+
+        Raises:
+            UsageError: `space` holds no images, or no labels for a conditional network.
+        """
+        space.expect("images", "A U-Net")
+        channels, size, _ = space.shape
+        return {"in_channels": channels, "sample_size": size, **_plain(self), "n_classes": _n_classes(self, space)}
 
 
 @dataclass(frozen=True)
 class UNetConfig(UNetFields):
     """A classical U-Net."""
 
-    kind: Literal["unet"] = "unet"
+    kind: Literal["unet"] = field(default="unet", kw_only=True)
     """Names this architecture in a saved experiment."""
+    class_name: ClassVar[str] = "UNet"
+    """The diffusers model that loads its weights."""
 
-    def build(self, channels: int, size: int) -> "UNet":
-        """The network for images (channels, size, size); raises what `UNet` raises."""
-        from qdiffusion.models.pretrained import UNet
-
-        return UNet(sample_size=size, in_channels=channels, **arguments(self))
-
-    def network(self, channels: int, size: int) -> "UNetwork":
-        """The same without diffusers."""
+    def build(self, space: Space) -> "UNetwork":
+        """The network for images of `space`; raises what `arguments` and `UNetwork` raise."""
         from qdiffusion.models.unet import UNetwork
 
-        return UNetwork(sample_size=size, in_channels=channels, **arguments(self))
+        return UNetwork(**self.arguments(space))
 
 
 @dataclass(frozen=True)
 class QVUNetConfig(UNetFields):
     """A U-Net with quantum circuits at its vertex."""
 
-    kind: Literal["qvunet"] = "qvunet"
+    kind: Literal["qvunet"] = field(default="qvunet", kw_only=True)
     """Names this architecture in a saved experiment."""
+    class_name: ClassVar[str] = "QVUNet"
+    """The diffusers model that loads its weights."""
     circuits: int | Literal["full", "joint"] = 1
     """12-qubit circuits in each of the vertex's four maps, three channels each; "full" leaves no convolution, "joint"
     is one HQConv circuit over all channels."""
@@ -63,19 +76,57 @@ class QVUNetConfig(UNetFields):
     direction: Literal["program", "formula"] = "program"
     """Which wire of a pair controls: as in the released program, or as the paper prints it."""
 
-    def build(self, channels: int, size: int) -> "QVUNet":
-        """The network for images (channels, size, size); raises what `QVUNet` raises."""
-        from qdiffusion.models.pretrained import QVUNet
-
-        return QVUNet(sample_size=size, in_channels=channels, **arguments(self))
-
-    def network(self, channels: int, size: int) -> "QVUNetwork":
-        """The same without diffusers."""
+    def build(self, space: Space) -> "QVUNetwork":
+        """The network for images of `space`; raises what `arguments` and `QVUNetwork` raise."""
         from qdiffusion.models.qvunet import QVUNetwork
 
-        return QVUNetwork(sample_size=size, in_channels=channels, **arguments(self))
+        return QVUNetwork(**self.arguments(space))
 
 
-def arguments(config: UNetFields) -> dict[str, Any]:
-    """The fields of a configuration as keyword arguments of its network."""
-    return {field.name: getattr(config, field.name) for field in fields(config) if field.name != "kind"}
+@dataclass(frozen=True)
+class MLPConfig:
+    """A residual multilayer perceptron for vectors."""
+
+    kind: Literal["mlp"] = field(default="mlp", kw_only=True)
+    """Names this architecture in a saved experiment."""
+    class_name: ClassVar[str] = "MLP"
+    """The diffusers model that loads its weights."""
+    width: int = 256
+    """Features of the hidden layers; a multiple of 8, at least 16."""
+    depth: int = 3
+    """Residual layers."""
+    conditional: bool = False
+    """Whether the network is told each vector's label."""
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """The network's keyword arguments for vectors of `space`, as JSON holds them.
+
+        Raises:
+            UsageError: `space` holds no vectors, or no labels for a conditional network.
+        """
+        space.expect("vectors", "An MLP")
+        return {"features": space.shape[0], **_plain(self), "n_classes": _n_classes(self, space)}
+
+    def build(self, space: Space) -> "MLPNetwork":
+        """The network for vectors of `space`; raises what `arguments` and `MLPNetwork` raise."""
+        from qdiffusion.models.mlp import MLPNetwork
+
+        return MLPNetwork(**self.arguments(space))
+
+
+def _plain(config: UNetFields | MLPConfig) -> dict[str, Any]:
+    """The fields that are the network's own arguments, tuples as lists."""
+    named = {field.name: getattr(config, field.name) for field in fields(config)}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in named.items()
+        if name not in ("kind", "conditional")
+    }
+
+
+def _n_classes(config: UNetFields | MLPConfig, space: Space) -> int:
+    if config.conditional and not space.n_classes:
+        raise UsageError(
+            "A conditional model needs labels, and the data have none; choose data with labels, or conditional false."
+        )
+    return space.n_classes if config.conditional else 0

@@ -9,6 +9,8 @@ from typing import Literal
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 
+from qdiffusion.models.autoencoder import AutoencoderNetwork
+from qdiffusion.models.mlp import MLPNetwork
 from qdiffusion.models.qvunet import QVUNetwork
 from qdiffusion.models.unet import UNetwork
 
@@ -27,8 +29,10 @@ class UNet(UNetwork, ModelMixin, ConfigMixin):
         head_dim: int = 32,
         groups: int = 10,
         variant: str = "paper",
+        n_classes: int = 0,
     ) -> None:
-        super().__init__(sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
+        sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
+        super().__init__(*sizes, n_classes=n_classes)
 
 
 class QVUNet(QVUNetwork, ModelMixin, ConfigMixin):
@@ -49,6 +53,25 @@ class QVUNet(QVUNetwork, ModelMixin, ConfigMixin):
         ansatz: str = "hqconv",
         n_layers: int = 3,
         direction: Literal["program", "formula"] = "program",
+        n_classes: int = 0,
     ) -> None:
         sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
-        super().__init__(*sizes, circuits, ansatz, n_layers, direction)
+        super().__init__(*sizes, circuits, ansatz, n_layers, direction, n_classes)
+
+
+class MLP(MLPNetwork, ModelMixin, ConfigMixin):
+    """Predicts the noise in noisy vectors. Arguments as `MLPNetwork`."""
+
+    @register_to_config
+    def __init__(self, features: int, width: int = 256, depth: int = 3, n_classes: int = 0) -> None:
+        super().__init__(features, width, depth, n_classes)
+
+
+class Autoencoder(AutoencoderNetwork, ModelMixin, ConfigMixin):
+    """Images as latents of unit variance, and back. Arguments as `AutoencoderNetwork`."""
+
+    @register_to_config
+    def __init__(
+        self, sample_size: int = 28, in_channels: int = 1, latent: int = 16, width: int = 32, n_classes: int = 0
+    ) -> None:
+        super().__init__(sample_size, in_channels, latent, width, n_classes)

@@ -26,6 +26,7 @@ class QVUNetwork(UNetwork):
         ansatz: "hqconv", "fqconv" or another of `vertex.ANSAETZE`.
         n_layers: repetitions of the ansatz.
         direction: "program" or "formula", see `circuits.hqconv`.
+        n_classes: as for `UNetwork`.
 
     Raises:
         UsageError: the sizes do not fit each other, or there are more circuits than channels for them.
@@ -45,6 +46,7 @@ class QVUNetwork(UNetwork):
         ansatz: str,
         n_layers: int,
         direction: Direction,
+        n_classes: int = 0,
     ) -> None:
         deviations = Deviations.parse(variant)
 
@@ -54,4 +56,4 @@ class QVUNetwork(UNetwork):
             return QResBlock(width, time_dim, groups, circuit, split, deviations)
 
         sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
-        super().__init__(*sizes, make_vertex_block, vertex_multiple=2)
+        super().__init__(*sizes, make_vertex_block, vertex_multiple=2, n_classes=n_classes)

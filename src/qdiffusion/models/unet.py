@@ -21,11 +21,12 @@ from qdiffusion.errors import UsageError
 from qdiffusion.models.blocks import (
     LinearAttention,
     ResBlock,
-    TimeEmbedding,
     Upsample,
     VertexAttention,
     downsample,
 )
+from qdiffusion.models.embedding import TimeEmbedding
+from qdiffusion.models.output import output
 from qdiffusion.models.sizes import check_image_size, level_sizes
 from qdiffusion.models.variants import Deviations
 
@@ -82,10 +83,13 @@ class UNetwork(nn.Module):
         make_vertex_block: makes each of the two residual blocks of the vertex, (width, time_dim) → block; hybrids make
             another kind.
         vertex_multiple: what the side of the vertex must be a multiple of, in pixels.
+        n_classes: classes of the labels that the noise is predicted for; 0 is unconditional.
 
     Raises:
         UsageError: the sizes do not fit each other; the sentence says which would.
     """
+
+    levels = 1
 
     def __init__(
         self,
@@ -99,6 +103,7 @@ class UNetwork(nn.Module):
         variant: str,
         make_vertex_block: Callable[[int, int], ResBlock] | None = None,
         vertex_multiple: int = 1,
+        n_classes: int = 0,
     ) -> None:
         super().__init__()
         deviations = Deviations.parse(variant)
@@ -108,9 +113,10 @@ class UNetwork(nn.Module):
         time_dim, vertex = 4 * dim, widths[-1]
         shared = (time_dim, groups, heads, head_dim)
         make_vertex_block = make_vertex_block or (lambda width, time_dim: ResBlock(width, width, time_dim, groups))
+        self.n_classes = n_classes
         self._image_shape = (in_channels, sample_size, sample_size)
 
-        self.time_embedding = TimeEmbedding(dim)
+        self.time_embedding = TimeEmbedding(dim, n_classes)
         self.conv_in = nn.Conv2d(in_channels, dim, 7, padding=3)
         sizes = level_sizes(sample_size, len(multipliers))
         *steps_down, to_vertex = pairwise(widths)
@@ -144,19 +150,19 @@ class UNetwork(nn.Module):
         Args:
             sample: (N, in_channels, sample_size, sample_size) noisy images, about unit variance.
             timestep: noise level 0 … T-1, one for all or (N,).
-            class_labels: must be None: this model is unconditional.
+            class_labels: (N,) in 0 … n_classes - 1, and n_classes for no label; None gives none to any. An
+                unconditional model takes none.
             return_dict: give a `UNet2DOutput` rather than a tuple.
 
         Returns:
             (N, in_channels, sample_size, sample_size), as `.sample` or as the only element.
 
         Raises:
-            UsageError: labels were given, or images of another shape.
+            UsageError: images of another shape, or labels that the model does not know.
         """
-        self._check_input(sample, class_labels)
+        self._check_shape(sample)
         t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
-        noise = self._predict(sample, self.time_embedding(t))
-        return _output(noise) if return_dict else (noise,)
+        return output(self._predict(sample, self.time_embedding(t, class_labels)), return_dict)
 
     def _predict(self, sample: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"]) -> Float[Tensor, "n c h w"]:
         x = stem = self.conv_in(sample)
@@ -172,19 +178,10 @@ class UNetwork(nn.Module):
         x = self.last(torch.cat([self.conv_up(x), stem], dim=1), time)
         return self.conv_out(x)
 
-    def _check_input(self, sample: Tensor, class_labels: Tensor | None) -> None:
-        if class_labels is not None:
-            raise UsageError("This U-Net is unconditional and got class labels; leave class_labels out.")
+    def _check_shape(self, sample: Tensor) -> None:
         if sample.shape[1:] != self._image_shape:
             given = tuple(sample.shape[1:])
             raise UsageError(f"Images of shape {given} do not fit this model; it takes {self._image_shape} (C, H, W).")
-
-
-def _output(noise: Float[Tensor, "n c h w"]) -> Any:
-    # diffusers' own networks, which come with this class, take a second to load.
-    from diffusers.models.unets.unet_2d import UNet2DOutput
-
-    return UNet2DOutput(sample=noise)
 
 
 def _check_widths(dim: int, widths: list[int], heads: int, head_dim: int, groups: int) -> None:

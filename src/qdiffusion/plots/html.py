@@ -24,9 +24,9 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<div class="scroll columns"><table><thead><tr>{top}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
 
 
-def picture(png: bytes, alt: str, caption: str, kind: str) -> str:
+def image(png: bytes, alt: str) -> str:
     """A PNG, inside the page itself."""
-    return figure(f'<img alt="{escape(alt)}" src="{_inline(png)}">', caption, kind)
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{b64encode(png).decode()}">'
 
 
 def figure(content: str, caption: str, kind: str = "drawn") -> str:
@@ -39,12 +39,14 @@ def beside(*figures: str) -> str:
     return "\n".join(['<div class="beside">', *figures, "</div>"])
 
 
-def strip(columns: Iterable[tuple[bytes, Sequence[str]]], caption: str) -> str:
-    """PNGs in a row, each above its lines of text."""
-    cells = (
-        f'<div><img alt="{escape(" ".join(lines))}" src="{_inline(png)}">{"".join(map(_line, lines))}</div>'
-        for png, lines in columns
-    )
+def small_plots(*plots: str) -> str:
+    """Plots side by side, as many as the page is wide enough for."""
+    return "\n".join(['<div class="plots">', *plots, "</div>"])
+
+
+def strip(columns: Iterable[tuple[str, Sequence[str]]], caption: str) -> str:
+    """Pictures in a row, each above its lines of text."""
+    cells = (f"<div>{content}{''.join(map(_line, lines))}</div>" for content, lines in columns)
     body = "\n".join(cells)
     return figure(f"<div>\n{body}\n</div>", caption, "strip")
 
@@ -67,10 +69,6 @@ def code(text: str) -> str:
 def folded(summary: str, content: str) -> str:
     """Content that a click shows."""
     return f"<details><summary>{escape(summary)}</summary>\n{content}\n</details>"
-
-
-def _inline(png: bytes) -> str:
-    return f"data:image/png;base64,{b64encode(png).decode()}"
 
 
 def _line(text: str) -> str:

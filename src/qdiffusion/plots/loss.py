@@ -1,29 +1,53 @@
-"""The loss curve of a run."""
+"""The logged losses of a run."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qdiffusion.errors import UsageError
 from qdiffusion.runs import Run
-from qdiffusion.runs.files import write_bytes_atomic
 
 LOG_SCALE_FROM = 10.0
+MOST_NAMES = 8
+MOST_MARKS = 60
+FEWEST_ROUNDS = 3
+RECORDED = {"step", "stage", "round", "loss", "learning_rate", "seconds", "items_per_second"}
+
+Numbers = NDArray[np.float64]
+
+
+class Mark(NamedTuple):
+    """Where the loss changes its meaning, at first where it begins, and the name of what begins; "" for none."""
+
+    step: float
+    name: str
+
+
+class RoundEnds(NamedTuple):
+    """The last logged loss of every round of one stage."""
+
+    stage: str
+    rounds: Numbers
+    losses: Numbers
 
 
 @dataclass(frozen=True)
 class LoggedLosses:
     """What a loss curve shows: each (N,), N ≥ 1. Smoothed is the logarithm, since a loss falls by factors."""
 
-    steps: NDArray[np.int64]
-    losses: NDArray[np.float64]
-    smoothed: NDArray[np.float64]
+    steps: Numbers
+    losses: Numbers
+    smoothed: Numbers
+    """Within each part: stages, and rounds of a stage, mean other things by their loss."""
     logarithmic: bool
     """Whether the largest loss is more than ten times the smallest."""
+    begins: tuple[int, ...] = (0,)
+    """Places of the first loss of each part."""
+    marks: tuple[Mark, ...] = ()
+    """Between the parts, where there are several."""
 
 
 def read_losses(run: Run) -> LoggedLosses | None:
@@ -33,52 +57,52 @@ def read_losses(run: Run) -> LoggedLosses | None:
         RunError: stats.jsonl is damaged.
     """
     stats = run.read_stats()
-    if not stats:
-        return None
-    losses = np.array([line["loss"] for line in stats], dtype=float)
-    radius, positive = len(losses) // 20, losses.min() > 0
+    return losses(stats) if stats else None
+
+
+def losses(stats: Sequence[Mapping[str, Any]]) -> LoggedLosses:
+    """What a loss curve shows of one or more lines of stats.jsonl."""
+    values = np.array([line["loss"] for line in stats], dtype=float)
+    positive = bool(values.min() > 0)
+    parts = [list(group) for _, group in groupby(range(len(stats)), key=lambda place: _part(stats[place]))]
+    smoothed = [_smoothed(values[part[0] : part[-1] + 1], positive) for part in parts]
     return LoggedLosses(
-        steps=np.array([line["step"] for line in stats]),
-        losses=losses,
-        smoothed=np.exp(smooth(np.log(losses), radius)) if positive else smooth(losses, radius),
-        logarithmic=bool(positive and losses.max() / losses.min() > LOG_SCALE_FROM),
+        steps=np.array([line["step"] for line in stats], dtype=float),
+        losses=values,
+        smoothed=np.concatenate(smoothed),
+        logarithmic=is_logarithmic(values),
+        begins=tuple(part[0] for part in parts),
+        marks=_marks(stats, [part[0] for part in parts]),
     )
 
 
-def loss_curve(run: Run, path: Path) -> None:
-    """Draw the logged losses against the step, raw faint and smoothed bold, as PNG.
-
-    The vertical axis is logarithmic when the largest loss is more than ten times the smallest.
-
-    Args:
-        run: a run that has logged at least one step.
-        path: the file to write.
-
-    Raises:
-        UsageError: nothing is logged yet.
-        RunError: the run's files are damaged, or `path` cannot be written.
-    """
-    logged = read_losses(run)
-    if logged is None:
-        raise UsageError(f"{run.path} has logged no step yet; train before drawing its loss.")
-    experiment = run.read_experiment()["experiment"]
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot(logged.steps, logged.losses, color="tab:blue", alpha=0.3, linewidth=1, label="logged")
-    axes.plot(logged.steps, logged.smoothed, color="tab:blue", linewidth=2, label="smoothed")
-    if logged.logarithmic:
-        axes.set_yscale("log")
-    axes.set(xlabel="training step", ylabel="loss")
-    axes.set_title(f"{experiment['name']} on {experiment['data']['name']}", parse_math=False)
-    axes.grid(alpha=0.3, which="both")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    write_bytes_atomic(path, buffer.getvalue())
+def round_ends(stats: Sequence[Mapping[str, Any]]) -> list[RoundEnds]:
+    """Of every stage of at least `FEWEST_ROUNDS` logged rounds the loss that each round ended in."""
+    found = []
+    for stage, lines in groupby((line for line in stats if "round" in line), key=lambda line: line["stage"]):
+        last = {line["round"]: line["loss"] for line in lines}
+        if len(last) >= FEWEST_ROUNDS:
+            found.append(RoundEnds(stage, np.array(list(last), float), np.array(list(last.values()), float)))
+    return found
 
 
-def smooth(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
+def further(stats: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Numbers, Numbers]]:
+    """Steps and values of every other scalar that was logged, by its name."""
+    names = dict.fromkeys(name for line in stats for name in line if name not in RECORDED)
+    return {name: _series(name, stats) for name in names}
+
+
+def is_logarithmic(values: Numbers) -> bool:
+    """Whether all are positive and the largest is more than ten times the smallest."""
+    return bool(values.min() > 0 and values.max() / values.min() > LOG_SCALE_FROM)
+
+
+def broken(values: Numbers, begins: Sequence[int]) -> Numbers:
+    """The values with NaN before each part but the first, so that no line joins two parts."""
+    return np.insert(values, list(begins[1:]), np.nan)
+
+
+def smooth(values: Numbers, radius: int) -> Numbers:
     """Moving average that begins at the first value: a loss falls steeply there, and a one-sided mean would lag behind.
 
     s_i = mean(v_j : -min(radius, i) ≤ j - i ≤ min(radius, i), j < N); shape (N,).
@@ -88,3 +112,32 @@ def smooth(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
     sums = np.concatenate([[0.0], np.cumsum(values)])
     begins, ends = places - reach, np.minimum(places + reach + 1, len(values))
     return (sums[ends] - sums[begins]) / (ends - begins)
+
+
+def _part(line: Mapping[str, Any]) -> tuple[str, int | None]:
+    return line["stage"], line.get("round")
+
+
+def _smoothed(values: Numbers, positive: bool) -> Numbers:
+    radius = len(values) // 20
+    return np.exp(smooth(np.log(values), radius)) if positive else smooth(values, radius)
+
+
+def _marks(stats: Sequence[Mapping[str, Any]], begins: Sequence[int]) -> tuple[Mark, ...]:
+    """Names stand where a stage begins, as long as there are few; of many rounds only the stages are marked."""
+    if len(begins) == 1:
+        return ()
+    stages = [place for place in begins if place == 0 or stats[place]["stage"] != stats[place - 1]["stage"]]
+    marked = begins if len(begins) <= MOST_MARKS else stages
+    named = stages if len(stages) <= MOST_NAMES else []
+    return tuple(Mark(_between(stats, place), stats[place]["stage"] if place in named else "") for place in marked)
+
+
+def _between(stats: Sequence[Mapping[str, Any]], place: int) -> float:
+    """Half-way between the last step of a part and the first of the next."""
+    return (stats[max(place - 1, 0)]["step"] + stats[place]["step"]) / 2
+
+
+def _series(name: str, stats: Sequence[Mapping[str, Any]]) -> tuple[Numbers, Numbers]:
+    lines = [line for line in stats if name in line]
+    return np.array([line["step"] for line in lines], float), np.array([line[name] for line in lines], float)

@@ -1,12 +1,14 @@
 """The report's part on the model: its parts with their parameters, and its circuits."""
 
+from collections.abc import Sequence
 from html import escape
 
 from qdiffusion.plots import html
 from qdiffusion.plots.circuit import MOST_GATES, draw_circuit, rows_drawn
-from qdiffusion.runs.description import CircuitDrawing, Description, ParameterCount
+from qdiffusion.runs.description import CircuitDrawing, CircuitFacts, Description, ParameterCount, grouped
+from qdiffusion.runs.names import named_spans
 
-LEGEND = "i0, i1, … are the circuit's inputs (pixel values), w0, w1, … its trained angles, in radians."
+LEGEND = "i0, i1, … are the circuit's inputs, w0, w1, … its trained angles, in radians."
 
 
 def parameters(counts: ParameterCount) -> str:
@@ -15,7 +17,20 @@ def parameters(counts: ParameterCount) -> str:
     return kinds + (f"; {counts.dead:,} of them dead (their gradient is always zero)" if counts.dead else "")
 
 
-def parts(description: Description) -> str:
+def models(descriptions: Sequence[Description]) -> list[tuple[str, str]]:
+    """Titles and contents of the sections: every model's parts, then its circuits where it has any."""
+    several = len(descriptions) > 1
+    told = []
+    for description in descriptions:
+        whose = f" of {description.stage}" if several else ""
+        about = html.note(f"Parameters: {parameters(description.parameters)}.") if several else ""
+        told.append((f"Model{whose}", about + _parts(description)))
+        if description.drawings:
+            told.append((f"Circuits{whose}", _circuits(description)))
+    return told
+
+
+def _parts(description: Description) -> str:
     """Every part of the model in the order in which they run."""
     rows = [
         (layer.name, f"{layer.parameters:,}", " × ".join(map(str, layer.output)), layer.type)
@@ -24,9 +39,19 @@ def parts(description: Description) -> str:
     return html.columns(("Part", "Parameters", "Output", "Type"), rows)
 
 
-def circuits(description: Description) -> str:
-    """Every circuit drawn, and how it is computed."""
-    return "\n".join(_circuit(drawing) for drawing in description.drawings)
+def _circuits(description: Description) -> str:
+    """The banks in a table where there are several, every circuit drawn, and how it is computed."""
+    return "\n".join([*_banks(grouped(description.circuits)), *map(_circuit, description.drawings)])
+
+
+def _banks(banks: Sequence[CircuitFacts]) -> list[str]:
+    if len(banks) < 2:
+        return []
+    rows = [
+        (bank.where, bank.ansatz, *map(str, (bank.n_circuits, bank.n_wires, bank.n_weights, bank.n_gates)))
+        for bank in banks
+    ]
+    return [html.columns(("Circuits in", "Ansatz", "Number", "Qubits", "Angles each", "Gates each"), rows)]
 
 
 def _circuit(drawing: CircuitDrawing) -> str:
@@ -43,7 +68,7 @@ def _circuit(drawing: CircuitDrawing) -> str:
 
 
 def _where(drawing: CircuitDrawing) -> str:
-    maps = ", ".join(drawing.banks)
+    maps = ", ".join(named_spans(drawing.banks))
     if drawing.n_circuits == 1:
         return f"One such circuit, in {maps}."
     return f"{drawing.n_circuits} such circuits, each with its own angles, in {len(drawing.banks)} maps: {maps}."

@@ -56,6 +56,25 @@ figure img { display: block; width: 100%; height: auto; border: 1px solid var(--
 .plot span { position: absolute; color: var(--faint); font-size: .8rem; line-height: 1; }
 .plot .y { right: 100%; margin-right: .5rem; transform: translateY(50%); }
 .plot .x { top: 100%; margin-top: .4rem; transform: translateX(-50%); }
+.plot path.begins { stroke: var(--line); }
+.plot path.points { stroke-width: 6px; }
+.plot .part { bottom: 100%; padding: 0 .2rem .25rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.plots { display: grid; gap: 1.25rem; margin-top: 1.25rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }
+.plot.small > div { height: 8rem; }
+.sphere, .scatter { display: block; width: 100%; background: var(--card); border: 1px solid var(--line); }
+.sphere circle, .sphere path { fill: none; stroke: var(--faint); vector-effect: non-scaling-stroke; }
+.sphere path.hidden { stroke-dasharray: 3 3; opacity: .6; }
+.sphere text { fill: var(--faint); font: 11px/1 system-ui, sans-serif; text-anchor: middle;
+  dominant-baseline: central; }
+.sphere path.points, .scatter path { fill: none; stroke: var(--accent); stroke-width: 6px; stroke-linecap: round;
+  vector-effect: non-scaling-stroke; }
+.heat svg { display: block; width: 100%; height: calc(var(--rows) * .7rem); background: var(--card);
+  border: 1px solid var(--line); }
+.heat svg + svg { height: 4rem; margin-top: 3px; }
+.heat path { fill: var(--accent); }
+.heat.small svg + svg { height: 2rem; }
+.strip .small { margin-bottom: .25rem; }
 .circuit { display: flex; background: var(--card); border: 1px solid var(--line); }
 .circuit svg { flex: none; font: 12px/1 system-ui, sans-serif; }
 .circuit .wires { position: sticky; left: 0; background: var(--card); }

@@ -1,87 +1,75 @@
-"""The report's images: samples beside real ones, and the two processes as strips."""
+"""The report's pictures: samples beside real items, and processes as strips."""
 
-import math
-
+import torch
 from torch import Tensor
 
 from qdiffusion.plots import html
-from qdiffusion.plots.grid import grid_png, shrunk
+from qdiffusion.plots.drawn import MOST_IMAGES, draw_sets
+from qdiffusion.plots.grid import rows_by_class
 from qdiffusion.runs import Run
+from qdiffusion.runs.items import kind_of
 from qdiffusion.runs.pictures import Strip, forward_path, read_real, read_strip, reverse_path
-from qdiffusion.runs.samples import SampleSet, list_samples, read_samples
+from qdiffusion.runs.samples import SampleSet, list_samples, read_meta, read_samples
 
-MADE = ("count", "sampler", "steps", "seed")
-MOST_IMAGES = 64
-MOST_PIXELS = 48
-"""Of an image's side; larger ones are shrunk, so that the page stays small."""
-COLUMN_WIDTH = 120
-"""Pixels of a strip's column."""
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+REAL = {
+    "images": "Real images from the training set, balanced over the classes where those are known.",
+    "states": "States from the training set.",
+    "vectors": "Vectors from the training set.",
+}
 
 
 def newest_samples(run: Run) -> SampleSet | None:
-    """The set that was sampled last."""
-    paths = list_samples(run)
-    return read_samples(paths[-1]) if paths else None
+    """The set that was sampled last from the run's model, not from a snapshot."""
+    for path in reversed(list_samples(run)):
+        if "snapshot" not in read_meta(path):
+            return read_samples(path)
+    return None
 
 
 def samples_and_real(run: Run, samples: SampleSet | None) -> str:
-    """The first samples and as many real images, side by side where the page is wide enough."""
-    figures = [] if samples is None else [_grid(samples.images, "a grid of sampled images", _caption(samples))]
-    real = read_real(run)
+    """The first samples and as many real items, side by side where the page is wide enough."""
+    sets, labels, captions = [], [], []
+    columns, real = None, read_real(run)
+    if samples is not None:
+        items, columns = _arranged(samples)
+        sets, labels, captions = [items], [f"samples: {kind_of(items)}"], [_caption(samples, columns)]
     if real is not None:
-        shown = real if samples is None else real[: len(samples.images)]
-        caption = "Real images from the training set, balanced over the classes where those are known."
-        figures.append(_grid(shown, "a grid of real images", caption))
-    missing = html.note("No images have been sampled yet.") if samples is None else ""
-    return missing + (html.beside(*figures) if figures else "")
+        sets.append(real if samples is None else real[: len(samples.items)])
+        labels.append(f"from the training set: {kind_of(real)}")
+        captions.append(REAL[kind_of(real)])
+    missing = html.note("Nothing has been sampled yet.") if samples is None else ""
+    if not sets:
+        return missing
+    pieces, reading = draw_sets(sets, labels, columns)
+    figures = (html.figure(*each, "samples") for each in zip(pieces, captions, strict=True))
+    return missing + html.beside(*figures) + (html.note(reading) if reading else "")
 
 
 def processes(run: Run, samples: SampleSet | None) -> str:
     """Both strips, as far as the run has them."""
-    forward = read_strip(forward_path(run))
-    reverse = None if samples is None else read_strip(reverse_path(run, samples.name))
-    told = []
-    if forward is not None:
-        told.append(
-            _strip(
-                forward,
-                "The forward process: noise is mixed into real images, xₜ = √ᾱₜ x₀ + √(1 - ᾱₜ) ε. Below each column "
-                "stand t and the signal-to-noise ratio ᾱₜ / (1 - ᾱₜ).",
-            )
-        )
-    if reverse is not None and samples is not None:
-        told.append(
-            _strip(
-                reverse,
-                f"The reverse process: the first of the samples {samples.name} on their way from noise. Shown is xₜ "
-                "itself, cut to the range of pixels, not the image that the model expects behind it.",
-            )
-        )
-    return "\n".join(told)
+    paths = [forward_path(run), *([] if samples is None else [reverse_path(run, samples.name)])]
+    return "\n".join(draw_strip(strip) for strip in map(read_strip, paths) if strip is not None)
 
 
-def _grid(images: Tensor, alt: str, caption: str) -> str:
-    small = shrunk(images[:MOST_IMAGES].numpy(), MOST_PIXELS)
-    return html.picture(grid_png(small), alt, caption, "samples")
+def draw_strip(strip: Strip) -> str:
+    """The levels in a row, each above its lines."""
+    lines = strip.labels
+    pieces, reading = draw_sets(strip.items.unbind(1), [" ".join(each) for each in lines], small=True)
+    caption = " ".join(sentence for sentence in (strip.caption, reading) if sentence)
+    return html.strip(zip(pieces, lines, strict=True), caption)
 
 
-def _caption(samples: SampleSet) -> str:
-    return f"{samples.name}: " + ", ".join(f"{name} {samples.meta[name]}" for name in MADE if name in samples.meta)
+def _arranged(samples: SampleSet) -> tuple[Tensor, int | None]:
+    """What is drawn, and how many to a row where that is not left to the grid."""
+    if samples.labels is None or kind_of(samples.items) != "images":
+        return samples.items, None
+    images, columns = rows_by_class(samples.items.numpy(), samples.labels.numpy(), MOST_IMAGES)
+    return torch.from_numpy(images), columns
 
 
-def _strip(strip: Strip, caption: str) -> str:
-    columns = []
-    for images, t, snr in zip(strip.images.unbind(1), strip.t.tolist(), strip.snr.tolist(), strict=True):
-        png = grid_png(shrunk(images.numpy(), MOST_PIXELS), columns=1, width=COLUMN_WIDTH)
-        labels = ("image",) if t < 0 else (f"t {t}", _short(snr))
-        columns.append((png, labels))
-    return html.strip(columns, caption)
-
-
-def _short(value: float) -> str:
-    """A number in few characters: "0.54", "24", "2·10⁴"."""
-    if not math.isfinite(value) or value <= 0 or 0.01 <= value < 1000:
-        return f"{value:.2g}" if value < 100 else f"{value:.0f}"
-    digit, exponent = f"{value:.0e}".split("e")
-    return f"{digit}·10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+def _caption(samples: SampleSet, columns: int | None) -> str:
+    meta = samples.meta
+    made = [*meta.get("made", []), *(f"{name} {meta[name]}" for name in ("count", "seed") if name in meta)]
+    classes = "" if samples.labels is None else f" Classes {', '.join(map(str, samples.labels.unique().tolist()))}"
+    rows = "" if columns is None else ", a row each"
+    return f"{samples.name}: {', '.join(made)}" + (f".{classes}{rows}." if classes else "")

@@ -1,20 +1,25 @@
 """One self-contained HTML page about a run: pictures inlined, nothing loaded from elsewhere."""
 
 import json
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from qdiffusion.plots import html, model
-from qdiffusion.plots.curve import draw_losses
-from qdiffusion.plots.loss import read_losses
+from qdiffusion.plots.along import along_training
+from qdiffusion.plots.curve import draw_curve, draw_losses
+from qdiffusion.plots.loss import further, losses, round_ends
 from qdiffusion.plots.page import PAGE
 from qdiffusion.plots.pictures import newest_samples, processes, samples_and_real
-from qdiffusion.plots.scores import HOW_TO_READ, score_conditions, score_rows
+from qdiffusion.plots.scores import table_rows
 from qdiffusion.runs import Run
 from qdiffusion.runs.description import Description, read_description
 from qdiffusion.runs.files import write_text_atomic
+
+ITEMS = {"images": "image", "states": "state", "vectors": "vector"}
+MOST_SCORED = 7000
 
 
 def write_report(run: Run, *, reproduce: str | None = None) -> Path:
@@ -30,15 +35,16 @@ def write_report(run: Run, *, reproduce: str | None = None) -> Path:
     Raises:
         RunError: a file of the run is damaged, or the page cannot be written.
     """
-    record, description, samples = run.read_experiment(), read_description(run), newest_samples(run)
-    experiment = record["experiment"]
+    record, models, samples = run.read_experiment(), read_description(run) or (), newest_samples(run)
+    experiment, item = record["experiment"], ITEMS[record["data"]["space"]["kind"]]
     sections = (
-        html.section("What was trained", html.facts(_summary(run, record, description))),
+        html.section("What was trained", html.facts(_summary(run, record, models))),
         html.section("Samples", samples_and_real(run, samples)),
-        _if_any("From image to noise and back", processes(run, samples)),
-        html.section("Training", _curve(run)),
-        html.section("Scores", _scores(run)),
-        *_model(description),
+        _if_any(f"From {item} to noise and back", processes(run, samples)),
+        html.section("Training", _curves(run)),
+        _if_any("Along the training", along_training(run)),
+        html.section("Scores", _scores(run, record["data"]["count"])),
+        *(html.section(title, content) for title, content in model.models(models)),
         html.section("Commands", html.code(_commands(run, reproduce))),
         html.section("Details", _details("Resolved experiment", experiment), _environment(record)),
     )
@@ -51,13 +57,13 @@ def write_report(run: Run, *, reproduce: str | None = None) -> Path:
     return run.report_path
 
 
-def _summary(run: Run, record: dict[str, Any], description: Description | None) -> list[tuple[str, object]]:
+def _summary(run: Run, record: dict[str, Any], models: Sequence[Description]) -> list[tuple[str, object]]:
     experiment, stats = record["experiment"], run.read_stats()
-    planned = sum(stage["steps"] for stage in experiment["stages"])
+    planned = record.get("steps", sum(stage["steps"] for stage in experiment["stages"]))
     rows: list[tuple[str, object]] = [
         ("Experiment", experiment["name"]),
         ("Data", record["data"]["source"]),
-        *([("Parameters", model.parameters(description.parameters))] if description else []),
+        *([("Parameters", model.parameters(models[-1].parameters))] if models else []),
         ("Steps", f"{stats[-1]['step'] if stats else 0:,} of {planned:,}"),
     ]
     if stats:
@@ -69,28 +75,25 @@ def _if_any(title: str, content: str) -> str:
     return html.section(title, content) if content else ""
 
 
-def _curve(run: Run) -> str:
-    logged = read_losses(run)
-    if logged is None:
+def _curves(run: Run) -> str:
+    stats = run.read_stats()
+    if not stats:
         return html.note("No step has been logged yet.")
-    return html.figure(draw_losses(logged), "Loss of the logged steps, faint; smoothed, bold.")
+    rounds = [draw_curve(x, y, f"round of {stage}", "loss at its end") for stage, x, y in round_ends(stats)]
+    others = [draw_curve(x, y, "training step", name) for name, (x, y) in further(stats).items()]
+    small = [html.small_plots(*rounds, *others)] if rounds or others else []
+    logged = losses(stats)
+    parts = " Vertical lines: where a stage or a round begins, and the loss its meaning anew." if logged.marks else ""
+    curve = html.figure(draw_losses(logged), f"Loss of the logged steps, faint; smoothed, bold.{parts}")
+    return "\n".join([curve, *small])
 
 
-def _model(description: Description | None) -> tuple[str, ...]:
-    if description is None:
-        return ()
-    return (
-        html.section("Model", model.parts(description)),
-        _if_any("Circuits", model.circuits(description)),
-    )
-
-
-def _scores(run: Run) -> str:
+def _scores(run: Run, count: int) -> str:
     metrics = run.read_metrics()
     if metrics is None:
-        return html.note(f"Not evaluated yet: qdiffusion evaluate {quote(str(run.path))} -n 7000")
-    table = html.columns(("Score", "Samples", "Floor"), score_rows(metrics))
-    return table + html.note(score_conditions(metrics)) + html.note(HOW_TO_READ)
+        return html.note(f"Not evaluated yet: qdiffusion evaluate {quote(str(run.path))} -n {min(count, MOST_SCORED)}")
+    told = map(html.note, metrics["conditions"])
+    return "\n".join([html.note(metrics["title"]), html.columns(*table_rows(metrics)), *told])
 
 
 def _commands(run: Run, reproduce: str | None) -> str:

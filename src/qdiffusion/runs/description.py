@@ -1,17 +1,18 @@
-"""What a run's model consists of, as it lies in `description.json`: plain values, read without building a model."""
+"""What a run's models consist of, as they lie in `description.json`: plain values, read without building a model."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from qdiffusion.errors import RunError, first_problem
 from qdiffusion.runs.files import write_json_atomic
+from qdiffusion.runs.names import span_name, spans
 from qdiffusion.runs.run import Run
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class CircuitDrawing:
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """One part of the model; `output` is the shape for one image."""
+    """One part of the model; `output` is the shape for one item."""
 
     name: str
     type: str
@@ -102,6 +103,8 @@ class Description:
     """A model on paper."""
 
     name: str
+    stage: str
+    """The names of the stages that use it."""
     parameters: ParameterCount
     circuits: tuple[CircuitFacts, ...]
     layers: tuple[LayerFacts, ...]
@@ -114,53 +117,38 @@ class Description:
 
     def table(self) -> "Group":
         """Three tables for a terminal."""
-        from rich.console import Group
+        from qdiffusion.runs.tables import tables
 
-        return Group(self._layer_table(), self._circuit_table(), self._parameter_table())
-
-    def _layer_table(self) -> "Table":
-        from rich.table import Table
-
-        table = Table("layer", "type", "parameters", "output", title=self.name)
-        table.columns[2].justify = "right"
-        for layer in self.layers:
-            shape = " × ".join(map(str, layer.output))
-            table.add_row(layer.name, layer.type, f"{layer.parameters:,}", shape)
-        return table
-
-    def _circuit_table(self) -> "Table":
-        from rich.table import Table
-
-        table = Table("circuits in", "ansatz", "number", "qubits", "angles each", "gates each")
-        for column in table.columns[:2]:
-            column.overflow = "fold"
-        for circuit in self.circuits:
-            numbers = (circuit.n_circuits, circuit.n_wires, circuit.n_weights, circuit.n_gates)
-            table.add_row(circuit.where, circuit.ansatz, *map(str, numbers))
-        return table
-
-    def _parameter_table(self) -> "Table":
-        from rich.table import Table
-
-        counts = self.parameters
-        table = Table("parameters", "number", "of these dead")
-        table.columns[1].justify = table.columns[2].justify = "right"
-        table.add_row("classical", f"{counts.classical:,}", f"{counts.dead_classical:,}")
-        table.add_row("quantum", f"{counts.quantum:,}", f"{counts.dead_quantum:,}")
-        table.add_row("total", f"{counts.total:,}", f"{counts.dead:,}")
-        return table
+        return tables(self)
 
 
-def write_description(run: Run, description: Description) -> None:
-    """Write description.json.
+@dataclass(frozen=True)
+class DescribedModels:
+    """What description.json holds."""
+
+    models: tuple[Description, ...]
+
+
+def grouped(circuits: Sequence[CircuitFacts]) -> list[CircuitFacts]:
+    """Equal banks of consecutive modules as one, "steps.0 … steps.19", whose circuits are summed."""
+    names = [circuit.where for circuit in circuits]
+    rows = []
+    for span in spans(names, [replace(circuit, where="") for circuit in circuits]):
+        where, count = span_name([names[place] for place in span]), sum(circuits[place].n_circuits for place in span)
+        rows.append(replace(circuits[span[0]], where=where, n_circuits=count))
+    return rows
+
+
+def write_description(run: Run, models: Sequence[Description]) -> None:
+    """Write description.json, each distinct model of the stages once.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    write_json_atomic(run.description_path, description.to_dict())
+    write_json_atomic(run.description_path, {"models": [model.to_dict() for model in models]})
 
 
-def read_description(run: Run) -> Description | None:
+def read_description(run: Run) -> tuple[Description, ...] | None:
     """Read description.json, or give None where a run has none.
 
     Raises:
@@ -170,7 +158,7 @@ def read_description(run: Run) -> Description | None:
     if not path.exists():
         return None
     try:
-        return TypeAdapter(Description).validate_json(path.read_bytes(), strict=True, extra="forbid")
+        return TypeAdapter(DescribedModels).validate_json(path.read_bytes(), strict=True, extra="forbid").models
     except (OSError, ValidationError) as error:
         reason = str(error) if isinstance(error, OSError) else first_problem(error.errors())
         raise RunError(

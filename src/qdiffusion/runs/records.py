@@ -4,6 +4,7 @@ The experiment within experiment.json is validated by `training.experiment`; her
 Fields beyond these are kept as they are.
 """
 
+import math
 from functools import cache
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -23,15 +24,16 @@ class Open(TypedDict):
     __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
 
 
-class DataName(Open):
-    """Which images an experiment asks for."""
+class DataChoice(Open):
+    """Which data an experiment asks for."""
+
+    kind: str
+
+
+class StageOutline(Open):
+    """A stage's name, and the steps of one of its rounds."""
 
     name: str
-
-
-class StageLength(Open):
-    """How long a stage trains."""
-
     steps: Positive
 
 
@@ -39,18 +41,25 @@ class ExperimentOutline(Open):
     """What pictures and reports read of an experiment."""
 
     name: str
-    data: DataName
-    stages: list[StageLength]
+    data: DataChoice
+    stages: list[StageOutline]
 
 
-class ImageFacts(Open):
-    """The training images."""
+class SpaceFacts(Open):
+    """What one item is."""
+
+    kind: Literal["images", "states", "vectors"]
+    shape: list[Positive]
+    classes: list[Natural]
+
+
+class DataFacts(Open):
+    """The training data."""
 
     name: str
     source: str
     count: Positive
-    channels: Literal[1, 3]
-    size: Positive
+    space: SpaceFacts
     sha256: str
 
 
@@ -60,34 +69,60 @@ class Environment(Open):
     qdiffusion: str
 
 
+class RunFormat(Open):
+    """What tells whether experiment.json can be read."""
+
+    format: NotRequired[int]
+    environment: NotRequired[Environment]
+
+
 class RunRecord(Open):
     """experiment.json"""
 
+    format: Literal[2]
     experiment: ExperimentOutline
-    data: ImageFacts
+    data: DataFacts
     environment: Environment
+    steps: NotRequired[Positive]
+    """Of all stages and rounds."""
 
 
-class LoggedStep(Open):
-    """A line of stats.jsonl; the losses of a training that goes well are finite."""
+class StepOutline(Open):
+    """What every line of stats.jsonl says."""
 
     step: Natural
     stage: str
     loss: Finite
     learning_rate: Finite
     seconds: Finite
-    images_per_second: Finite
+    items_per_second: Finite
+    round: NotRequired[Natural]
+
+
+def _check_scalars(line: dict[str, Any]) -> dict[str, Any]:
+    for name in line.keys() - {"stage"}:
+        value = line[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{name} is no finite number")
+    return line
+
+
+LoggedStep = Annotated[StepOutline, AfterValidator(_check_scalars)]
+"""A line of stats.jsonl, further finite scalars among it; the losses of a training that goes well are finite."""
 
 
 class SampleMeta(Open):
     """How a sample set was made, samples/NAME.json."""
 
-    sampler: NotRequired[str]
-    steps: NotRequired[Positive]
+    made: NotRequired[list[str]]
+    """The same in short words: "ddim", "50 steps"."""
+    classes: NotRequired[list[Natural]]
     seed: NotRequired[Natural]
     count: NotRequired[Positive]
     batch_size: NotRequired[Positive]
     step: NotRequired[Natural]
+    snapshot: NotRequired[Natural]
+    """The step whose snapshot was sampled."""
     finished: NotRequired[bool]
     weights_sha256: NotRequired[str]
 
@@ -97,38 +132,31 @@ class CheckpointMeta(Open):
 
     step: Natural
     stage: Natural
+    round: Natural
     seconds: Finite
 
 
-class ScoreConditions(Open):
-    """What metrics.json says of its scores, which carry the network's name: `fid-mnist-cnn`."""
+class ScoreRow(Open):
+    """One score, and what stands beside it to read it by."""
 
-    features: str
-    reference: str
-    n_samples: Positive
-    n_reference: Positive
-    n_floor: Positive
-    fid_rank_deficient: bool
-
-
-def _check_scores(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Every score is a number or null; those of the network are there."""
-    network = metrics["features"]
-    for name in (f"{score}-{network}" for score in ("fid", "kid", "is")):
-        if name not in metrics:
-            raise ValueError(f"{name} is missing")
-        for key in (name, f"{name}-std", f"floor-{name}"):
-            value = metrics.get(key)
-            if isinstance(value, bool) or not isinstance(value, int | float | None):
-                raise ValueError(f"{key} is no number")
-    return metrics
+    name: str
+    value: Finite
+    std: Finite | None
+    beside: dict[str, Finite | None]
+    better: NotRequired[Literal["lower", "higher"]]
 
 
-Metrics = Annotated[ScoreConditions, AfterValidator(_check_scores)]
+class Metrics(Open):
+    """metrics.json"""
+
+    title: str
+    rows: list[ScoreRow]
+    conditions: list[str]
+    """Sentences: what the scores hold for, and how they are read."""
 
 
-def validated(kind: Any, content: bytes | str) -> dict[str, Any]:
-    """The JSON object in a text, as `kind` says.
+def validated(kind: Any, content: bytes | str) -> Any:
+    """The JSON value in a text, as `kind` says.
 
     Raises:
         ValueError: no JSON, a field missing, or a value of the wrong type or range; says which.

@@ -16,6 +16,9 @@ from qdiffusion.runs.files import (
     write_text_atomic,
 )
 
+FORMAT = 2
+"""Of experiment.json."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -74,6 +77,14 @@ class Run:
         return self.path / "model"
 
     @property
+    def codec_path(self) -> Path:
+        return self.path / "codec"
+
+    @property
+    def snapshots_path(self) -> Path:
+        return self.path / "snapshots"
+
+    @property
     def samples_path(self) -> Path:
         return self.path / "samples"
 
@@ -101,8 +112,11 @@ class Run:
         """Read experiment.json: "experiment" (resolved), "environment" (versions, machine) and "data" (what was used).
 
         Raises:
-            RunError: the file is damaged.
+            RunError: the file is damaged, or of another format: a version of before wrote it.
         """
+        written = self._read(self.experiment_path, records.RunFormat, "train again")
+        if written.get("format") != FORMAT:
+            raise self._of_other_format(written)
         return self._read(self.experiment_path, records.RunRecord, "train again")
 
     def read_metrics(self) -> dict[str, Any] | None:
@@ -159,7 +173,7 @@ class Run:
             self._make_folders()
         remove_temporaries(self.checkpoints_path)
         if not lock.held_elsewhere(self.path):  # what another process is sampling or reporting is no leftover
-            for folder in (self.path, self.samples_path, self.pictures_path):
+            for folder in (self.path, self.snapshots_path, self.samples_path, self.pictures_path):
                 remove_temporaries(folder)
 
     def _make_folders(self) -> None:
@@ -175,6 +189,8 @@ class Run:
             self.stats_path,
             self.checkpoints_path,
             self.model_path,
+            self.codec_path,
+            self.snapshots_path,
             self.samples_path,
             self.pictures_path,
             self.metrics_path,
@@ -186,6 +202,14 @@ class Run:
             remove(path)
         remove_temporaries(self.path)
         remove(self.experiment_path)
+
+    def _of_other_format(self, written: dict[str, Any]) -> RunError:
+        age = "a later" if written.get("format", 0) > FORMAT else "an earlier"
+        version = written.get("environment", {}).get("qdiffusion", "its version is not said")
+        return RunError(
+            f"{self.path} was made by {age} qdiffusion ({version}), whose experiments read otherwise; train it again, "
+            "or open it with that version."
+        )
 
     @staticmethod
     def _read(path: Path, kind: Any, instead: str) -> dict[str, Any]:

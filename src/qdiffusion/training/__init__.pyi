@@ -1,15 +1,7 @@
+from .config import AdamConfig, AdamWConfig, EMAConfig, RateConfig
 from .describe import describe
 from .evaluation import evaluate_run
-from .experiment import (
-    AdamConfig,
-    EMAConfig,
-    EvaluationConfig,
-    Experiment,
-    SamplingConfig,
-    Stage,
-    from_json,
-    to_json,
-)
+from .experiment import Experiment, Stage, from_json, to_json
 from .interruption import Interrupted
 from .loop import resume, train
 from .presets import PRESETS, Preset, get_preset
@@ -18,12 +10,12 @@ from .sampling import sample_run
 __all__ = [
     "PRESETS",
     "AdamConfig",
+    "AdamWConfig",
     "EMAConfig",
-    "EvaluationConfig",
     "Experiment",
     "Interrupted",
     "Preset",
-    "SamplingConfig",
+    "RateConfig",
     "Stage",
     "describe",
     "evaluate_run",

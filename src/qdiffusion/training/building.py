@@ -1,46 +1,91 @@
-"""Models with the initial weights that an experiment's seed decides."""
+"""Systems with the initial weights that a seed decides, and what a stage takes over from the one before."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from fnmatch import fnmatchcase
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from qdiffusion.data.space import Space
+from qdiffusion.diffusion.system import System
+from qdiffusion.errors import UsageError
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.experiment import Experiment
 from qdiffusion.training.fit import check_model_fits
 
-if TYPE_CHECKING:
-    from qdiffusion.models import QVUNet, UNet
-
-WEIGHTS, NOISE, ORDER, MODEL_NOISE, PICTURES = range(5)
-"""What a seed is derived for: initial weights, noise, order of the images, the model's own chance (dropout), what the
-report shows."""
+WEIGHTS, NOISE, ORDER, MODEL_NOISE, PICTURES, FORWARD, LEG, FLIPS = range(8)
+"""What a seed is derived for: initial weights, noise, order of the items, the model's own chance (dropout), what the
+report shows, forward processes with chance of their own, what a leg prepares, flips."""
 
 
-def build_model(experiment: Experiment, channels: int) -> "UNet | QVUNet":
-    """The experiment's model for images of `channels` channels.
+def build_system(experiment: Experiment, space: Space, index: int = -1) -> System:
+    """The system of stage `index` for items of `space`, with fresh weights.
 
     Raises:
-        UsageError: the model does not fit the images or the memory.
+        UsageError: the codec, the model or the forward process does not fit the items, or the memory.
     """
-    with _weights_drawn(experiment, channels):
-        return experiment.model.build(channels, experiment.data.size)
+    index %= len(experiment.stages)
+    model = experiment.model_of(index)
+    check_model_fits(experiment, space, index)
+    # Stage 0 has the seed to itself: a single stage draws what it always drew.
+    key = (experiment.seed, WEIGHTS, index) if index else (experiment.seed, WEIGHTS)
+    with seeded(derived_seed(*key)):
+        codec = experiment.codec.build(space)
+        denoiser = model.build(codec.space)
+    seed = derived_seed(experiment.seed, FORWARD, index)
+    return System(codec, denoiser, experiment.forward_of(index).build(codec.space, seed))
 
 
-def build_network(experiment: Experiment, channels: int) -> nn.Module:
-    """The same layers and weights without diffusers. Raises as `build_model`."""
-    with _weights_drawn(experiment, channels):
-        return experiment.model.network(channels, experiment.data.size)
+def take_over(system: System, before: System, fresh: tuple[str, ...]) -> None:
+    """Copy what has equal name and shape from the system of the stage before, but for what matches `fresh`."""
+    old, own = before.state_dict(), system.state_dict()
+    taken = {
+        name: old[name]
+        for name, value in own.items()
+        if name in old and old[name].shape == value.shape and not _matches(name, fresh)
+    }
+    system.load_state_dict(own | taken)
 
 
-@contextmanager
-def _weights_drawn(experiment: Experiment, channels: int) -> Iterator[None]:
-    """Within the block, weights are those that the seed decides; only for models that fit."""
-    check_model_fits(experiment.model, channels, experiment.data.size)
-    with seeded(derived_seed(experiment.seed, WEIGHTS)):
-        yield
+def choose_trained(system: System, globs: tuple[str, ...], within: str = "*") -> None:
+    """Let only the parameters that match one of `globs`, and `within`, ask for a gradient.
+
+    What has no such parameter is in evaluation mode: a frozen codec's statistics do not move.
+
+    Raises:
+        UsageError: a glob matches no parameter, or none is left.
+    """
+    names = [name for name, _ in system.named_parameters()]
+    check_globs((*globs, within), names, "train")
+    for name, parameter in system.named_parameters():
+        parameter.requires_grad_(_matches(name, globs) and fnmatchcase(name, within))
+    if not trained_parameters(system):
+        raise UsageError(
+            f"A stage trains nothing: no parameter matches {' or '.join(globs)} and {within}, which is what its "
+            "objective trains."
+        )
+    for part in system.children():
+        part.train(any(parameter.requires_grad for parameter in part.parameters()))
+
+
+def check_globs(globs: tuple[str, ...], names: list[str], field: str) -> None:
+    """Raise UsageError where one of the globs matches none of the names."""
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            heads = sorted({".".join(name.split(".")[:2]) for name in names})
+            raise UsageError(
+                f"The glob {glob!r} of {field} matches no parameter; parameters begin with {', '.join(heads)}."
+            )
+
+
+def trained_parameters(system: nn.Module) -> dict[str, Tensor]:
+    """The parameters that ask for a gradient, by name."""
+    return {name: parameter for name, parameter in system.named_parameters() if parameter.requires_grad}
+
+
+def _matches(name: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
 
 
 @contextmanager

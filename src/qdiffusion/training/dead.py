@@ -5,38 +5,49 @@ exceeds 1e-12 of the largest gradient of any parameter. So count angles that no 
 convolution in front of a group normalisation with one channel a group, which takes every constant out again.
 """
 
+from collections.abc import Iterator
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from qdiffusion.diffusion.system import System
 
 INPUTS = 3
 RELATIVE = 1e-12
 
 
-def dead_parameters(model: nn.Module, image_shape: tuple[int, int, int], timesteps: int) -> dict[str, Tensor]:
-    """Find the dead parameters of a denoiser, which is turned into float64 by this.
-
-    image_shape: (C, H, W) of what it denoises.
-    timesteps: number of noise levels T.
+def dead_parameters(system: System) -> dict[str, Tensor]:
+    """Find the dead parameters of a system's denoiser, which is turned into float64 by this.
 
     Returns:
-        For each parameter's name a bool tensor of its shape, True where dead.
+        For each parameter's name in the system a bool tensor of its shape, True where dead.
     """
-    model.double()
+    model = system.denoiser.double()
     generator = torch.Generator().manual_seed(0)
     largest = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
-    for _ in range(INPUTS):
-        for name, gradient in _gradients(model, image_shape, timesteps, generator).items():
+    for t in _levels(system, generator):
+        for name, gradient in _gradients(system, t, generator).items():
             largest[name] = torch.maximum(largest[name], gradient.abs())
     threshold = RELATIVE * max(float(values.max()) for values in largest.values() if values.numel())
-    return {name: values <= threshold for name, values in largest.items()}
+    return {f"denoiser.{name}": values <= threshold for name, values in largest.items()}
 
 
-def _gradients(
-    model: nn.Module, image_shape: tuple[int, int, int], timesteps: int, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """Gradients of ⟨r, model(x, t)⟩ for random x, t and direction r; those that reach no parameter are left out."""
-    x, direction = torch.randn((2, 2, *image_shape), generator=generator, dtype=torch.float64)
-    t = torch.randint(timesteps, (2,), generator=generator)
+def _levels(system: System, generator: torch.Generator) -> Iterator[Tensor]:
+    """The levels (2,) of each input; every one of those that have parameters of their own."""
+    own = system.denoiser.levels
+    if own > 1:
+        yield from torch.arange(own)[:, None].expand(-1, 2)
+    else:
+        yield from torch.randint(system.process.timesteps, (INPUTS, 2), generator=generator)
+
+
+def _gradients(system: System, t: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    """Gradients of Re ⟨r, denoiser(x, t)⟩ for random x and direction r; those that reach no parameter are left out."""
+    model, shape = system.denoiser, (2, *system.codec.space.shape)
+    x = system.process.prior(shape, generator)
+    x = x.to(torch.complex128 if x.is_complex() else torch.float64)
     model.zero_grad()
-    (model(x, t, return_dict=False)[0] * direction).sum().backward()
+    output = model(x, t, return_dict=False)[0]
+    direction = torch.randn(output.shape, generator=generator, dtype=output.dtype)
+    (output * direction.conj()).real.sum().backward()
     return {name: each.grad for name, each in model.named_parameters() if each.grad is not None}

@@ -1,4 +1,4 @@
-"""What an experiment's model consists of: layers, circuits, and parameters by kind."""
+"""What an experiment's models consist of: layers, circuits, and parameters by kind."""
 
 from typing import Any
 
@@ -6,43 +6,60 @@ import torch
 from torch import Tensor, nn
 
 from qdiffusion.circuits import QuantumLayer
-from qdiffusion.data import load_images
+from qdiffusion.data.space import Space
+from qdiffusion.diffusion.system import System
 from qdiffusion.runs.description import CircuitFacts, Description, LayerFacts, ParameterCount
-from qdiffusion.training.building import build_network
+from qdiffusion.training.building import build_system
 from qdiffusion.training.dead import dead_parameters
 from qdiffusion.training.drawing import drawings
 from qdiffusion.training.experiment import Experiment
 
 
-def describe(experiment: Experiment, channels: int | None = None) -> Description:
-    """Build the experiment's model and measure it; "dead" parameters are defined in `dead`.
+def describe(experiment: Experiment, space: Space | None = None) -> tuple[Description, ...]:
+    """Build the experiment's models, one after the other, and measure each; "dead" parameters are defined in `dead`.
 
     Args:
         experiment: what would be trained.
-        channels: of the images; None reads the images to see.
+        space: of the items; None reads the data to see.
+
+    Returns:
+        A description of every model that some stage trains, in order.
 
     Raises:
-        UsageError: the model does not fit the images.
-        DataError: the images, whose channels decide the model's, cannot be read.
+        UsageError: a model does not fit the data.
+        DataError: the data, whose shape decides the model's, cannot be read.
     """
-    if channels is None:
-        channels = load_images(experiment.data, "train").images.shape[1]
-    shape = (channels, experiment.data.size, experiment.data.size)
-    model = build_network(experiment, channels)
+    if space is None:
+        space = experiment.data.load("train").space
+    stages: dict[Any, list[int]] = {}
+    for index in range(len(experiment.stages)):
+        stages.setdefault(experiment.model_of(index), []).append(index)
+    return tuple(_describe(experiment, space, indices) for indices in stages.values())
+
+
+def _describe(experiment: Experiment, space: Space, indices: list[int]) -> Description:
+    system = build_system(experiment, space, indices[0]).eval()
+    layers = tuple(_layers(system))
     return Description(
         name=experiment.name,
-        parameters=_count(model, dead_parameters(model, shape, experiment.schedule.timesteps)),
-        circuits=tuple(_circuits(model)),
-        layers=tuple(_layers(model, shape)),
-        drawings=drawings(model),
+        stage=", ".join(experiment.stages[index].name for index in indices),
+        parameters=_count(system, dead_parameters(system)),
+        circuits=tuple(_circuits(system)),
+        layers=layers,
+        drawings=drawings(system),
     )
 
 
-def _count(model: nn.Module, dead: dict[str, Tensor]) -> ParameterCount:
-    quantum = {f"{where}.weights" for where, module in model.named_modules() if isinstance(module, QuantumLayer)}
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+def _count(system: nn.Module, dead: dict[str, Tensor]) -> ParameterCount:
+    quantum = {
+        f"{where}.{name}"
+        for where, module in system.named_modules()
+        if isinstance(module, QuantumLayer)
+        for name, _ in module.named_parameters()
+    }
+    sizes = {name: parameter.numel() for name, parameter in system.named_parameters()}
     dead_sizes = {name: int(where.sum()) for name, where in dead.items()}
-    n_quantum, dead_quantum = (sum(each[name] for name in quantum) for each in (sizes, dead_sizes))
+    n_quantum, dead_quantum = (sum(each.get(name, 0) for name in quantum) for each in (sizes, dead_sizes))
     total, n_dead = sum(sizes.values()), sum(dead_sizes.values())
     return ParameterCount(
         total=total,
@@ -54,7 +71,7 @@ def _count(model: nn.Module, dead: dict[str, Tensor]) -> ParameterCount:
     )
 
 
-def _circuits(model: nn.Module) -> list[CircuitFacts]:
+def _circuits(system: System) -> list[CircuitFacts]:
     return [
         CircuitFacts(
             where=where,
@@ -64,13 +81,13 @@ def _circuits(model: nn.Module) -> list[CircuitFacts]:
             n_weights=layer.circuit.n_weights,
             n_gates=len(layer.circuit.gates),
         )
-        for where, layer in model.named_modules()
+        for where, layer in system.denoiser.named_modules()
         if isinstance(layer, QuantumLayer)
     ]
 
 
-def _layers(model: nn.Module, shape: tuple[int, int, int]) -> list[LayerFacts]:
-    """The model's parts in the order in which they run on one image."""
+def _layers(system: System) -> list[LayerFacts]:
+    """The system's parts in the order in which they run on one item."""
     layers: list[LayerFacts] = []
 
     def note(name: str, module: nn.Module, output: Any) -> None:
@@ -80,22 +97,26 @@ def _layers(model: nn.Module, shape: tuple[int, int, int]) -> list[LayerFacts]:
 
     hooks = [
         module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
-        for name, module in _parts(model)
+        for name, module in _parts(system)
     ]
-    dtype = next(model.parameters()).dtype
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        model(torch.zeros(1, *shape, dtype=dtype), torch.zeros(1, dtype=torch.int64), return_dict=False)
+        x = system.process.prior((1, *system.codec.space.shape), generator)
+        system.denoiser(x, torch.zeros(1, dtype=torch.int64), return_dict=False)
+        if any(True for _ in system.codec.parameters()):
+            system.codec.encode(system.codec.decode(x))
     for hook in hooks:
         hook.remove()
     return layers
 
 
-def _parts(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The model's children; of a list of modules its items."""
+def _parts(system: System) -> list[tuple[str, nn.Module]]:
+    """The children of codec and denoiser; of a list of modules its items."""
     parts: list[tuple[str, nn.Module]] = []
-    for name, child in model.named_children():
-        if isinstance(child, nn.ModuleList):
-            parts += [(f"{name}.{index}", item) for index, item in child.named_children()]
-        else:
-            parts.append((name, child))
+    for prefix, part in (("", system.denoiser), ("codec.", system.codec)):
+        for name, child in part.named_children():
+            if isinstance(child, nn.ModuleList):
+                parts += [(f"{prefix}{name}.{index}", item) for index, item in child.named_children()]
+            else:
+                parts.append((f"{prefix}{name}", child))
     return parts

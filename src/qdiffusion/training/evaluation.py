@@ -1,65 +1,70 @@
-"""How good the images of a run are."""
+"""How good the samples of a run are."""
+
+from dataclasses import fields
+from typing import Any
 
 from accelerate import PartialState
+from torch import Tensor
 
-from qdiffusion.data import Split
-from qdiffusion.metrics import Scores, score_images
+from qdiffusion.metrics import Scores
+from qdiffusion.metrics.subject import Subject
 from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import write_json_atomic
 from qdiffusion.runs.lock import locked
+from qdiffusion.runs.snapshots import snapshot_scores_path
 from qdiffusion.training.environment import environment
-from qdiffusion.training.sampling import sample_run
-from qdiffusion.training.setup import load_reference, read_experiment
+from qdiffusion.training.loading import load_system
+from qdiffusion.training.sampling import sample_run, with_options
+from qdiffusion.training.setup import read_experiment
 
 
 def evaluate_run(
     run: Run,
     count: int,
     *,
-    features: str | None = None,
-    sampler: str | None = None,
-    steps: int | None = None,
     seed: int = 0,
-    split: Split | None = None,
+    snapshot: int | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Scores:
-    """Score `count` images of a run against real ones and write metrics.json.
-
-    Published scores of diffusion models compare with the training images, and so do experiments by default.
+    """Score `count` samples of a run as its experiment's evaluation says, and write metrics.json.
 
     Args:
         run: a run, finished or not.
-        count: number of images; a set drawn earlier in the same way is used again.
-        features: a packaged feature network's name or a TorchScript file; the experiment's, or the one that fits the
-            data, when None.
-        sampler, steps, seed: as `sample_run`.
-        split: which real images to compare with; the experiment's when None.
+        count: number of samples; a set drawn earlier in the same way is used again.
+        seed: fixes the samples, and what scoring draws.
+        snapshot: score the weights of this step, one of the experiment's `snapshots`, into `snapshots/`.
         progress: where to report.
+        options: fields of the experiment's `evaluation` (features="mnist-cnn") or `sampling` (steps=20) to change; None
+            leaves one as it is.
 
     Raises:
-        UsageError: an unknown name, a number out of range, images that the network does not take, or data without a
-            feature network of its own.
-        DataError: the images or the network cannot be read.
+        UsageError: an unknown name, a number out of range, or samples that cannot be scored so.
+        DataError: the data or a feature network cannot be read.
         RunError: the run has no model yet, cannot be written, or another process is writing it.
     """
     progress = progress or SilentProgress()
     with locked(run.path, "run", "evaluate"):
-        experiment, _ = read_experiment(run)
-        reference, network = load_reference(experiment, count, features=features, split=split)
-        samples = sample_run(run, count, sampler=sampler, steps=steps, seed=seed, progress=progress)
-        progress.say(f"Comparing {count:,} samples with {len(reference):,} images in the features of {network.name}.")
-        scores = score_images(samples.images, reference, network.to(PartialState().device), seed=seed)
-        made = ("sampler", "steps", "seed", "step", "finished", "weights_sha256")
-        write_json_atomic(
-            run.metrics_path,
-            {
-                **scores.to_dict(),
-                "data": reference.source,
-                "split": reference.split,
-                "samples": samples.name,
-                **{key: samples.meta[key] for key in made},
-                "environment": environment(),
-            },
-        )
+        experiment, space = read_experiment(run)[:2]
+        own = {field.name for field in fields(experiment.evaluation)} & options.keys()
+        evaluation = with_options(experiment.evaluation, {name: options.pop(name) for name in own})
+        evaluation.check(experiment.data, space, count)
+        made: dict[str, Any] = {}
+
+        def draw() -> Tensor:
+            samples = sample_run(run, count, seed=seed, snapshot=snapshot, progress=progress, **options)
+            kept = ("made", "seed", "step", "finished", "weights_sha256")
+            made.update({"samples": samples.name, **{key: samples.meta[key] for key in kept}})
+            return samples.items
+
+        def system() -> Any:
+            loaded, origin = load_system(run, snapshot)
+            made.update(origin)
+            return loaded
+
+        subject = Subject(experiment.data, count, seed, PartialState().device, draw, system, progress.say)
+        scores = evaluation.score(subject)
+        path = run.metrics_path if snapshot is None else snapshot_scores_path(run, snapshot)
+        write_json_atomic(path, {**scores.to_dict(), **made, "environment": environment()})
         return scores

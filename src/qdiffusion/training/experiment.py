@@ -1,60 +1,38 @@
-"""Experiments as plain values: what is trained, on which images, for how long, and how it is judged."""
+"""Experiments as plain values: what is trained, on which data, for how long, and how it is judged.
 
-from dataclasses import dataclass, field
+A field that differs between families is a union of frozen dataclasses, each with `kind` and one method that makes what
+it stands for; the unions are spelt here and nowhere else. A new member is a line.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from qdiffusion.data import ImagesConfig
-from qdiffusion.diffusion import ScheduleConfig
-from qdiffusion.errors import UsageError, first_problem
-from qdiffusion.models import QVUNetConfig, UNetConfig
+from qdiffusion.data.config import ImagesConfig
+from qdiffusion.data.ensemble import EnsembleConfig
+from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
+from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
+from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
+from qdiffusion.errors import UsageError, first_problem, require
+from qdiffusion.metrics.config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
+from qdiffusion.models.codec_config import AutoencoderConfig, PixelsConfig, RawConfig
+from qdiffusion.models.config import MLPConfig, QVUNetConfig, UNetConfig
+from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig
 
-ModelConfig = Annotated[UNetConfig | QVUNetConfig, Field(discriminator="kind")]
-Sampler = Literal["ddpm", "ddim", "dpmpp"]
+OneOf = Field(discriminator="kind")
 
-
-def _require(condition: bool, field_name: str, given: object, expected: str) -> None:
-    if not condition:
-        raise UsageError(f"{field_name} is {given}, but must be {expected}.")
-
-
-@dataclass(frozen=True)
-class AdamConfig:
-    """The optimiser: Adam."""
-
-    learning_rate: float = 1e-3
-    """Step size."""
-    betas: tuple[float, float] = (0.9, 0.99)
-    """Decay of the running means of the gradient and of its square."""
-    circuit_rate: float = 1.0
-    """Step size of circuit angles, in radians, as a multiple of the others'; 2π trains them in turns."""
-
-    def __post_init__(self) -> None:
-        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
-        _require(self.circuit_rate > 0, "circuit_rate", self.circuit_rate, "a number above 0")
-        _require(all(0 <= beta < 1 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
-
-
-@dataclass(frozen=True)
-class EMAConfig:
-    """The exponential moving average of the weights, with which images are sampled."""
-
-    decay: float = 0.995
-    """Largest share of the old average that an update keeps."""
-    every: int = 10
-    """Steps between two updates."""
-    start: int = 100
-    """For so many steps the average is a copy of the weights."""
-    power: float = 2 / 3
-    """Update n after the start keeps at most 1 - (1 + n)^-power."""
-
-    def __post_init__(self) -> None:
-        _require(0 <= self.decay < 1, "decay", self.decay, "a number in [0, 1)")
-        _require(self.every >= 1, "every", self.every, "at least 1")
-        _require(self.start >= 0, "start", self.start, "at least 0")
-        _require(self.power > 0, "power", self.power, "a number above 0")
+Data = Annotated[ImagesConfig | EnsembleConfig, OneOf]
+Codec = Annotated[PixelsConfig | RawConfig | AutoencoderConfig, OneOf]
+Forward = Annotated[GaussianConfig | ScramblerConfig | ScramblingConfig, OneOf]
+Model = Annotated[UNetConfig | QVUNetConfig | MLPConfig | UnitaryConfig | ChainConfig, OneOf]
+Objective = Annotated[DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig, OneOf]
+Optimiser = Annotated[AdamConfig | AdamWConfig, OneOf]
+Sampling = Annotated[SchedulerConfig | ChainSamplingConfig, OneOf]
+Evaluation = Annotated[ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig, OneOf]
 
 
 @dataclass(frozen=True)
@@ -64,53 +42,52 @@ class Stage:
     name: str = "train"
     """What the stage is called in logs."""
     steps: int = 9375
-    """Optimiser steps."""
+    """Optimiser steps of each round."""
     batch_size: int = 128
-    """Images a step."""
-    optimiser: AdamConfig = AdamConfig()
-    """Adam starts afresh with each stage."""
-    ema: EMAConfig = EMAConfig()
-    """The average starts afresh with each stage."""
-    p2_gamma: float = 1.0
-    """Strength γ of the P2 weight (k + SNR)^-γ of the loss; 0 switches it off."""
-    p2_k: float = 1.0
-    """Offset k of the P2 weight."""
+    """Items a step."""
+    objective: Objective = field(default_factory=DenoiseConfig)
+    """What is minimised, and in how many rounds."""
+    optimiser: Optimiser = field(default_factory=AdamConfig)
+    """Starts afresh with each round."""
+    ema: EMAConfig = field(default_factory=EMAConfig)
+    """The average starts afresh with each round."""
+    train: tuple[str, ...] = ("denoiser.*",)
+    """Which parameters learn, by globs; the rest is frozen."""
+    model: Model | None = None
+    """The denoiser from here on; None: the one before goes on. It takes over what has equal name and shape."""
+    fresh: tuple[str, ...] = ()
+    """Which parameters are not taken over but drawn anew, by globs."""
+    forward: Forward | None = None
+    """How data are destroyed in this stage; None: as in the whole experiment."""
+    carry: bool = False
+    """Keep the optimiser's moments of the stage before."""
+    accumulation: int = 1
+    """Parts that a batch is cut into, one after the other, where memory is short; the gradient is that of the whole."""
+    flips: bool = False
+    """Turn each image left to right with probability 1/2."""
 
     def __post_init__(self) -> None:
-        _require(1 <= self.steps < 2**63, "steps", self.steps, "at least 1 and below 2^63")
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
-        _require(self.p2_k > 0, "p2_k", self.p2_k, "a number above 0")
+        require(1 <= self.steps < 2**63, "steps", self.steps, "at least 1 and below 2^63")
+        require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
+        require(
+            1 <= self.accumulation <= self.batch_size,
+            "accumulation",
+            self.accumulation,
+            f"1 to batch_size = {self.batch_size}",
+        )
+        warmup = self.optimiser.rate.warmup
+        require(warmup <= self.steps, "optimiser.rate.warmup", warmup, f"at most the stage's {self.steps} steps")
+        if not self.train:
+            raise UsageError(f"Stage {self.name} trains nothing: train is empty; give globs such as 'denoiser.*'.")
 
 
-@dataclass(frozen=True)
-class SamplingConfig:
-    """How images are drawn from the model."""
+class Leg(NamedTuple):
+    """Round `round` of stage `index`, from step `begin` of the run to step `end`."""
 
-    sampler: Sampler = "ddim"
-    """ddpm: ancestral; ddim: deterministic; dpmpp: second order, fewest steps."""
-    steps: int = 50
-    """Denoising steps an image."""
-    count: int = 64
-    """Images drawn for the picture after training; 0: none."""
-
-    def __post_init__(self) -> None:
-        _require(self.steps >= 1, "steps", self.steps, "at least 1")
-        _require(self.count >= 0, "count", self.count, "at least 0")
-
-
-@dataclass(frozen=True)
-class EvaluationConfig:
-    """How the model is scored after training."""
-
-    count: int = 0
-    """Images drawn and compared; 0: no evaluation."""
-    features: str | None = None
-    """Feature network: a packaged one's name or a TorchScript file; None: the one that fits the data."""
-    split: Literal["train", "test"] = "train"
-    """Images to compare with; published scores compare with the training images."""
-
-    def __post_init__(self) -> None:
-        _require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
+    index: int
+    round: int
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -119,43 +96,78 @@ class Experiment:
 
     name: str
     """What the run is called in reports."""
-    data: ImagesConfig = field(default_factory=ImagesConfig)
-    """The images."""
-    model: ModelConfig = field(default_factory=UNetConfig)
+    data: Data = field(default_factory=ImagesConfig)
+    """The items that are learnt."""
+    codec: Codec = field(default_factory=PixelsConfig)
+    """What diffusion sees of an item, and back."""
+    forward: Forward = field(default_factory=GaussianConfig)
+    """How items are destroyed, and what the model is asked of what is left."""
+    model: Model = field(default_factory=UNetConfig)
     """The denoiser."""
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    """How noise destroys the images."""
     stages: tuple[Stage, ...] = (Stage(),)
     """Trained one after the other; each goes on with the weights of the one before."""
-    sampling: SamplingConfig = SamplingConfig()
-    """How images are drawn."""
-    evaluation: EvaluationConfig = EvaluationConfig()
+    sampling: Sampling = field(default_factory=SchedulerConfig)
+    """How new items are drawn."""
+    evaluation: Evaluation = field(default_factory=ImagesEvaluationConfig)
     """How the result is scored."""
+    snapshots: tuple[int, ...] = ()
+    """Steps whose averaged weights are kept; after the training each is sampled, and scored as the result is."""
     seed: int = 0
-    """Fixes initial weights, order of images and noise, bit for bit on one machine."""
+    """Fixes initial weights, order of items and noise, bit for bit on one machine."""
     log_every: int = 10
     """Steps between two lines of stats.jsonl."""
     checkpoint_every: int = 250
     """Steps between two checkpoints."""
     precision: Literal["no", "bf16"] = "no"
     """bf16: forward passes in bfloat16 where that is safe; no: float32."""
+    track: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+    """Where logged steps are sent beside stats.jsonl."""
 
     def __post_init__(self) -> None:
-        _require(len(self.stages) >= 1, "stages", self.stages, "at least one stage")
-        _require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
-        _require(self.log_every >= 1, "log_every", self.log_every, "at least 1")
-        _require(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, "at least 1")
-        _require(
-            self.sampling.steps <= self.schedule.timesteps,
-            "sampling.steps",
-            self.sampling.steps,
-            f"at most schedule.timesteps = {self.schedule.timesteps}",
-        )
+        require(len(self.stages) >= 1, "stages", self.stages, "at least one stage")
+        require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
+        require(self.log_every >= 1, "log_every", self.log_every, "at least 1")
+        require(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, "at least 1")
+        increasing = all(earlier < later for earlier, later in zip(self.snapshots, self.snapshots[1:], strict=False))
+        require(increasing, "snapshots", self.snapshots, "steps in increasing order, each once")
+        within = all(1 <= step <= self.total_steps for step in self.snapshots)
+        require(within, "snapshots", self.snapshots, f"steps from 1 to the last of the training, {self.total_steps}")
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """Every round of every stage, in order."""
+        return tuple(self._legs())
+
+    def _legs(self) -> Iterator[Leg]:
+        begin = 0
+        for index, stage in enumerate(self.stages):
+            for number in range(stage.objective.rounds(self.forward_of(index))):
+                yield Leg(index, number, begin, begin + stage.steps)
+                begin += stage.steps
 
     @property
     def total_steps(self) -> int:
-        """Steps of all stages together."""
-        return sum(stage.steps for stage in self.stages)
+        """Steps of all rounds of all stages together."""
+        return self.legs[-1].end
+
+    def forward_of(self, index: int) -> Forward:
+        """The forward process of stage `index`."""
+        return self.stages[index].forward or self.forward
+
+    def model_of(self, index: int) -> Model:
+        """The denoiser that stage `index` trains."""
+        own = [stage.model for stage in self.stages[: index + 1] if stage.model is not None]
+        return own[-1] if own else self.model
+
+    def stage_at(self, step: int) -> int:
+        """The index of the stage that makes step 1, 2, …"""
+        return next(leg.index for leg in self.legs if step <= leg.end)
+
+    def with_steps(self, steps: int) -> "Experiment":
+        """The experiment whose last stage has so many steps a round; snapshots beyond the end are left out."""
+        *before, last = self.stages
+        shorter = replace(self, stages=(*before, replace(last, steps=steps)), snapshots=())
+        return replace(shorter, snapshots=tuple(step for step in self.snapshots if step <= shorter.total_steps))
 
 
 def to_json(experiment: Experiment) -> str:

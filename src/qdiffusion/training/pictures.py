@@ -1,47 +1,50 @@
-"""What the report shows beside the results: the model on paper, real images, and the two processes step by step."""
+"""What the report shows beside the results: the model on paper, real items, and the two processes step by step."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from qdiffusion.data import ImageSet, to_uint8, to_unit_range
-from qdiffusion.diffusion import GaussianProcess, ScheduleConfig
+from qdiffusion.data import ItemSet
+from qdiffusion.data.space import Space
+from qdiffusion.diffusion.system import System
 from qdiffusion.errors import RunError
 from qdiffusion.runs import Run
 from qdiffusion.runs.description import read_description, write_description
 from qdiffusion.runs.pictures import Strip, forward_path, read_real, read_strip, write_real, write_strip
 from qdiffusion.training.batches import derived_seed
-from qdiffusion.training.building import PICTURES
+from qdiffusion.training.building import PICTURES, build_system
 from qdiffusion.training.describe import describe
 from qdiffusion.training.experiment import Experiment
-
-if TYPE_CHECKING:
-    from diffusers import SchedulerMixin
 
 T = TypeVar("T")
 
 N_REAL = 64
-ROWS = 4
 INTERVALS = 8
 """Of a strip: nine columns."""
+FORWARD = "The forward process: real items on their way to noise."
+REVERSE = (
+    "The reverse process: the first of the samples on their way from noise. Shown is xₜ itself, not the item that the "
+    "model expects behind it."
+)
 
 
-def write_missing(run: Run, experiment: Experiment, images: ImageSet) -> None:
-    """Write description.json, real images and the forward strip, where the run does not have them yet, or damaged.
+def write_missing(run: Run, experiment: Experiment, items: ItemSet) -> None:
+    """Write description.json, real items and the forward strip, where the run does not have them yet, or damaged.
 
     Raises:
         RunError: the run cannot be written.
     """
     seed = derived_seed(experiment.seed, PICTURES)
-    chosen = balanced(images, N_REAL, seed)
+    chosen = balanced(items, N_REAL, seed)
     if not _is_read(read_description, run):
-        write_description(run, describe(experiment, images.images.shape[1]))
+        write_description(run, describe(experiment, items.space))
     if not _is_read(read_real, run):
         write_real(run, chosen)
     if not _is_read(read_strip, forward_path(run)):
-        write_strip(forward_path(run), forward_strip(chosen[:ROWS], experiment.schedule, seed))
+        system = build_system(experiment, items.space).eval()
+        write_strip(forward_path(run), forward_strip(system, chosen[: _rows(items.space)], seed))
 
 
 def _is_read(read: Callable[[T], object | None], where: T) -> bool:
@@ -52,60 +55,72 @@ def _is_read(read: Callable[[T], object | None], where: T) -> bool:
         return False
 
 
-def balanced(images: ImageSet, count: int, seed: int) -> Tensor:
-    """At most `count` images drawn by `seed`, class after class in turn, so that any first few are balanced too.
+def balanced(items: ItemSet, count: int, seed: int) -> Tensor:
+    """At most `count` items drawn by `seed`, class after class in turn, so that any first few are balanced too.
 
     Returns:
-        uint8 (count, C, H, W).
+        (count, …), as the set holds them.
     """
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-    labels = torch.zeros_like(order) if images.labels is None else images.labels[order]
+    order = torch.randperm(len(items), generator=torch.Generator().manual_seed(seed))
+    labels = torch.zeros_like(order) if items.labels is None else items.labels[order]
     by_class = labels.argsort(stable=True)
     sizes = labels.bincount()
     turn = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[labels[by_class]]
-    return images.images[order[by_class[turn.argsort(stable=True)]][:count]]
+    return items.items[order[by_class[turn.argsort(stable=True)]][:count]]
 
 
-def forward_strip(images: Tensor, schedule: ScheduleConfig, seed: int) -> Strip:
-    """x_t = √ᾱ_t x_0 + √(1 - ᾱ_t) ε, one ε an image, at levels t evenly spaced up to T-1, from x_0 on.
-
-    images: uint8 (N, C, H, W).
-    """
-    process = GaussianProcess(schedule.betas())
-    x0 = to_unit_range(images)
-    noise = process.prior(tuple(x0.shape), torch.Generator().manual_seed(seed))
-    levels = [level - 1 for level in _spread(schedule.timesteps)]
-    noisy = [process.mix(x0, noise, torch.full((len(x0),), level)) for level in levels[1:]]
-    return _strip([x0, *noisy], levels, (1 - schedule.betas()).cumprod(0))
+@torch.no_grad()
+def forward_strip(system: System, items: Tensor, seed: int) -> Strip:
+    """x_t of the items (N, …), the same chance at every level, at levels evenly spaced up to the last, from x_0 on."""
+    x0 = system.codec.encode(items)
+    levels = [level - 1 for level in _spread(system.process.timesteps, INTERVALS)]
+    noisy = [
+        system.process.noised(x0, torch.full((len(x0),), level), torch.Generator().manual_seed(seed)).x
+        for level in levels[1:]
+    ]
+    return _strip(system, [x0, *noisy], levels, FORWARD)
 
 
 class Film:
-    """Keeps the first images of a batch while they are sampled: `keep` is handed to `sample` as `on_step`."""
+    """Keeps the first items of a batch while they are sampled: `keep` is handed to a sampler as `on_step`.
 
-    def __init__(self, steps: int) -> None:
-        self._moments = _spread(steps)
+    levels: those that the sampler's steps start from.
+    intervals: between the moments kept, the first and the last included.
+    """
+
+    def __init__(self, levels: tuple[int, ...], intervals: int, rows: int) -> None:
+        self._levels = (*levels, -1)
+        self._moments = _spread(len(levels), intervals)
+        self._rows = rows
         self._kept: list[Tensor] = []
 
     def keep(self, done: int, x: Tensor) -> None:
-        """x (N, C, H, W) after `done` steps."""
+        """x (N, …) after `done` steps."""
         if done in self._moments:
-            self._kept.append(x[:ROWS].float().cpu())
+            self._kept.append(x[: self._rows])
 
-    def strip(self, scheduler: "SchedulerMixin") -> Strip:
-        """x_t from noise to image, at the levels of the scheduler that was sampled with."""
-        levels = [*scheduler.timesteps.tolist(), -1]
-        return _strip(self._kept, [levels[done] for done in self._moments], scheduler.alphas_cumprod.double().cpu())
+    def strip(self, system: System) -> Strip:
+        """x_t from the prior to the end."""
+        return _strip(system, self._kept, [self._levels[done] for done in self._moments], REVERSE)
 
 
-def _spread(last: int) -> list[int]:
+def reverse_film(levels: tuple[int, ...], space: Space) -> Film:
+    """The film of every sample set."""
+    return Film(levels, INTERVALS, _rows(space))
+
+
+def _rows(space: Space) -> int:
+    """Items of a strip: a few images, or a cloud of states."""
+    return 4 if space.kind == "images" else N_REAL
+
+
+def _spread(last: int, intervals: int) -> list[int]:
     """0 … last, evenly spaced."""
-    return sorted({round(last * i / INTERVALS) for i in range(INTERVALS + 1)})
+    return sorted({round(last * i / intervals) for i in range(intervals + 1)})
 
 
-def _strip(columns: list[Tensor], levels: list[int], alphas_cumprod: Tensor) -> Strip:
-    """The columns, each (rows, C, H, W) in [-1, 1] or beyond, side by side; ᾱ_t (T,) float64."""
-    t = torch.tensor(levels)
-    # At -1, from the end, stands the image without noise.
-    kept = torch.cat([alphas_cumprod, torch.ones(1)])[t]
-    images = torch.stack([to_uint8(x.clamp(-1, 1)) for x in columns], dim=1)
-    return Strip(images, t, kept / (1 - kept))
+@torch.no_grad()
+def _strip(system: System, columns: list[Tensor], levels: list[int], caption: str) -> Strip:
+    """The columns, each (rows, …) as diffusion sees them, side by side as items."""
+    items = torch.stack([system.codec.decode(x).cpu() for x in columns], dim=1)
+    return Strip(items, tuple(system.process.label(level) for level in levels), caption)

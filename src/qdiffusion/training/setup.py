@@ -1,65 +1,78 @@
 """What comes before the first step: everything that can be wrong is found out here, before any work is done."""
 
 import json
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
-from qdiffusion.data import ImageSet, Split, load_images
-from qdiffusion.diffusion import make_scheduler, set_timesteps
-from qdiffusion.errors import RunError, UsageError
-from qdiffusion.metrics import FeatureNetwork, check_scorable, default_features, load_features
+from pydantic import TypeAdapter, ValidationError
+
+from qdiffusion.data import ItemSet
+from qdiffusion.data.space import Space
+from qdiffusion.diffusion.system import System
+from qdiffusion.errors import RunError, UsageError, first_problem
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import digest
 from qdiffusion.runs.files import write_json_atomic
+from qdiffusion.runs.run import FORMAT
 from qdiffusion.training.batches import Batches
-from qdiffusion.training.building import ORDER, build_model
+from qdiffusion.training.building import FLIPS, ORDER, build_system, check_globs, choose_trained
 from qdiffusion.training.environment import environment
-from qdiffusion.training.experiment import Experiment, from_json, to_json
+from qdiffusion.training.experiment import Experiment, Leg, from_json, to_json
 from qdiffusion.training.fit import check_steps_fit
+from qdiffusion.training.log import check_trackers
 
 
-def make_batches(experiment: Experiment, images: ImageSet, index: int) -> Batches:
-    """The batches of stage `index`.
-
-    Raises:
-        UsageError: there are fewer images than one batch takes.
-    """
-    return Batches(images.images, experiment.stages[index].batch_size, (experiment.seed, ORDER, index))
-
-
-def load_training_images(experiment: Experiment) -> ImageSet:
-    """The training images, when all of the experiment fits them.
+def make_batches(experiment: Experiment, items: ItemSet, leg: Leg) -> Batches:
+    """The batches of a leg.
 
     Raises:
-        UsageError: the batches, the model, the sampler or the feature network do not fit the images or the memory.
-        DataError: the images cannot be read.
+        UsageError: there are fewer items than one batch takes, or they are to be flipped and are no images.
     """
-    set_timesteps(make_scheduler(experiment.sampling.sampler, experiment.schedule), experiment.sampling.steps)
-    images = load_images(experiment.data, "train")
+    stage = experiment.stages[leg.index]
+    if stage.flips:
+        items.space.expect("images", "Flipping")
+    # The first round of a stage takes its items in the order in which a stage of one round always took them.
+    place = (leg.index, leg.round) if leg.round else (leg.index,)
+    flips = (experiment.seed, FLIPS, *place) if stage.flips else None
+    return Batches(items, stage.batch_size, (experiment.seed, ORDER, *place), flips)
+
+
+def load_training_items(experiment: Experiment) -> ItemSet:
+    """The training items, when all of the experiment fits them.
+
+    Raises:
+        UsageError: the parts of the experiment do not fit each other, the items or the memory.
+        DataError: the items cannot be read.
+    """
+    check_trackers(experiment)
+    items = experiment.data.load("train")
     for index in range(len(experiment.stages)):
-        make_batches(experiment, images, index)
-    check_steps_fit(experiment, images.images.shape[1])
-    build_model(experiment, images.images.shape[1])
-    if experiment.evaluation.count:
-        load_reference(experiment, experiment.evaluation.count)
-    return images
+        check_steps_fit(experiment, items.space, index)
+        system = build_system(experiment, items.space, index)
+        _check_stage(experiment, items, index, system)
+    experiment.sampling.build(system)
+    experiment.evaluation.check(experiment.data, system.codec.space, experiment.evaluation.count)
+    return items
 
 
-def load_reference(
-    experiment: Experiment, count: int, *, features: str | None = None, split: Split | None = None
-) -> tuple[ImageSet, FeatureNetwork]:
-    """The real images and the feature network that `count` samples are scored with; the experiment's own when None.
+def _check_stage(experiment: Experiment, items: ItemSet, index: int, system: System) -> None:
+    """Refuse a stage whose objective, batches or globs do not fit."""
+    stage = experiment.stages[index]
+    objective = stage.objective.build(experiment.forward_of(index))
+    objective.check(system)
+    if stage.accumulation > 1 and not objective.splittable:
+        raise UsageError(
+            f"The loss of stage {stage.name} is no mean over its batch, so that it cannot be accumulated in "
+            f"{stage.accumulation} parts; leave accumulation at 1."
+        )
+    check_globs(stage.fresh, list(system.state_dict()), "fresh")
+    for leg in experiment.legs:
+        if leg.index == index:
+            make_batches(experiment, items, leg)
+            choose_trained(system, stage.train, objective.trained(leg.round))
 
-    Raises:
-        UsageError: an unknown network, one that does not take these images, or too few of either images.
-        DataError: the images or the network cannot be read.
-    """
-    reference = load_images(experiment.data, split or experiment.evaluation.split)
-    network = load_features(features or experiment.evaluation.features or default_features(reference))
-    check_scorable(count, reference, network)
-    return reference, network
 
-
-def write_experiment(run: Run, experiment: Experiment, images: ImageSet) -> None:
+def write_experiment(run: Run, experiment: Experiment, items: ItemSet) -> None:
     """Write experiment.json.
 
     Raises:
@@ -68,49 +81,64 @@ def write_experiment(run: Run, experiment: Experiment, images: ImageSet) -> None
     write_json_atomic(
         run.experiment_path,
         {
+            "format": FORMAT,
             "experiment": json.loads(to_json(experiment)),
-            "data": _facts(images),
+            "steps": experiment.total_steps,
+            "data": _facts(items),
             "environment": environment(),
         },
     )
 
 
-def read_experiment(run: Run) -> tuple[Experiment, dict[str, Any]]:
-    """The experiment of a run and the facts about its training images.
+class RunFacts(NamedTuple):
+    """What experiment.json says: the experiment, and of the data their space, source and SHA-256."""
+
+    experiment: Experiment
+    space: Space
+    source: str
+    sha256: str
+
+
+def read_experiment(run: Run) -> RunFacts:
+    """The experiment of a run and the facts about its training items.
 
     Raises:
-        RunError: experiment.json is damaged.
+        RunError: experiment.json is damaged, or of an earlier version.
     """
     saved = run.read_experiment()
+    data = saved["data"]
     try:
-        experiment = from_json(json.dumps(saved["experiment"]))
-        if saved["data"]["size"] != experiment.data.size:
-            raise UsageError(f"its images have {saved['data']['size']} pixels, its experiment {experiment.data.size}")
-    except UsageError as error:
-        reason = str(error).rstrip(".")
-        raise RunError(f"{run.experiment_path} is damaged: {reason}; restore it, or train again.") from error
-    return experiment, saved["data"]
+        return RunFacts(
+            from_json(json.dumps(saved["experiment"])),
+            TypeAdapter(Space).validate_json(json.dumps(data["space"]), strict=True, extra="forbid"),
+            data["source"],
+            data["sha256"],
+        )
+    except (UsageError, ValidationError) as error:
+        reason = str(error) if isinstance(error, UsageError) else first_problem(error.errors())
+        raise RunError(
+            f"{run.experiment_path} is damaged: {reason.rstrip('.')}; restore it, or train again."
+        ) from error
 
 
-def check_same_images(images: ImageSet, facts: dict[str, Any]) -> None:
-    """Refuse to go on with other images than the run began with.
+def check_same_items(items: ItemSet, facts: RunFacts) -> None:
+    """Refuse to go on with other items than the run began with.
 
     Raises:
         RunError: these are others.
     """
-    if _facts(images)["sha256"] != facts["sha256"]:
+    if _facts(items)["sha256"] != facts.sha256:
         raise RunError(
-            f"The training images are not those the run began with: then {facts['source']}, now {images.source}; "
+            f"The training items are not those the run began with: then {facts.source}, now {items.source}; "
             "put the old ones back, or train anew."
         )
 
 
-def _facts(images: ImageSet) -> dict[str, Any]:
+def _facts(items: ItemSet) -> dict[str, Any]:
     return {
-        "name": images.name,
-        "source": images.source,
-        "count": len(images),
-        "channels": images.images.shape[1],
-        "size": images.images.shape[2],
-        "sha256": digest({"images": images.images}),
+        "name": items.name,
+        "source": items.source,
+        "count": len(items),
+        "space": asdict(items.space),
+        "sha256": digest({"items": items.items}),
     }

@@ -1,80 +1,122 @@
-"""The stages of a training, one after the other."""
+"""The legs of a training, one after the other: every round of every stage."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from qdiffusion.data import ImageSet, to_unit_range
-from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
+from qdiffusion.data import ItemSet
+from qdiffusion.diffusion.system import Batch, Draw, Objective, System
 from qdiffusion.errors import RunError, TrainingError, UsageError
 from qdiffusion.progress import Progress, Task
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, checkpoint_path, list_checkpoints, load, prune, save
 from qdiffusion.training.batches import Batches, all_finite, derived_seed
-from qdiffusion.training.building import MODEL_NOISE, NOISE, build_model, seeded
+from qdiffusion.training.building import LEG, MODEL_NOISE, NOISE, build_system, choose_trained, seeded, take_over
 from qdiffusion.training.ema import EMA
-from qdiffusion.training.experiment import Experiment, Stage
+from qdiffusion.training.experiment import Experiment, Leg, Stage
 from qdiffusion.training.interruption import Interrupted, StopRequest, stop_on_signal
 from qdiffusion.training.log import Log, open_log
-from qdiffusion.training.optimiser import make_adam
+from qdiffusion.training.optimiser import set_rate
 from qdiffusion.training.setup import make_batches
-from qdiffusion.training.state import TrainingState
-
-if TYPE_CHECKING:
-    from diffusers import ModelMixin
+from qdiffusion.training.snapshots import write_snapshot
+from qdiffusion.training.state import TrainingState, give_moments, moments
 
 
-def train_stages(run: Run, experiment: Experiment, images: ImageSet, progress: Progress) -> "ModelMixin":
-    """Train every stage, from the run's last checkpoint on, and return the model with the averaged weights.
+def train_stages(run: Run, experiment: Experiment, items: ItemSet, progress: Progress) -> System:
+    """Train every leg, from the run's last checkpoint on, and return the system with the averaged weights.
 
     Raises:
         RunError: the last checkpoint is damaged, or the run cannot be written.
         TrainingError: the loss or a weight became infinite or NaN.
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
     """
-    accelerator = _accelerator(experiment.precision)
-    model = build_model(experiment, images.images.shape[1]).to(accelerator.device)
-    process = GaussianProcess(experiment.schedule.betas()).to(accelerator.device)
-    generator = torch.Generator().manual_seed(derived_seed(experiment.seed, NOISE))
-    ends = list(accumulate(stage.steps for stage in experiment.stages))
-    checkpoint = _last_checkpoint(run, ends)
-    first_stage, done, seconds = (checkpoint.meta[key] for key in ("stage", "step", "seconds"))
+    legs = experiment.legs
+    checkpoint, first = _last_checkpoint(run, legs)
     with (
         seeded(derived_seed(experiment.seed, MODEL_NOISE)),
         stop_on_signal() as stop,
-        open_log(run, done, seconds) as log,
-        progress.task("Training", ends[-1], done) as task,
+        open_log(run, experiment, checkpoint.meta["step"], checkpoint.meta["seconds"]) as log,
+        progress.task("Training", legs[-1].end, checkpoint.meta["step"]) as task,
     ):
-        record = Record(run, log, task, experiment.log_every, experiment.checkpoint_every)
-        for index in range(first_stage, len(ends)):
-            stage = experiment.stages[index]
-            begin = ends[index] - stage.steps
-            optimiser = accelerator.prepare(make_adam(model, stage.optimiser))
-            state = TrainingState(index, begin, model, EMA(model, stage.ema), optimiser, generator)
-            if index == first_stage and checkpoint.tensors:
-                state.restore(checkpoint)
-            objective = EpsilonObjective(process, stage.p2_gamma, stage.p2_k)
-            batches = make_batches(experiment, images, index)
-            work = StageWork(stage, batches, objective, begin, ends[index])
-            StageLoop(work, state, record, accelerator, stop).carry_out()
-    return state.ema.model
+        record = Record(run, log, task, experiment.log_every, experiment.checkpoint_every, experiment.snapshots)
+        work = Work(experiment, items, _accelerator(experiment.precision))
+        state = work.begin(legs[first])
+        if checkpoint.tensors:
+            state.restore(checkpoint)
+        else:
+            work.prepare(state)
+        LegLoop(work.of(state), state, record, stop).carry_out()
+        for leg in legs[first + 1 :]:
+            state = work.follow(state, leg)
+            LegLoop(work.of(state), state, record, stop).carry_out()
+    return state.ema.system
 
 
 @dataclass(frozen=True)
-class StageWork:
-    """What a stage trains on: its images and its loss, from step `begin` of the run to step `end`."""
+class LegWork:
+    """What a leg trains on: its stage, its batches and its loss."""
 
     stage: Stage
     batches: Batches
-    objective: EpsilonObjective
-    begin: int
-    end: int
+    objective: Objective
+    accelerator: Accelerator
+
+
+@dataclass(frozen=True)
+class Work:
+    """An experiment on its data: makes the state that each leg begins with."""
+
+    experiment: Experiment
+    items: ItemSet
+    accelerator: Accelerator
+
+    def of(self, state: TrainingState) -> LegWork:
+        """What the state's leg trains on."""
+        leg = state.leg
+        stage = self.experiment.stages[leg.index]
+        batches = make_batches(self.experiment, self.items, leg)
+        return LegWork(stage, batches, self._objective(leg), self.accelerator)
+
+    def begin(self, leg: Leg, before: TrainingState | None = None) -> TrainingState:
+        """The state before the leg's first step, but for what its objective prepares."""
+        stage = self.experiment.stages[leg.index]
+        if before is None or before.leg.index != leg.index:
+            system = build_system(self.experiment, self.items.space, leg.index).to(self.accelerator.device)
+        else:
+            system = before.system
+        if before is None:
+            generator = torch.Generator().manual_seed(derived_seed(self.experiment.seed, NOISE))
+        else:
+            generator = before.generator
+            if system is not before.system:
+                take_over(system, before.system, stage.fresh)
+        choose_trained(system, stage.train, self._objective(leg).trained(leg.round))
+        optimiser = stage.optimiser.build(system)
+        if before is not None and stage.carry and leg.round == 0:
+            give_moments(optimiser, system, moments(before.optimiser, before.system))
+        return TrainingState(leg, leg.begin, system, EMA(system, stage.ema), optimiser, generator, {})
+
+    def follow(self, before: TrainingState, leg: Leg) -> TrainingState:
+        """The state with which `leg` goes on after the leg before."""
+        state = self.begin(leg, before)
+        self.prepare(state)
+        return state
+
+    def prepare(self, state: TrainingState) -> None:
+        """Make what the leg's objective needs before its first step."""
+        leg = state.leg
+        size = self.experiment.stages[leg.index].batch_size
+        generator = torch.Generator().manual_seed(derived_seed(self.experiment.seed, LEG, leg.index, leg.round))
+        items = self.items.items.to(self.accelerator.device)
+        state.kept = self._objective(leg).prepare(state.system, items, size, leg.round, generator)
+
+    def _objective(self, leg: Leg) -> Objective:
+        return self.experiment.stages[leg.index].objective.build(self.experiment.forward_of(leg.index))
 
 
 @dataclass(frozen=True)
@@ -86,29 +128,30 @@ class Record:
     task: Task
     log_every: int
     checkpoint_every: int
+    snapshots: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class StageLoop:
-    """One stage at work."""
+class LegLoop:
+    """One leg at work."""
 
-    work: StageWork
+    work: LegWork
     state: TrainingState
     record: Record
-    accelerator: Accelerator
     stop: StopRequest
 
     def carry_out(self) -> None:
-        """Train until the stage's last step is done."""
-        state, record, end = self.state, self.record, self.work.end
-        state.model.train()
+        """Train until the leg's last step is done."""
+        state, record, end = self.state, self.record, self.state.leg.end
         while state.step < end:
             state.losses.append(self._step())
             state.step += 1
-            state.ema.update(state.model, state.step - self.work.begin)
+            state.ema.update(state.system, state.step - state.leg.begin)
             record.task.update(state.step)
             if state.step % record.log_every == 0 or state.step == end:
                 self._log()
+            if state.step in record.snapshots:
+                write_snapshot(record.run, state.step, state.ema.system)
             if state.step % record.checkpoint_every == 0 or state.step == end or self.stop.received:
                 self._save()
             if self.stop.received:
@@ -116,29 +159,39 @@ class StageLoop:
 
     def _step(self) -> Tensor:
         """One step of the optimiser; returns the loss, which nobody waits for."""
-        x0 = to_unit_range(self.work.batches[self.state.step - self.work.begin]).to(self.accelerator.device)
-        with self.accelerator.autocast():
-            loss, _ = self.work.objective.loss(self.state.model, x0, self.state.generator)
-        self.accelerator.backward(loss)
-        self.state.optimiser.step()
-        self.state.optimiser.zero_grad()
-        return loss.detach()
+        stage, state, accelerator = self.work.stage, self.state, self.work.accelerator
+        done = state.step - state.leg.begin
+        batch = _moved(self.work.batches[done], accelerator.device)
+        draw = self.work.objective.draw(state.system, batch, state.kept, state.generator)
+        total = torch.zeros((), device=accelerator.device)
+        for share, part in _parts(draw, stage.batch_size, stage.accumulation):
+            with accelerator.autocast():
+                loss, _ = self.work.objective.loss(state.system, part)
+            accelerator.backward(loss * share if share < 1 else loss)
+            total += share * loss.detach()
+        if stage.optimiser.clip is not None:
+            torch.nn.utils.clip_grad_norm_(state.system.parameters(), stage.optimiser.clip)
+        set_rate(state.optimiser, stage.optimiser.rate.at(done, stage.steps))
+        state.optimiser.step()
+        state.optimiser.zero_grad()
+        return total
 
     def _log(self) -> None:
         stage, step, losses = self.work.stage, self.state.step, self._finite_losses()
         mean = math.fsum(losses) / len(losses)
         self.state.losses.clear()
         self.record.task.update(step, loss=mean)
-        images = len(losses) * stage.batch_size
-        self.record.log.write(step, stage.name, mean, stage.optimiser.learning_rate, images)
+        done = step - 1 - self.state.leg.begin
+        rate = stage.optimiser.learning_rate * stage.optimiser.rate.at(done, stage.steps)
+        where = {"stage": stage.name, "round": self.state.leg.round}
+        self.record.log.write(step, where, {"loss": mean, "learning_rate": rate}, len(losses) * stage.batch_size)
 
     def _save(self) -> None:
         """Write a checkpoint, once it is sure to be a good one."""
         self._finite_losses()
-        if not all_finite(self.state.model.state_dict().values()):
+        if not all_finite(self.state.system.state_dict().values()):
             raise self._diverged(self.state.step)
         run, log = self.record.run, self.record.log
-        log.flush()
         save(checkpoint_path(run, self.state.step), self.state.to_checkpoint(log.seconds))
         prune(run)
 
@@ -152,11 +205,26 @@ class StageLoop:
     def _diverged(self, step: int) -> TrainingError:
         kept = list_checkpoints(self.record.run)
         unharmed = f" {kept[-1].name} from before is unharmed." if kept else ""
-        flag = f"--stages.{self.state.stage}.optimiser.learning-rate"
+        flag = f"--stages.{self.state.leg.index}.optimiser.learning-rate"
         return TrainingError(
             f"The loss or a weight became infinite or NaN at step {step}; train again with a learning rate below "
             f"{self.work.stage.optimiser.learning_rate:g} ({flag}).{unharmed}"
         )
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    return Batch(*(None if tensor is None else tensor.to(device) for tensor in batch))
+
+
+def _parts(draw: Draw, size: int, count: int) -> Iterator[tuple[float, Draw]]:
+    """The draw in `count` parts as equal as can be, each with its share of the batch."""
+    if count == 1:
+        yield 1.0, draw
+        return
+    cuts = {name: tensor.tensor_split(count) for name, tensor in draw.items()}
+    for index in range(count):
+        part = {name: pieces[index] for name, pieces in cuts.items()}
+        yield len(next(iter(part.values()))) / size, part
 
 
 def _accelerator(precision: str) -> Accelerator:
@@ -174,14 +242,17 @@ def _accelerator(precision: str) -> Accelerator:
     return accelerator
 
 
-def _last_checkpoint(run: Run, ends: list[int]) -> Checkpoint:
-    """The last checkpoint; an empty one at step 0 when there is none yet. `ends`: the last step of each stage."""
+def _last_checkpoint(run: Run, legs: tuple[Leg, ...]) -> tuple[Checkpoint, int]:
+    """The last checkpoint, an empty one at step 0 when there is none yet, and which of the legs it belongs to."""
     paths = list_checkpoints(run)
-    checkpoint = load(paths[-1]) if paths else Checkpoint({}, {"stage": 0, "step": 0, "seconds": 0.0})
-    stage, step = checkpoint.meta["stage"], checkpoint.meta["step"]
-    if stage >= len(ends) or not [0, *ends][stage] <= step <= ends[stage]:
-        raise RunError(
-            f"{paths[-1]} is of step {step} in stage {stage}, which the stages of experiment.json do not have; was one "
-            "of them edited? Restore it, or train again."
-        )
-    return checkpoint
+    if not paths:
+        return Checkpoint({}, {"step": 0, "seconds": 0.0}), 0
+    checkpoint = load(paths[-1])
+    step, stage, number = (checkpoint.meta[key] for key in ("step", "stage", "round"))
+    for place, leg in enumerate(legs):
+        if (leg.index, leg.round) == (stage, number) and leg.begin <= step <= leg.end:
+            return checkpoint, place
+    raise RunError(
+        f"{paths[-1]} is of step {step} in round {number} of stage {stage}, which the stages of experiment.json do not "
+        "have; was one of them edited? Restore it, or train again."
+    )

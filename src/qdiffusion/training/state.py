@@ -1,4 +1,4 @@
-"""Everything a stage changes while it trains, and its way into a checkpoint and back."""
+"""Everything a leg changes while it trains, and its way into a checkpoint and back."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,61 +7,69 @@ import torch
 from torch import Tensor, nn
 
 from qdiffusion import __version__
+from qdiffusion.diffusion.system import System
 from qdiffusion.errors import RunError
 from qdiffusion.runs.checkpoint import Checkpoint
 from qdiffusion.training.ema import EMA
+from qdiffusion.training.experiment import Leg
+
+Moments = dict[str, dict[str, Tensor]]
+"""What an optimiser remembers of each parameter, by name."""
 
 
 @dataclass
 class TrainingState:
     """The moving parts of a training.
 
-    stage: index of the stage under way.
+    leg: the round of a stage under way.
     step: steps done since the run began.
     generator: draws noise levels and noise, on the CPU, so that a seed means the same noise on every device.
+    kept: what the leg's objective prepared.
     losses: the loss of each step since the last logged one, each of shape ().
     """
 
-    stage: int
+    leg: Leg
     step: int
-    model: nn.Module
+    system: System
     ema: EMA
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
+    kept: dict[str, Tensor]
     losses: list[Tensor] = field(default_factory=list)
 
     def to_checkpoint(self, seconds: float) -> Checkpoint:
         """Pack everything up; `seconds` of training came before."""
         tensors = {
-            **_prefixed("model", self.model.state_dict()),
-            **_prefixed("ema", self.ema.model.state_dict()),
+            **_prefixed("system", self.system.state_dict()),
+            **_prefixed("ema", self.ema.state_dict()),
             **{
-                f"optimiser/{index}/{name}": value
-                for index, values in self.optimiser.state_dict()["state"].items()
-                for name, value in values.items()
+                f"optimiser/{name}/{key}": value
+                for name, values in moments(self.optimiser, self.system).items()
+                for key, value in values.items()
             },
             **_prefixed("random", _random_state(self.generator)),
+            **_prefixed("leg", self.kept),
             "log/losses": torch.stack(self.losses) if self.losses else torch.empty(0),
         }
         meta = {
             "step": self.step,
-            "stage": self.stage,
+            "stage": self.leg.index,
+            "round": self.leg.round,
             "seconds": seconds,
             "versions": {"qdiffusion": __version__, "torch": torch.__version__},
         }
         return Checkpoint(tensors, meta)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take up the state of a checkpoint of the same stage.
+        """Take up the state of a checkpoint of the same leg.
 
         Raises:
             RunError: the checkpoint belongs to another model.
         """
         try:
-            self.model.load_state_dict(checkpoint.part("model"))
-            self.ema.model.load_state_dict(checkpoint.part("ema"))
-            moments = _optimiser_state(checkpoint.part("optimiser"))
-            self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+            self.system.load_state_dict(checkpoint.part("system"))
+            self.ema.load_state_dict(checkpoint.part("ema"))
+            give_moments(self.optimiser, self.system, _nested(checkpoint.part("optimiser")))
             _set_random_state(checkpoint.part("random"), self.generator)
             losses = checkpoint.tensors["log/losses"]
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
@@ -69,25 +77,46 @@ class TrainingState:
                 "The checkpoint does not fit the model of experiment.json; was one of them edited or made by another "
                 "version of qdiffusion? Train again, or restore the file."
             ) from error
-        self.losses = list(losses.to(next(self.model.parameters()).device))
+        device = next(self.system.parameters()).device
+        self.kept = {name: tensor.to(device) for name, tensor in checkpoint.part("leg").items()}
+        self.losses = list(losses.to(device))
         self.step = checkpoint.meta["step"]
+
+
+def moments(optimiser: torch.optim.Optimizer, system: nn.Module) -> Moments:
+    """What the optimiser remembers of each parameter."""
+    names = _names(optimiser, system)
+    return {names[index]: values for index, values in optimiser.state_dict()["state"].items()}
+
+
+def give_moments(optimiser: torch.optim.Optimizer, system: nn.Module, remembered: Moments) -> None:
+    """Let the optimiser remember this of the parameters that it has, too."""
+    names = _names(optimiser, system)
+    state = {index: dict(remembered[name]) for index, name in enumerate(names) if name in remembered}
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+def _names(optimiser: torch.optim.Optimizer, system: nn.Module) -> list[str]:
+    """The optimiser's parameters, in its own order."""
+    name_of = {parameter: name for name, parameter in system.named_parameters()}
+    return [name_of[parameter] for group in optimiser.param_groups for parameter in group["params"]]
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 
-def _optimiser_state(flat: dict[str, Tensor]) -> dict[int, dict[str, Any]]:
-    state: dict[int, dict[str, Any]] = {}
+def _nested(flat: dict[str, Tensor]) -> Moments:
+    nested: Moments = {}
     for key, value in flat.items():
-        index, name = key.split("/")
-        state.setdefault(int(index), {})[name] = value
-    return state
+        name, what = key.split("/")
+        nested.setdefault(name, {})[what] = value
+    return nested
 
 
 def _random_state(generator: torch.Generator) -> dict[str, Tensor]:
     """The states of the noise generator and of torch's own, which a model with dropout draws from."""
-    state = {"noise": generator.get_state(), "torch": torch.get_rng_state()}
+    state: dict[str, Any] = {"noise": generator.get_state(), "torch": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()
     return state

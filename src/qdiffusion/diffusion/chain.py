@@ -1,0 +1,105 @@
+"""Chains of circuits: trained one after another from the noisiest level on, and sampled.
+
+Round r trains step t = T-1-r alone. Its inputs are Haar states sent through the steps trained before, its targets the
+data at the level before t (t = 0: the data themselves); the loss is the fidelity-kernel MMD between the two sets.
+
+The expectation over the ancillas' outcomes is taken exactly: gradients through one drawn outcome would lack the term of
+the outcome's own probability.
+
+Source: Zhang et al. 2024 (arXiv 2310.05866), section "Training strategy".
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from qdiffusion.diffusion.system import Batch, Draw, OnStep, System
+from qdiffusion.errors import UsageError
+from qdiffusion.states import mmd
+
+
+@dataclass(frozen=True)
+class ChainObjective:
+    """One step of a chain a round: the biased MMD of its outputs, expected over outcomes, from the data."""
+
+    timesteps: int
+    """T, the steps of the chain and the noise levels of the process."""
+    splittable: bool = False
+
+    def check(self, system: System) -> None:
+        """Raise UsageError where the denoiser has not a circuit for each noise level."""
+        system.codec.space.expect("states", "The objective chain")
+        if system.denoiser.levels != self.timesteps:
+            raise UsageError(
+                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, but the denoiser has "
+                f"{system.denoiser.levels}; choose the model chain with n_steps {self.timesteps}."
+            )
+
+    def trained(self, round: int) -> str:
+        """The parameters of the round's step."""
+        return f"denoiser.steps.{self._level(round)}.*"
+
+    def prepare(
+        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """inputs (batch_size, 2^n), targets (N, 2^n) for all items (N, …), and level () int64: t."""
+        t = self._level(round)
+        with torch.no_grad():
+            x0 = system.codec.encode(items)
+            inputs = system.process.prior((batch_size, *x0.shape[1:]), generator)
+            for later in range(self.timesteps - 1, t, -1):
+                inputs = system.denoiser(inputs, later, return_dict=False, generator=generator)[0]
+            before = torch.full((len(x0),), t - 1, device=x0.device)
+            targets = system.process.noised(x0, before, generator).x
+        return {"inputs": inputs, "targets": targets, "level": torch.tensor(t)}
+
+    def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
+        """inputs, and targets of the batch (B, 2^n); level (B,): the same of all. No chance."""
+        places = batch.places
+        return {
+            "inputs": kept["inputs"],
+            "targets": kept["targets"][places],
+            "level": kept["level"].expand(len(places)),
+        }
+
+    def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """The MMD; nothing else to log."""
+        states, probabilities = system.denoiser.branches(draw["inputs"], int(draw["level"][0]))
+        return mmd(states, draw["targets"], first_probabilities=probabilities), {}
+
+    def _level(self, round: int) -> int:
+        return self.timesteps - 1 - round
+
+
+@dataclass(frozen=True)
+class ChainSampler:
+    """Haar states through the denoiser, level by level."""
+
+    timesteps: int
+    """T, the noise levels of the process."""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """T-1 … 0."""
+        return tuple(range(self.timesteps - 1, -1, -1))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        system: System,
+        count: int,
+        generator: torch.Generator,
+        labels: Tensor | None = None,
+        on_step: OnStep | None = None,
+    ) -> Tensor:
+        """States (count, 2^n): the prior, then one drawn outcome of the denoiser at each level."""
+        x = system.process.prior((count, *system.codec.space.shape), generator)
+        if on_step is not None:
+            on_step(0, x)
+        for done, t in enumerate(self.levels, start=1):
+            x = system.denoiser(x, t, labels, return_dict=False, generator=generator)[0]
+            if on_step is not None:
+                on_step(done, x)
+        return x

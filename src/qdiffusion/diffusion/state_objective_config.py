@@ -1,0 +1,87 @@
+"""What denoisers of states are trained for and how they are sampled, in plain values."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from qdiffusion.errors import require
+
+if TYPE_CHECKING:
+    from qdiffusion.diffusion.chain import ChainObjective, ChainSampler
+    from qdiffusion.diffusion.infidelity import InfidelityObjective
+    from qdiffusion.diffusion.system import System
+
+
+class HasTimesteps(Protocol):
+    """A forward process or its configuration."""
+
+    @property
+    def timesteps(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class InfidelityConfig:
+    """Say of x_t what the forward process asks for, to the highest mean fidelity."""
+
+    kind: Literal["infidelity"] = field(default="infidelity", kw_only=True)
+    """Names this objective in a saved experiment."""
+
+    def rounds(self, forward: HasTimesteps) -> int:
+        """One."""
+        return 1
+
+    def build(self, forward: HasTimesteps) -> "InfidelityObjective":
+        """The objective."""
+        from qdiffusion.diffusion.infidelity import InfidelityObjective
+
+        return InfidelityObjective()
+
+
+@dataclass(frozen=True)
+class ChainObjectiveConfig:
+    """Train a chain's circuits one after another, from the noisiest on, each on what those before it leave."""
+
+    kind: Literal["chain"] = field(default="chain", kw_only=True)
+    """Names this objective in a saved experiment."""
+    loss: Literal["mmd"] = "mmd"
+    """mmd: the maximum mean discrepancy of a circuit's outputs from the data, one kick less noisy, under the fidelity
+    kernel."""
+
+    def rounds(self, forward: HasTimesteps) -> int:
+        """One for each noise level."""
+        return forward.timesteps
+
+    def build(self, forward: HasTimesteps) -> "ChainObjective":
+        """The objective for a forward process of so many levels."""
+        from qdiffusion.diffusion.chain import ChainObjective
+
+        return ChainObjective(forward.timesteps)
+
+
+@dataclass(frozen=True)
+class ChainSamplingConfig:
+    """Send the prior through the denoiser level by level, each outcome drawn."""
+
+    kind: Literal["chain"] = field(default="chain", kw_only=True)
+    """Names this way of sampling in a saved experiment."""
+    count: int = 100
+    """States drawn for the picture after training; 0: none."""
+
+    def __post_init__(self) -> None:
+        require(self.count >= 0, "count", self.count, "at least 0")
+
+    @property
+    def name(self) -> str:
+        """What its samples are called."""
+        return "chain"
+
+    @property
+    def words(self) -> list[str]:
+        """For people."""
+        return ["chain"]
+
+    def build(self, system: "System") -> "ChainSampler":
+        """The sampler; raises UsageError where diffusion sees no states."""
+        from qdiffusion.diffusion.chain import ChainSampler
+
+        system.codec.space.expect("states", "Sampling by a chain")
+        return ChainSampler(system.process.timesteps)

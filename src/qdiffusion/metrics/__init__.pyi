@@ -1,0 +1,17 @@
+from .config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from .features import FeatureNetwork, default_features, load_features
+from .report import Row, Scores
+from .scores import check_scorable, score_images
+
+__all__ = [
+    "DenoisingEvaluationConfig",
+    "FeatureNetwork",
+    "ImagesEvaluationConfig",
+    "Row",
+    "Scores",
+    "StatesEvaluationConfig",
+    "check_scorable",
+    "default_features",
+    "load_features",
+    "score_images",
+]

@@ -1,0 +1,122 @@
+"""How a run is scored, in plain values; what scores it loads with `score`."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from qdiffusion.data.config import Split
+from qdiffusion.data.space import Space
+from qdiffusion.errors import require
+
+if TYPE_CHECKING:
+    from qdiffusion.data import ImageSet
+    from qdiffusion.metrics.features import FeatureNetwork
+    from qdiffusion.metrics.report import Scores
+    from qdiffusion.metrics.subject import Data, Subject
+
+PUBLISHED_COUNT = 7000
+"""Images that De Falco et al. 2024 score, section 4."""
+FEW = 100
+
+
+@dataclass(frozen=True)
+class ImagesEvaluationConfig:
+    """FID, KID and IS of images against real ones."""
+
+    kind: Literal["images"] = field(default="images", kw_only=True)
+    """Names this evaluation in a saved experiment."""
+    count: int = 0
+    """Images drawn and compared; 0: no evaluation."""
+    features: str | None = None
+    """Feature network: a packaged one's name or a TorchScript file; None: the one that fits the data."""
+    split: Split = "train"
+    """Images to compare with; published scores compare with the training images."""
+
+    def __post_init__(self) -> None:
+        require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
+
+    def check(self, data: "Data", space: Space, count: int) -> None:
+        """Raise UsageError or DataError where `count` samples of such data could not be scored."""
+        if count:
+            space.expect("images", "An evaluation by FID")
+            self._load(data, count)
+
+    def score(self, subject: "Subject") -> "Scores":
+        """FID, KID and, where the network classifies, IS; raises as `check`."""
+        from qdiffusion.metrics.scores import score_images
+
+        reference, network = self._load(subject.data, subject.count)
+        samples = subject.samples()
+        subject.say(
+            f"Comparing {len(samples):,} samples with {len(reference):,} images in the features of {network.name}."
+        )
+        return score_images(samples, reference, network.to(subject.device), seed=subject.seed)
+
+    def flags(self, data: "Data") -> str:
+        """What to give `qdiffusion evaluate`: own data have no feature network but a named one."""
+        nameless = getattr(data, "path", None) is not None and self.features is None
+        return f"-n {self.count or PUBLISHED_COUNT}" + (" --features NAME" if nameless else "")
+
+    def _load(self, data: "Data", count: int) -> tuple["ImageSet", "FeatureNetwork"]:
+        from qdiffusion.metrics.features import default_features, load_features
+        from qdiffusion.metrics.scores import check_scorable
+
+        reference = data.load(self.split)
+        network = load_features(self.features or default_features(reference))
+        check_scorable(count, reference, network)
+        return reference, network
+
+
+@dataclass(frozen=True)
+class StatesEvaluationConfig:
+    """Distances between an ensemble of states and held-out ones."""
+
+    kind: Literal["states"] = field(default="states", kw_only=True)
+    """Names this evaluation in a saved experiment."""
+    count: int = 0
+    """States drawn and compared; 0: no evaluation."""
+
+    def __post_init__(self) -> None:
+        require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
+
+    def check(self, data: "Data", space: Space, count: int) -> None:
+        """Raise UsageError where samples of such data could not be scored."""
+        if count:
+            space.expect("states", "An evaluation by the distance of states")
+
+    def score(self, subject: "Subject") -> "Scores":
+        """Maximum mean discrepancies and fidelities."""
+        from qdiffusion.metrics.states import score_states
+
+        return score_states(subject)
+
+    def flags(self, data: "Data") -> str:
+        """What to give `qdiffusion evaluate`."""
+        return f"-n {self.count or FEW}"
+
+
+@dataclass(frozen=True)
+class DenoisingEvaluationConfig:
+    """How well noised items are restored: those of the training, and held-out ones."""
+
+    kind: Literal["denoising"] = field(default="denoising", kw_only=True)
+    """Names this evaluation in a saved experiment."""
+    count: int = 0
+    """Held-out items restored, where there are so many; 0: no evaluation."""
+
+    def __post_init__(self) -> None:
+        require(self.count >= 0, "count", self.count, "at least 0")
+
+    def check(self, data: "Data", space: Space, count: int) -> None:
+        """Raise UsageError where such data cannot be restored."""
+        if count:
+            space.expect("states", "An evaluation by the fidelity of restored states")
+
+    def score(self, subject: "Subject") -> "Scores":
+        """Mean fidelities of restored states with the clean ones."""
+        from qdiffusion.metrics.states import score_denoising
+
+        return score_denoising(subject)
+
+    def flags(self, data: "Data") -> str:
+        """What to give `qdiffusion evaluate`."""
+        return f"-n {self.count or FEW}"

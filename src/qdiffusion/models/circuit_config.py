@@ -1,0 +1,83 @@
+"""Which circuit denoises quantum states, in plain values; torch loads when one is built."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from qdiffusion.data.space import Space
+from qdiffusion.errors import UsageError
+
+if TYPE_CHECKING:
+    from qdiffusion.models.chain import ChainDenoiser
+    from qdiffusion.models.unitary import UnitaryDenoiser
+
+MOST_ANCILLAS = 8
+"""Every outcome of every ancilla is followed: 256 branches."""
+
+
+@dataclass(frozen=True)
+class UnitaryConfig:
+    """One circuit on the qubits themselves: general rotations and ladders of CNOTs."""
+
+    kind: Literal["unitary"] = field(default="unitary", kw_only=True)
+    """Names this denoiser in a saved experiment."""
+    n_layers: int = 7
+    """Repetitions of the layer, of 3 angles a qubit."""
+
+    class_name: ClassVar[str] = "UnitaryDenoiser"
+
+    def __post_init__(self) -> None:
+        if self.n_layers < 1:
+            raise UsageError(f"A unitary denoiser got {self.n_layers} layers; give at least 1.")
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """What `UnitaryDenoiser` is built with; raises UsageError for what are no states."""
+        return {"n_qubits": _n_qubits(space, "A unitary denoiser"), "n_layers": self.n_layers}
+
+    def build(self, space: Space) -> "UnitaryDenoiser":
+        """The circuit, with angles uniform in [0, 2π)."""
+        from qdiffusion.models.unitary import UnitaryDenoiser
+
+        return UnitaryDenoiser(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class ChainConfig:
+    """A circuit for every noise level, each with ancillas that are measured: QuDDPM's reverse process."""
+
+    kind: Literal["chain"] = field(default="chain", kw_only=True)
+    """Names this denoiser in a saved experiment."""
+    n_steps: int = 20
+    """Circuits T, one for each noise level of the forward process."""
+    n_ancillas: int = 1
+    """Qubits that start in |0⟩ and are measured at the end of every step."""
+    n_layers: int = 4
+    """Layers of each circuit, of 2 angles a qubit."""
+
+    class_name: ClassVar[str] = "ChainDenoiser"
+
+    def __post_init__(self) -> None:
+        if min(self.n_steps, self.n_layers) < 1 or not 1 <= self.n_ancillas <= MOST_ANCILLAS:
+            raise UsageError(
+                f"A chain got {self.n_steps} steps of {self.n_layers} layers and {self.n_ancillas} ancillas; give at "
+                f"least 1 step and layer, and 1 to {MOST_ANCILLAS} ancillas."
+            )
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """What `ChainDenoiser` is built with; raises UsageError for what are no states."""
+        return {
+            "n_qubits": _n_qubits(space, "A chain of circuits"),
+            "n_steps": self.n_steps,
+            "n_ancillas": self.n_ancillas,
+            "n_layers": self.n_layers,
+        }
+
+    def build(self, space: Space) -> "ChainDenoiser":
+        """The circuits, with angles from N(0, 1)."""
+        from qdiffusion.models.chain import ChainDenoiser
+
+        return ChainDenoiser(**self.arguments(space))
+
+
+def _n_qubits(space: Space, who: str) -> int:
+    space.expect("states", who)
+    return space.shape[0].bit_length() - 1

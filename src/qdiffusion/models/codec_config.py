@@ -1,0 +1,95 @@
+"""Which codec stands between items and diffusion, in plain values; torch loads when one is built."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from qdiffusion.data.space import Space
+from qdiffusion.errors import UsageError
+
+if TYPE_CHECKING:
+    from qdiffusion.models.autoencoder import AutoencoderNetwork
+    from qdiffusion.models.codecs import Pixels, Raw
+
+
+@dataclass(frozen=True)
+class PixelsConfig:
+    """Diffusion sees the pixels of images, scaled to [-1, 1]."""
+
+    kind: Literal["pixels"] = field(default="pixels", kw_only=True)
+    """Names this codec in a saved experiment."""
+    class_name: ClassVar[str] = "Pixels"
+    """The class of the codec; it has no weights."""
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """The codec's keyword arguments for images of `space`, as JSON holds them.
+
+        Raises:
+            UsageError: `space` holds no images.
+        """
+        space.expect("images", "The codec pixels")
+        return {"shape": list(space.shape), "n_classes": space.n_classes}
+
+    def build(self, space: Space) -> "Pixels":
+        """The codec for images of `space`; raises what `arguments` raises."""
+        from qdiffusion.models.codecs import Pixels
+
+        return Pixels(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class RawConfig:
+    """Diffusion sees states and vectors as they are."""
+
+    kind: Literal["raw"] = field(default="raw", kw_only=True)
+    """Names this codec in a saved experiment."""
+    class_name: ClassVar[str] = "Raw"
+    """The class of the codec; it has no weights."""
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """The codec's keyword arguments for states or vectors of `space`, as JSON holds them.
+
+        Raises:
+            UsageError: `space` holds images, which are bytes.
+        """
+        if space.kind == "images":
+            raise UsageError(
+                f"The codec raw takes states or vectors, but was given {space}; choose one for images, or other data."
+            )
+        return {"kind": space.kind, "shape": list(space.shape), "n_classes": space.n_classes}
+
+    def build(self, space: Space) -> "Raw":
+        """The codec for items of `space`; raises what `arguments` raises."""
+        from qdiffusion.models.codecs import Raw
+
+        return Raw(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Diffusion sees the latents of a trained autoencoder of images."""
+
+    kind: Literal["autoencoder"] = field(default="autoencoder", kw_only=True)
+    """Names this codec in a saved experiment."""
+    class_name: ClassVar[str] = "Autoencoder"
+    """The diffusers model that loads its weights."""
+    latent: int = 16
+    """Reals an image is encoded into."""
+    width: int = 32
+    """Channels at half the size of the images; twice as many at a quarter."""
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """The network's keyword arguments for images of `space`, as JSON holds them.
+
+        Raises:
+            UsageError: `space` holds no images.
+        """
+        space.expect("images", "An autoencoder")
+        channels, size, _ = space.shape
+        sizes = {"sample_size": size, "in_channels": channels, "latent": self.latent, "width": self.width}
+        return {**sizes, "n_classes": space.n_classes}
+
+    def build(self, space: Space) -> "AutoencoderNetwork":
+        """The autoencoder for images of `space`; raises what `arguments` and `AutoencoderNetwork` raise."""
+        from qdiffusion.models.autoencoder import AutoencoderNetwork
+
+        return AutoencoderNetwork(**self.arguments(space))

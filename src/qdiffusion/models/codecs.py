@@ -1,0 +1,85 @@
+"""Codecs without weights: between items and what diffusion sees of them."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float, Shaped, UInt8
+from torch import Tensor, nn
+
+from qdiffusion.data.images import to_uint8, to_unit_range
+from qdiffusion.data.space import Space, SpaceKind
+from qdiffusion.errors import UsageError
+
+
+class Pixels(nn.Module):
+    """Images as the range [-1, 1] of diffusion, by the two doors of `data`.
+
+    Args:
+        shape: (C, S, S) of an image.
+        n_classes: classes of the images' labels.
+
+    Attributes:
+        space: images (C, S, S).
+    """
+
+    def __init__(self, shape: Sequence[int], n_classes: int = 0) -> None:
+        super().__init__()
+        self.space = Space("images", tuple(shape), tuple(range(n_classes)))
+
+    def encode(self, items: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Images, uint8 (N, C, S, S), as float32 in [-1, 1].
+
+        Raises:
+            UsageError: images of another shape.
+        """
+        check_fit(items, self.space.shape, "images")
+        return to_unit_range(items)
+
+    def decode(self, x: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
+        """The nearest images, uint8, of floats (N, C, S, S); what lies outside [-1, 1] is clamped.
+
+        Raises:
+            UsageError: x of another shape, or not finite.
+        """
+        check_fit(x, self.space.shape, "images")
+        return to_uint8(x.clamp(-1, 1))
+
+
+class Raw(nn.Module):
+    """Items that diffusion sees as they are: states and vectors.
+
+    Args:
+        kind: "states" or "vectors".
+        shape: (2^n,) or (d,).
+        n_classes: classes of the items' labels.
+
+    Attributes:
+        space: that of the items.
+    """
+
+    def __init__(self, kind: SpaceKind, shape: Sequence[int], n_classes: int = 0) -> None:
+        super().__init__()
+        self.space = Space(kind, tuple(shape), tuple(range(n_classes)))
+
+    def encode(self, items: Shaped[Tensor, "n d"]) -> Shaped[Tensor, "n d"]:
+        """The items (N, d) themselves.
+
+        Raises:
+            UsageError: items of another shape.
+        """
+        check_fit(items, self.space.shape, self.space.kind)
+        return items
+
+    def decode(self, x: Shaped[Tensor, "n d"]) -> Shaped[Tensor, "n d"]:
+        """x (N, d) itself.
+
+        Raises:
+            UsageError: x of another shape.
+        """
+        check_fit(x, self.space.shape, self.space.kind)
+        return x
+
+
+def check_fit(items: Tensor, shape: tuple[int, ...], what: str) -> None:
+    """Raise UsageError unless each item, "images", say, is of this shape."""
+    if items.shape[1:] != shape:
+        raise UsageError(f"The codec takes {what} of shape {shape}, but was given {tuple(items.shape[1:])}.")

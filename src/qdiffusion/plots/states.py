@@ -1,0 +1,37 @@
+"""Pure states as numbers that can be drawn: Bloch vectors of one qubit, populations of several."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+AZIMUTH, ELEVATION = np.radians(30), np.radians(15)
+"""Where the eye looks from: x points left and to the front, y right, z up."""
+MOST_QUBITS = 6
+
+Numbers = NDArray[np.float64]
+
+
+def bloch_vectors(states: Tensor) -> Numbers:
+    """⟨X⟩, ⟨Y⟩, ⟨Z⟩ of α|0⟩ + β|1⟩: 2 Re ᾱβ, 2 Im ᾱβ, |α|² - |β|².
+
+    states: complex (N, 2). Returns (N, 3).
+    """
+    zero, one = states.numpy().astype(np.complex128).T
+    coherence = 2 * zero.conj() * one
+    return np.stack([coherence.real, coherence.imag, abs(zero) ** 2 - abs(one) ** 2], axis=1)
+
+
+def projected(vectors: Numbers) -> Numbers:
+    """Seen in parallel from far away: right, up and towards the eye, for (N, 3); lengths are kept."""
+    across, tilt = (np.cos(AZIMUTH), np.sin(AZIMUTH)), (np.cos(ELEVATION), np.sin(ELEVATION))
+    right = (-across[1], across[0], 0)
+    up = (-across[0] * tilt[1], -across[1] * tilt[1], tilt[0])
+    near = (across[0] * tilt[0], across[1] * tilt[0], tilt[1])
+    return vectors @ np.array([right, up, near]).T
+
+
+def populations(states: Tensor) -> Numbers:
+    """|⟨x|ψ⟩|² of complex (N, 2^n), (N, 2^min(n, 6)): of more than `MOST_QUBITS` the first, the others summed over."""
+    found = np.abs(states.numpy().astype(np.complex128)) ** 2
+    kept = min(found.shape[1], 2**MOST_QUBITS)
+    return found.reshape(len(found), kept, -1).sum(axis=2)

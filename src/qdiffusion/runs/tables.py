@@ -1,0 +1,43 @@
+"""A model on paper as tables for a terminal."""
+
+from rich.console import Group
+from rich.table import Table
+
+from qdiffusion.runs.description import CircuitFacts, Description, LayerFacts, ParameterCount, grouped
+
+
+def tables(description: Description) -> Group:
+    """Layers, circuits and parameters."""
+    stage = f" · {description.stage}" if description.stage else ""
+    return Group(
+        _layers(f"{description.name}{stage}", description.layers),
+        _circuits(grouped(description.circuits)),
+        _parameters(description.parameters),
+    )
+
+
+def _layers(title: str, layers: tuple[LayerFacts, ...]) -> Table:
+    table = Table("layer", "type", "parameters", "output", title=title)
+    table.columns[2].justify = "right"
+    for layer in layers:
+        table.add_row(layer.name, layer.type, f"{layer.parameters:,}", " × ".join(map(str, layer.output)))
+    return table
+
+
+def _circuits(circuits: list[CircuitFacts]) -> Table:
+    table = Table("circuits in", "ansatz", "number", "qubits", "angles each", "gates each")
+    for column in table.columns[:2]:
+        column.overflow = "fold"
+    for circuit in circuits:
+        numbers = (circuit.n_circuits, circuit.n_wires, circuit.n_weights, circuit.n_gates)
+        table.add_row(circuit.where, circuit.ansatz, *map(str, numbers))
+    return table
+
+
+def _parameters(counts: ParameterCount) -> Table:
+    table = Table("parameters", "number", "of these dead")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    table.add_row("classical", f"{counts.classical:,}", f"{counts.dead_classical:,}")
+    table.add_row("quantum", f"{counts.quantum:,}", f"{counts.dead_quantum:,}")
+    table.add_row("total", f"{counts.total:,}", f"{counts.dead:,}")
+    return table

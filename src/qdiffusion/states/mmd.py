@@ -1,0 +1,73 @@
+r"""Maximum mean discrepancy of two sets of states under the fidelity kernel.
+
+With r the mean of |⟨·|·⟩|² over pairs,
+
+.. math:: MMD = 2(1 - r_{12}) - (1 - r_{11}) - (1 - r_{22}) = r_{11} + r_{22} - 2 r_{12}
+
+The kernel is linear in each state's projector, |⟨φ|ψ⟩|² = tr(|φ⟩⟨φ| |ψ⟩⟨ψ|): with the mean states
+ρ = Σ_i |φ_i⟩⟨φ_i| / N and σ, r₁₁ = tr ρ², r₁₂ = tr ρσ, and the MMD is ‖ρ - σ‖², the squared Hilbert-Schmidt distance.
+It sees nothing of a set but its mean state.
+
+A state may be a set of branches of known probability, of which a measurement takes one: the MMD is then the exact
+expectation over independent measurements of all states. ρ is the mean over branches too; only where a state meets
+itself it is one outcome and not two, |⟨φ|φ⟩|² = 1, which tr ρ² counts as tr ρ_i².
+
+Source: Zhang et al. 2024 (arXiv 2310.05866), equation 5, where pairs i = j are counted (biased).
+"""
+
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from qdiffusion.errors import UsageError
+from qdiffusion.states.fidelity import squares
+
+
+def mmd(
+    first: Complex[Tensor, "n *b d"],
+    second: Complex[Tensor, "m *c d"],
+    *,
+    first_probabilities: Float[Tensor, "n b"] | None = None,
+    second_probabilities: Float[Tensor, "m c"] | None = None,
+    unbiased: bool = False,
+) -> Float[Tensor, ""]:
+    """The MMD of two sets of states of norm 1, or of branches with their probabilities.
+
+    Args:
+        first, second: (N, d) and (M, d), or with branches (N, B, d) and (M, C, d).
+        first_probabilities, second_probabilities: (N, B) and (M, C), rows sum to 1; None for sets without branches.
+        unbiased: leave out the pairs of a state with itself, which give 1/N and 1/M: the result may be negative.
+
+    Raises:
+        UsageError: branches without probabilities or the other way round, or unbiased of fewer than two states.
+    """
+    one, one_repeated = _mean_state(first, first_probabilities)
+    two, two_repeated = _mean_state(second, second_probabilities)
+    biased = squares(one - two).sum() + one_repeated + two_repeated
+    if not unbiased:
+        return biased
+    if min(len(first), len(second)) < 2:
+        raise UsageError(f"An unbiased MMD of {len(first)} and {len(second)} states; give at least 2 of each.")
+    # (N² r₁₁ - N) / (N(N-1)) = r₁₁ - (1 - r₁₁) / (N-1)
+    return biased - sum(
+        (1 - squares(mean).sum() - repeated) / (count - 1)
+        for mean, repeated, count in ((one, one_repeated, len(first)), (two, two_repeated, len(second)))
+    )
+
+
+def _mean_state(
+    states: Complex[Tensor, "n *b d"], probabilities: Float[Tensor, "n b"] | None
+) -> tuple[Complex[Tensor, "d d"], Float[Tensor, ""] | float]:
+    """ρ, and Σ_i (1 - tr ρ_i²) / N²: what tr ρ² lacks where a state meets itself."""
+    if (probabilities is None) != (states.ndim == 2) or states.ndim not in (2, 3):
+        raise UsageError(
+            f"States of shape {tuple(states.shape)} came with {'no' if probabilities is None else 'branches and'} "
+            "probabilities; give (N, d) alone, or branches (N, B, d) with probabilities (N, B)."
+        )
+    count = len(states)
+    if probabilities is None:
+        return states.mT @ states.conj() / count, 0.0
+    weighed = states * (probabilities / count).unsqueeze(-1)
+    mean = weighed.flatten(0, 1).mT @ states.flatten(0, 1).conj()
+    # tr ρ_i² / N² = Σ_bc p_b p_c |⟨ψ_b|ψ_c⟩|² / N²
+    overlaps = weighed @ states.mH
+    return mean, 1 / count - (overlaps * overlaps.mT).real.sum()

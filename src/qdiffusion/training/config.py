@@ -1,0 +1,119 @@
+"""How weights are moved and averaged, in plain values; torch loads when an optimiser is built."""
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from qdiffusion.errors import require
+
+if TYPE_CHECKING:
+    import torch
+
+    from qdiffusion.diffusion.system import System
+
+
+@dataclass(frozen=True)
+class RateConfig:
+    """How the learning rate changes along a round: a factor of `learning_rate`, a function of the step alone."""
+
+    warmup: int = 0
+    """Steps over which the rate rises evenly from 0."""
+    decay: Literal["none", "cosine", "step"] = "none"
+    """cosine: to 0 at the round's last step; step: times `factor` every `every` steps."""
+    every: int = 1000
+    """Steps between two drops of the step decay."""
+    factor: float = 0.97
+    """What a drop multiplies the rate by."""
+
+    def __post_init__(self) -> None:
+        require(self.warmup >= 0, "warmup", self.warmup, "at least 0")
+        require(self.every >= 1, "every", self.every, "at least 1")
+        require(0 < self.factor <= 1, "factor", self.factor, "a number above 0, at most 1")
+
+    def at(self, step: int, steps: int) -> float:
+        """The factor at step 0, 1, … of a round of `steps`: min(1, (step + 1) / warmup) times the decay since then.
+
+        cosine: (1 + cos(π (step - warmup) / (steps - warmup))) / 2; step: factor^⌊(step - warmup) / every⌋.
+        """
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        since = step - self.warmup
+        if self.decay == "cosine":
+            return (1 + math.cos(math.pi * since / (steps - self.warmup))) / 2
+        return self.factor ** (since // self.every) if self.decay == "step" else 1.0
+
+
+@dataclass(frozen=True)
+class AdamFields:
+    """What both kinds of Adam have to be told."""
+
+    learning_rate: float = 1e-3
+    """Step size."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Decay of the running means of the gradient and of its square."""
+    circuit_rate: float = 1.0
+    """Step size of circuit angles, in radians, as a multiple of the others'; 2π trains them in turns."""
+    rate: RateConfig = field(default_factory=RateConfig)
+    """Warm-up and decay of the step size."""
+    clip: float | None = None
+    """Largest norm of the gradient of all trained parameters together; a longer one is shortened to it."""
+
+    def __post_init__(self) -> None:
+        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
+        require(self.circuit_rate > 0, "circuit_rate", self.circuit_rate, "a number above 0")
+        require(all(0 <= beta < 1 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
+        require(self.clip is None or self.clip > 0, "clip", self.clip, "a number above 0, or None")
+
+
+@dataclass(frozen=True)
+class AdamConfig(AdamFields):
+    """Adam (Kingma and Ba 2015, algorithm 1)."""
+
+    kind: Literal["adam"] = field(default="adam", kw_only=True)
+    """Names this optimiser in a saved experiment."""
+
+    def build(self, system: "System") -> "torch.optim.Optimizer":
+        """On the parameters of `system` that ask for a gradient."""
+        from qdiffusion.training.optimiser import make_adam
+
+        return make_adam(system, self)
+
+
+@dataclass(frozen=True)
+class AdamWConfig(AdamFields):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2)."""
+
+    kind: Literal["adamw"] = field(default="adamw", kw_only=True)
+    """Names this optimiser in a saved experiment."""
+    weight_decay: float = 1e-2
+    """Share of the learning rate by which weights shrink in a step; circuit angles, which are periodic, never do."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
+
+    def build(self, system: "System") -> "torch.optim.Optimizer":
+        """On the parameters of `system` that ask for a gradient."""
+        from qdiffusion.training.optimiser import make_adamw
+
+        return make_adamw(system, self)
+
+
+@dataclass(frozen=True)
+class EMAConfig:
+    """The exponential moving average of the weights, which is what is sampled and scored."""
+
+    decay: float = 0.995
+    """Largest share of the old average that an update keeps; 0: the average is the weights themselves."""
+    every: int = 10
+    """Steps between two updates."""
+    start: int = 100
+    """For so many steps the average is a copy of the weights."""
+    power: float = 2 / 3
+    """Update n after the start keeps at most 1 - (1 + n)^-power."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.decay < 1, "decay", self.decay, "a number in [0, 1)")
+        require(self.every >= 1, "every", self.every, "at least 1")
+        require(self.start >= 0, "start", self.start, "at least 0")
+        require(self.power > 0, "power", self.power, "a number above 0")

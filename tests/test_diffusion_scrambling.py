@@ -1,0 +1,167 @@
+"""Processes that scramble states, against PennyLane and against what they promise."""
+
+import math
+from itertools import combinations, pairwise
+
+import pennylane as qml
+import pytest
+import torch
+
+from qdiffusion.data import Space
+from qdiffusion.diffusion import ScramblerConfig, ScramblingConfig
+from qdiffusion.errors import UsageError
+from qdiffusion.states import derived, fidelities, haar
+
+BOTH = [ScramblerConfig(2), ScramblingConfig(3)]
+
+
+def states(n_qubits: int) -> Space:
+    return Space("states", (2**n_qubits,))
+
+
+def doubles(n: int, n_qubits: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.nn.functional.normalize(haar(n, n_qubits, generator).to(torch.complex128), dim=-1)
+
+
+def level(n: int, t: int) -> torch.Tensor:
+    return torch.full((n,), t)
+
+
+@pytest.mark.parametrize(("n_qubits", "depth"), [(1, 1), (3, 2), (4, 5)])
+def test_a_scrambler_is_its_circuit(n_qubits, depth):
+    """The same angles, drawn from the same key, through PennyLane's Rot and CNOT."""
+    process = ScramblerConfig(depth, salt=7).build(states(n_qubits), seed=5)
+    angles = torch.rand(1, 3 * n_qubits * depth, dtype=torch.float64, generator=derived(5, depth, 7)) * 2 * math.pi
+
+    def circuit() -> None:
+        rows = iter(angles.view(-1, 3).tolist())
+        for _ in range(depth):
+            for wire in range(n_qubits):
+                qml.Rot(*next(rows), wires=wire)
+            for wire in range(n_qubits - 1):
+                qml.CNOT(wires=[wire, wire + 1])
+
+    expected = torch.as_tensor(qml.matrix(circuit, wire_order=range(n_qubits))())
+    torch.testing.assert_close(process.matrix.to(torch.complex128), expected, rtol=0, atol=1e-6)
+
+
+def test_a_scrambler_applies_its_matrix_to_each_state(generator):
+    process = ScramblerConfig(2).build(states(3), seed=0)
+    x0 = haar(5, 3, generator)
+    noised = process.noised(x0, level(5, 0), generator)
+    expected = torch.stack([process.matrix @ psi for psi in x0])
+    torch.testing.assert_close(noised.x, expected)
+    assert torch.equal(process.target(noised), x0)
+    assert torch.equal(process.noised(x0, level(5, -1), generator).x, x0)
+
+
+def test_scramblers_are_alike_for_equal_keys_and_for_no_others():
+    matrices = [
+        ScramblerConfig(depth, salt).build(states(2), seed).matrix
+        for depth, salt, seed in [(2, 0, 0), (2, 1, 0), (2, 0, 1), (4, 0, 0)]
+    ]
+    assert torch.equal(matrices[0], ScramblerConfig(2).build(states(2), 0).matrix)
+    for one, other in combinations(matrices, 2):
+        assert (one - other).abs().max() > 0.1
+
+
+def kicked(psi: torch.Tensor, angles: torch.Tensor, n_qubits: int) -> torch.Tensor:
+    """One kick of one state, by PennyLane."""
+
+    def circuit() -> None:
+        for wire in range(n_qubits):
+            first, second, third = angles[3 * wire : 3 * wire + 3].tolist()
+            qml.RZ(first, wires=wire)
+            qml.RY(second, wires=wire)
+            qml.RZ(third, wires=wire)
+        for pair in combinations(range(n_qubits), 2):
+            qml.IsingZZ(angles[-1].item() / (2 * math.sqrt(n_qubits)), wires=pair)
+
+    return torch.as_tensor(qml.matrix(circuit, wire_order=range(n_qubits))()) @ psi
+
+
+@pytest.mark.parametrize("n_qubits", [1, 2, 3])
+def test_scrambling_kicks_each_state_by_angles_of_its_own(n_qubits, generator):
+    process = ScramblingConfig(3, (0.5, 2.0)).build(states(n_qubits), seed=0)
+    x0, t = doubles(4, n_qubits, generator), torch.tensor([-1, 0, 1, 2])
+    noised = process.noised(x0, t, derived(9))
+    angles = process.angles(4, derived(9)).double()
+    for place, last in enumerate(t.tolist()):
+        psi = x0[place]
+        for k in range(last + 1):
+            psi = kicked(psi, angles[k, place], n_qubits)
+        torch.testing.assert_close(noised.x[place], psi, rtol=0, atol=1e-12)
+    assert torch.equal(noised.x[0], x0[0])
+    assert torch.equal(process.target(noised), x0)
+    assert noised.noise.shape == (4, 0)
+
+
+def test_levels_of_equal_generators_differ_by_one_kick(generator):
+    """Each level's state in the next: |⟨x_t|x_{t+1}⟩|² is large for weak kicks, and is not for fresh chance."""
+    process = ScramblingConfig(20, (0.3, 0.3)).build(states(2), seed=0)
+    x0 = haar(200, 2, generator)
+    levels = [process.noised(x0, level(200, t), derived(1)).x for t in range(-1, 20)]
+    for one, other in pairwise(levels):
+        near = fidelities(one, other).diagonal()
+        assert near.min() > 0.85
+        assert near.max() < 1
+    fresh = process.noised(x0, level(200, 19), derived(2)).x
+    assert fidelities(levels[-1], fresh).diagonal().mean() < 0.85
+
+
+def test_angles_have_their_ranges(generator):
+    """U(-π/8, π/8) h and U(0.4, 0.6) h, h from 1 to 4 in even steps."""
+    angles = ScramblingConfig(4, (1.0, 4.0)).build(states(2), seed=0).angles(20_000, generator)
+    for k, h in enumerate([1.0, 2.0, 3.0, 4.0]):
+        rotations, g = angles[k, :, :-1], angles[k, :, -1]
+        assert -math.pi / 8 * h <= rotations.min() < -0.999 * math.pi / 8 * h
+        assert math.pi / 8 * h >= rotations.max() > 0.999 * math.pi / 8 * h
+        assert abs(rotations.mean()) < 5 * math.pi / 8 * h / math.sqrt(3 * 20_000)
+        assert 0.4 * h <= g.min() < 0.401 * h
+        assert 0.6 * h >= g.max() > 0.599 * h
+
+
+@pytest.mark.parametrize("t", [0, 9, 19])
+def test_kicks_forget_the_state_at_their_rate(t, generator):
+    """RZ leaves ⟨Z⟩, RY(β) multiplies its mean with E cos β = sin(a)/a for β ~ U(-a, a), a = h π/8."""
+    process = ScramblingConfig(20, (1.0, 4.0)).build(states(1), seed=0)
+    zero = torch.zeros(20_000, 2, dtype=torch.complex64)
+    zero[:, 0] = 1
+    overlaps = process.noised(zero, level(20_000, t), generator).x[:, 0].abs().square().double()
+    widths = torch.linspace(1, 4, 20, dtype=torch.float64)[: t + 1] * math.pi / 8
+    expected = (1 + (widths.sin() / widths).prod()) / 2
+    assert abs(overlaps.mean() - expected) < 5 * overlaps.std() / math.sqrt(20_000)
+
+
+@pytest.mark.parametrize("config", BOTH)
+def test_levels_and_priors_are_those_of_the_process(config, generator):
+    process = config.build(states(2), seed=0)
+    assert process.timesteps == config.timesteps
+    counts = torch.bincount(process.levels(3000, generator), minlength=process.timesteps)
+    expected = 3000 / process.timesteps
+    assert ((counts - expected).abs() <= 5 * math.sqrt(expected)).all()
+    assert torch.equal(process.prior((6, 4), derived(3)), haar(6, 2, derived(3)))
+    assert not list(process.state_dict())
+    assert len({process.label(t) for t in range(-1, process.timesteps)}) == process.timesteps + 1
+
+
+@pytest.mark.parametrize("config", BOTH)
+def test_what_are_no_states_is_refused(config):
+    with pytest.raises(UsageError, match="takes states"):
+        config.build(Space("images", (1, 28, 28)), seed=0)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ScramblerConfig(0),
+        lambda: ScramblerConfig(1, -1),
+        lambda: ScramblerConfig().build(Space("states", (2**13,)), 0),
+        lambda: ScramblingConfig(0),
+        lambda: ScramblingConfig(3, (-1.0, 1.0)),
+        lambda: ScramblingConfig(3, (1.0, math.inf)),
+    ],
+)
+def test_impossible_processes_are_refused(build):
+    with pytest.raises(UsageError):
+        build()
