@@ -9,6 +9,7 @@ from torch import nn
 from diffusion_toys import Bare, Function, gaussian
 from qdiffusion.diffusion import (
     DenoiseConfig,
+    GaussianConfig,
     ReconstructConfig,
     ScheduleConfig,
     System,
