@@ -1,7 +1,7 @@
 """What denoisers of states are trained for and how they are sampled, in plain values."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from qdiffusion.errors import require
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qdiffusion.diffusion.system import System
 
 
+@runtime_checkable
 class HasTimesteps(Protocol):
     """A forward process or its configuration."""
 

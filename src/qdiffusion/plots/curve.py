@@ -27,7 +27,7 @@ class Axis(NamedTuple):
     def of(cls, values: Numbers, logarithmic: bool = False) -> "Axis":
         heights = np.log10(values) if logarithmic else values
         low, high = float(heights.min()), float(heights.max())
-        margin = MARGIN * (high - low) or 0.5
+        margin = MARGIN * (high - low) or abs(high) / 2 or 0.5
         return cls(low - margin, high + margin, logarithmic)
 
     def places(self, values: ArrayLike) -> Numbers:
@@ -103,7 +103,7 @@ def _begins(places: Sequence[float]) -> list[str]:
 def _names(across: Axis, named: Sequence[Mark]) -> list[str]:
     """Each name from where its part begins to where the next named one does."""
     begins = [place for _, place in _placed(across, [mark.step for mark in named])]
-    widths = [end - begin for begin, end in zip(begins, [*begins[1:], 1.0], strict=True)]
+    widths = [end - begin for begin, end in zip(begins, [*begins, 1.0][1:], strict=True)]
     return [
         f'<span class="part" style="left:{100 * begin:.2f}%;width:{100 * width:.2f}%">{escape(mark.name)}</span>'
         for begin, width, mark in zip(begins, widths, named, strict=True)
