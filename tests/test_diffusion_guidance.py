@@ -19,10 +19,9 @@ def answer(x, t, labels):
 
 
 def draw(config: SchedulerConfig, labels: torch.Tensor | None, answer=answer, n_classes: int = N_CLASSES):
-    process = gaussian(ScheduleConfig("cosine", 40))
     denoiser = Function(answer, n_classes)
-    x = config.build(process)(System(Bare(5), denoiser, process), 4, torch.Generator().manual_seed(2), labels)
-    return x, denoiser.calls
+    system = System(Bare(5), denoiser, gaussian(ScheduleConfig("cosine", 40)))
+    return config.build(system)(system, 4, torch.Generator().manual_seed(2), labels), denoiser.calls
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -85,3 +84,9 @@ def test_labels_and_guidance_that_mean_nothing_are_refused(n_classes, guidance, 
 
     with pytest.raises(UsageError, match=sentence):
         draw(SchedulerConfig("ddim", 3, guidance=guidance), labels, never, n_classes)
+
+
+def test_guidance_of_a_denoiser_without_classes_is_refused_before_sampling():
+    system = System(Bare(5), Function(answer), gaussian(ScheduleConfig("cosine", 40)))
+    with pytest.raises(UsageError, match=r"given guidance 2\.5, but the denoiser knows no classes"):
+        SchedulerConfig("ddim", 3, guidance=2.5).build(system)

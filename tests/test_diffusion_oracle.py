@@ -45,9 +45,9 @@ def dpmpp(options, clip, levels):
 def test_every_step_is_that_of_diffusers(make, steps, clip, prediction, schedule):
     config = ScheduleConfig(schedule, 1000)
     process = gaussian(config, prediction)
-    sampler = SchedulerConfig(make.__name__, steps, clip=clip).build(process)
-    ours = {}
     system = System(Bare(*SHAPE), Function(answer), process)
+    sampler = SchedulerConfig(make.__name__, steps, clip=clip).build(system)
+    ours = {}
     sampler(system, COUNT, torch.Generator().manual_seed(3), on_step=ours.__setitem__)
 
     options = {"trained_betas": config.betas().numpy(), "prediction_type": PREDICTIONS[prediction]}

@@ -26,7 +26,7 @@ MEAN = torch.tensor([0.1, -0.15, 0.05], dtype=DOUBLE)
 
 
 def draw(system: System, config: SchedulerConfig, count: int, generator: torch.Generator, **options) -> torch.Tensor:
-    return config.build(system.process)(system, count, generator, **options)
+    return config.build(system)(system, count, generator, **options)
 
 
 def gain(system: System, config: SchedulerConfig) -> torch.Tensor:
@@ -100,7 +100,8 @@ def test_order_of_convergence(sampler, order):
     errors = []
     for steps in (80, 160, 320, 640):
         config, x = SchedulerConfig(sampler, steps, clip=False), {}
-        levels, system = config.build(process).levels, independent(process, variance)
+        system = independent(process, variance)
+        levels = config.build(system).levels
         draw(system, config, 1, torch.Generator().manual_seed(1), on_step=x.__setitem__)
         done = steps * 3 // 4
         start, end = (process.alphas_cumprod[levels[i]] for i in (0, done))
@@ -180,15 +181,14 @@ def test_chance_is_drawn_as_it_always_was(sampler, draws, generator):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_step_is_reported_and_asks_the_denoiser_once(sampler, generator):
     denoiser, steps = Function(lambda x, t, labels: x), []
-    process = gaussian(ScheduleConfig("linear", 30))
     config = SchedulerConfig(sampler, 5)
-    system = System(Bare(1, 2, 2), denoiser, process)
+    system = System(Bare(1, 2, 2), denoiser, gaussian(ScheduleConfig("linear", 30)))
     out = draw(system, config, 2, generator, on_step=lambda done, x: steps.append((done, x)))
     assert [done for done, _ in steps] == [0, 1, 2, 3, 4, 5]
     noise = torch.randn(2, 1, 2, 2, generator=torch.Generator().manual_seed(0))
     assert torch.equal(steps[0][1], noise)
     assert torch.equal(steps[-1][1], out)
-    assert [int(t) for _, t, _ in denoiser.calls] == list(config.build(process).levels) == [29, 23, 17, 11, 5]
+    assert [int(t) for _, t, _ in denoiser.calls] == list(config.build(system).levels) == [29, 23, 17, 11, 5]
     assert all(x is before for (x, _, _), (_, before) in zip(denoiser.calls, steps[:-1], strict=True))
 
 
@@ -226,15 +226,14 @@ def test_every_number_of_steps_is_possible(sampler, schedule, timesteps, generat
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_more_steps_than_levels_are_refused(sampler):
     with pytest.raises(UsageError, match="Sampling got 41 steps; give 1 to 40, the noise levels of the training"):
-        SchedulerConfig(sampler, 41).build(gaussian(ScheduleConfig("cosine", 40)))
+        SchedulerConfig(sampler, 41).build(independent(gaussian(ScheduleConfig("cosine", 40)), 0.2))
 
 
-@pytest.mark.usefixtures("unchecked")
 def test_a_process_that_is_not_gaussian_is_refused():
     with pytest.raises(
         UsageError, match="ddim takes Gaussian noise away, but was given a Identity; choose the sampling"
     ):
-        SchedulerConfig().build(nn.Identity())
+        SchedulerConfig().build(System(Bare(2), nn.Identity(), nn.Identity()))
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -264,3 +263,8 @@ def test_fields_out_of_range_are_refused(options, sentence):
 )
 def test_names_tell_what_differs(config, name):
     assert config.name == name
+
+
+def test_people_are_told_the_same_in_words():
+    assert SchedulerConfig().words == ["ddim", "50 steps"]
+    assert SchedulerConfig("dpmpp", 7, guidance=2.5).words == ["dpmpp", "7 steps", "guidance 2.5"]
