@@ -72,8 +72,7 @@ figure img { display: block; width: 100%; height: auto; border: 1px solid var(--
   vector-effect: non-scaling-stroke; }
 .small path.points { vector-effect: none; stroke-width: 16; }
 .scatter.small path.points { stroke-width: 6; }
-.heat svg { display: block; width: 100%; height: calc(var(--rows) * .7rem); background: var(--card);
-  border: 1px solid var(--line); }
+.heat svg { display: block; width: 100%; background: var(--card); border: 1px solid var(--line); }
 .heat svg + svg { height: 4rem; margin-top: 3px; }
 .heat path { fill: var(--accent); }
 .heat.small svg + svg { height: 2rem; }
