@@ -124,8 +124,9 @@ def test_rounds_end_in_their_last_loss():
 
 def test_further_scalars_keep_their_steps():
     stats = [line(1, 1.0, mse=0.5), line(2, 1.0), line(3, 1.0, mse=0.25, fidelity=1)]
-    found = {name: (steps.tolist(), values.tolist()) for name, (steps, values) in further(stats).items()}
+    found = {name: (steps.tolist(), values.tolist()) for name, (steps, values, _) in further(stats).items()}
     assert found == {"mse": ([1, 3], [0.5, 0.25]), "fidelity": ([3], [1])}
+    assert further([*stats, line(4, 1.0, "next", mse=0.1)])["mse"].begins == (0, 2)
 
 
 def test_the_picture_shows_parts_and_rounds(tmp_path, monkeypatch):

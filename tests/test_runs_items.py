@@ -56,7 +56,9 @@ NAN = torch.tensor([[1.0, torch.nan]])
     ],
 )
 def test_what_are_no_items_is_refused(items: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"^(torch\.\w+ of shape .* are no uint8 images|some items are not finite|a state is zero)"):
+    with pytest.raises(
+        ValueError, match=r"^(torch\.\w+ of shape .* are no uint8 images|some items are not finite|a state is zero)"
+    ):
         check_items(items)
 
 
