@@ -52,10 +52,13 @@ NAN = torch.tensor([[1.0, torch.nan]])
         torch.tensor(1.0),
         NAN,
         NAN.to(torch.complex64),
+        torch.tensor([[1, 0], [0, 0]], dtype=torch.complex64),
     ],
 )
 def test_what_are_no_items_is_refused(items: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"^(torch\.\w+ of shape .* are no uint8 images|some items are not finite)"):
+    with pytest.raises(
+        ValueError, match=r"^(torch\.\w+ of shape .* are no uint8 images|some items are not finite|a state is zero)"
+    ):
         check_items(items)
 
 

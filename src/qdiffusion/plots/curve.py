@@ -12,7 +12,7 @@ from qdiffusion.plots.loss import LoggedLosses, Mark, Numbers, is_logarithmic
 
 SIZE = 1000
 """Of the drawing's own coordinates, along either axis."""
-MOST_BINS = 400
+MOST_BINS, MOST_DOTS = 400, 100
 MARGIN = 0.04
 
 
@@ -53,12 +53,15 @@ def draw_losses(logged: LoggedLosses) -> str:
     return _plot(axes, ("training step", "loss"), paths, logged.marks)
 
 
-def draw_curve(x: Numbers, y: Numbers, across: str, up: str, small: bool = True) -> str:
-    """A plot of a few points (N,) and the line through them; `across` and `up` name the axes."""
+def draw_curve(x: Numbers, y: Numbers, across: str, up: str, small: bool = True, begins: Sequence[int] = (0,)) -> str:
+    """A plot of points (N,), seen where they are few, and the line through them, broken at the places `begins`.
+
+    across, up: names of the axes.
+    """
     axes = Axis.of(x), Axis.of(y, is_logarithmic(y))
     places, heights = axes[0].places(x), axes[1].places(y)
-    paths = {"smoothed": _line(places, heights, (0,)), "points": _dots(places, heights)}
-    return _plot(axes, (across, up), paths if len(x) <= MOST_BINS // 4 else {"smoothed": paths["smoothed"]}, (), small)
+    dots = {"points": _dots(places, heights)} if len(x) <= MOST_DOTS else {}
+    return _plot(axes, (across, up), {"smoothed": _line(places, heights, begins), **dots}, (), small)
 
 
 def _plot(
