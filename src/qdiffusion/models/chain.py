@@ -78,7 +78,9 @@ class ChainDenoiser(nn.Module):
         """
         refuse_labels(class_labels)
         states, probabilities = self.branches(sample, timestep)
-        outcome = draw(probabilities, 1, generator or torch.default_generator).unsqueeze(-1).expand(-1, 1, states.shape[-1])
+        outcome = (
+            draw(probabilities, 1, generator or torch.default_generator).unsqueeze(-1).expand(-1, 1, states.shape[-1])
+        )
         return Denoised(states.gather(1, outcome).squeeze(1))
 
     def _level(self, timestep: Tensor | int) -> int:
