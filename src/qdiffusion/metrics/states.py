@@ -1,7 +1,7 @@
 """Scores of quantum states: how far an ensemble lies from held-out states, and how much of states was restored.
 
-What Haar-random states would score stands beside each, in closed form: their mean fidelity with any state is 1/d, so that
-N of them have, on average, r₁₁ = 1/N + (1 - 1/N)/d and r₁₂ = 1/d (`states.mmd` has the names).
+What Haar-random states would score stands beside each, in closed form: their mean fidelity with any state is 1/d, so
+that N of them have, on average, r₁₁ = 1/N + (1 - 1/N)/d and r₁₂ = 1/d (`states.mmd` has the names).
 """
 
 import torch

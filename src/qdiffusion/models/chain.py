@@ -41,9 +41,10 @@ class ChainDenoiser(nn.Module):
         super().__init__()
         self.levels = n_steps
         circuit = step_circuit(n_qubits, n_ancillas, n_layers)
-        self.steps = nn.ModuleList(QuantumLayer(circuit, branches(), check_norms=False) for _ in range(n_steps))
-        for step in self.steps:
+        steps = [QuantumLayer(circuit, branches(), check_norms=False) for _ in range(n_steps)]
+        for step in steps:
             nn.init.normal_(step.weights)
+        self.steps = nn.ModuleList(steps)
 
     def branches(
         self, sample: Complex[Tensor, "n d"], timestep: Int64[Tensor, "..."] | int
