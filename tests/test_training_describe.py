@@ -9,14 +9,30 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from qdiffusion.models import QVUNet
-from qdiffusion.training import describe, get_preset
+from qdiffusion.data import Space
+from qdiffusion.diffusion import GaussianProcess, System, linear_betas
+from qdiffusion.models import PixelsConfig
+from qdiffusion.models.qvunet import QVUNetwork
+from qdiffusion.runs.description import Description
+from qdiffusion.training import Experiment, Stage, describe, get_preset
+from qdiffusion.training.building import build_system
 from qdiffusion.training.dead import dead_parameters
 from training_tiny import QVUNET, tiny, write_images
 
+MNIST = Space("images", (1, 28, 28), tuple(range(10)))
+SMALL = Space("images", (1, 8, 8), (0, 1))
+
+
+def described(experiment: Experiment, space: Space | None = None) -> Description:
+    """The description of an experiment's only model."""
+    (description,) = describe(experiment, space)
+    return description
+
 
 class Denoiser(nn.Module):
-    """Linear in the image, with parameters of every fate: (N, 4, H, W) → (N, 4, H, W)."""
+    """Linear in the image, with parameters of every fate: (N, 3, H, W) → (N, 4, H, W)."""
+
+    n_classes, levels = 0, 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +40,7 @@ class Denoiser(nn.Module):
         self.faint = nn.Parameter(torch.randn(()))
         self.partly = nn.Parameter(torch.randn(6))
         self.unused = nn.Parameter(torch.randn(2))
-        self.conv = nn.Conv2d(4, 4, 1)
+        self.conv = nn.Conv2d(3, 4, 1)
         self.norm = nn.GroupNorm(4, 4)
         self.wide_norm = nn.GroupNorm(1, 4)
         self.shift = nn.Parameter(torch.randn(4, 1, 1))
@@ -36,11 +52,12 @@ class Denoiser(nn.Module):
 
 
 def test_dead_parameters_are_found_by_gradient() -> None:
-    dead = dead_parameters(Denoiser(), (4, 6, 6), timesteps=10)
+    space = Space("images", (3, 6, 6))
+    dead = dead_parameters(System(PixelsConfig().build(space), Denoiser(), GaussianProcess(linear_betas(10))))
     assert {name: where.flatten().tolist() for name, where in dead.items() if where.any()} == {
-        "partly": [False, False, False, True, True, True],
-        "unused": [True, True],
-        "conv.bias": [True] * 4,
+        "denoiser.partly": [False, False, False, True, True, True],
+        "denoiser.unused": [True, True],
+        "denoiser.conv.bias": [True] * 4,
     }
 
 
@@ -54,28 +71,26 @@ def test_dead_parameters_are_found_by_gradient() -> None:
     ],
 )
 def test_published_counts(preset: str, total: int, quantum: int, banks: int) -> None:
-    described = describe(get_preset(preset).build())
-    counts = described.parameters
+    description = described(get_preset(preset).build())
+    counts = description.parameters
     assert (counts.total, counts.quantum, counts.classical) == (total, quantum, total - quantum)
     assert counts.dead == counts.dead_classical + counts.dead_quantum
-    assert len(described.circuits) == banks
-    assert sum(circuit.n_circuits * circuit.n_weights for circuit in described.circuits) == quantum
-    assert sum(layer.parameters for layer in described.layers) == total
+    assert len(description.circuits) == banks
+    assert sum(circuit.n_circuits * circuit.n_weights for circuit in description.circuits) == quantum
+    assert sum(layer.parameters for layer in description.layers) == total
 
 
 def test_what_the_released_program_leaves_dead() -> None:
     """Angles 4 … 27 of each layer's 28, and all of the second circuits, whose outputs are discarded."""
     experiment = get_preset("qvunet-1hq").build()
-    released = describe(replace(experiment, model=replace(experiment.model, variant="released"))).parameters
+    released = described(replace(experiment, model=replace(experiment.model, variant="released"))).parameters
     assert released.dead_quantum == 2 * (3 * 24) + 2 * 84
-    assert describe(experiment).parameters.dead_quantum == 0
+    assert described(experiment).parameters.dead_quantum == 0
 
 
 def test_only_biases_that_a_norm_takes_out_are_dead_in_the_classical_net() -> None:
     """Ten groups of ten channels: the level of width 10 in the encoder, that in the decoder, and the last block."""
-    experiment = get_preset("unet-classical").build()
-    model = experiment.model.build(1, 28)
-    dead = dead_parameters(model, (1, 28, 28), 1000)
+    dead = dead_parameters(build_system(get_preset("unet-classical").build(), MNIST))
     found = {name: where for name, where in dead.items() if where.any()}
     assert found
     for name, where in found.items():
@@ -86,22 +101,23 @@ def test_only_biases_that_a_norm_takes_out_are_dead_in_the_classical_net() -> No
 
 def test_layers_follow_the_image_through_the_model(tmp_path: Path) -> None:
     experiment = tiny(write_images(tmp_path / "data.npz"), model=QVUNET)
-    layers = describe(experiment).layers
+    layers = described(experiment).layers
     assert {layer.name: layer.output for layer in layers if layer.name in ("conv_in", "vertex_in", "conv_out")} == {
         "conv_in": (4, 8, 8),
         "vertex_in": (8, 4, 4),
         "conv_out": (1, 8, 8),
     }
     assert layers[-1].name == "conv_out"
-    own_names = {name for name, _ in QVUNET.build(1, 8).named_modules()}
+    own_names = {name for name, _ in QVUNET.build(SMALL).named_modules()}
     assert {layer.name for layer in layers} <= own_names
 
 
 def test_circuits_are_named_by_ansatz_and_place(tmp_path: Path) -> None:
-    described = describe(tiny(write_images(tmp_path / "data.npz"), model=QVUNET))
-    model = QVUNET.build(1, 8)
-    assert isinstance(model, QVUNet)
-    for circuit in described.circuits:
+    description = described(tiny(write_images(tmp_path / "data.npz"), model=QVUNET))
+    model = QVUNET.build(SMALL)
+    assert isinstance(model, QVUNetwork)
+    assert description.circuits
+    for circuit in description.circuits:
         layer = model.get_submodule(circuit.where)
         assert circuit.ansatz.startswith("fqconv")
         assert (circuit.n_wires, circuit.n_weights) == (12, layer.weights.shape[1])
@@ -109,35 +125,48 @@ def test_circuits_are_named_by_ansatz_and_place(tmp_path: Path) -> None:
 
 
 def test_alike_banks_share_a_drawing() -> None:
-    described = describe(get_preset("qvunet-full-fq").build())
-    assert [drawing.name for drawing in described.drawings] == [
+    description = described(get_preset("qvunet-full-fq").build())
+    assert [drawing.name for drawing in description.drawings] == [
         "angle_encoding(12, x) >> fqconv(n_layers=3)",
         "angle_encoding(4, x) >> basic_entangling(n_layers=4)",
     ]
-    for drawing in described.drawings:
-        banks = [circuit for circuit in described.circuits if circuit.where in drawing.banks]
+    for drawing in description.drawings:
+        banks = [circuit for circuit in description.circuits if circuit.where in drawing.banks]
         assert len(banks) == len(drawing.banks)
         assert drawing.n_circuits == sum(circuit.n_circuits for circuit in banks)
         assert {circuit.n_gates for circuit in banks} == {drawing.n_gates}
         assert drawing.read == tuple((wire, "Z") for wire in range(drawing.n_wires))
-    assert sum(len(drawing.banks) for drawing in described.drawings) == len(described.circuits)
+    assert sum(len(drawing.banks) for drawing in description.drawings) == len(description.circuits)
 
 
-def test_images_need_not_be_read_where_their_channels_are_known(tmp_path: Path) -> None:
+def test_items_need_not_be_read_where_their_space_is_known(tmp_path: Path) -> None:
     data = write_images(tmp_path / "data.npz")
-    described = describe(tiny(data))
+    expected = describe(tiny(data))
     data.unlink()
-    assert describe(tiny(data), channels=1) == described
+    assert describe(tiny(data), SMALL) == expected
+
+
+def test_every_model_of_the_stages_is_described_once_with_all_its_stages() -> None:
+    other = replace(QVUNET, n_layers=2)
+    experiment = Experiment(
+        "x", model=QVUNET, stages=(Stage("a"), Stage("b", model=other), Stage("c"), Stage("d", model=QVUNET))
+    )
+    descriptions = describe(experiment, SMALL)
+    assert [description.stage for description in descriptions] == ["a, d", "b, c"]
+    for description, model in zip(descriptions, (QVUNET, other), strict=True):
+        total = sum(parameter.numel() for parameter in model.build(SMALL).parameters())
+        assert description.parameters.total == total
+        assert description.circuits == described(Experiment("x", model=model), SMALL).circuits
 
 
 def test_dict_is_plain_and_table_prints_it(tmp_path: Path) -> None:
-    described = describe(tiny(write_images(tmp_path / "data.npz"), model=QVUNET))
-    plain = described.to_dict()
-    assert json.loads(json.dumps(plain))["parameters"]["total"] == described.parameters.total
-    assert {"name", "parameters", "circuits", "layers", "drawings"} == plain.keys()
+    description = described(tiny(write_images(tmp_path / "data.npz"), model=QVUNET))
+    plain = description.to_dict()
+    assert json.loads(json.dumps(plain))["parameters"]["total"] == description.parameters.total
+    assert {"name", "stage", "parameters", "circuits", "layers", "drawings"} == plain.keys()
     console = Console(record=True, width=120)
     with console.capture() as capture:
-        console.print(described.table())
+        console.print(description.table())
     text = capture.get()
-    for word in ("vertex_attention", described.circuits[0].ansatz, f"{described.parameters.total:,}"):
+    for word in ("vertex_attention", description.circuits[0].ansatz, f"{description.parameters.total:,}"):
         assert word in text

@@ -47,7 +47,7 @@ def test_average_over_many_steps_has_the_closed_form(start: int) -> None:
         elif step % 10 == 0:
             keep = min(0.995, 1 - (step - start) ** (-2 / 3))
             expected = keep * expected + (1 - keep) * weights_at(step)
-        torch.testing.assert_close(ema.model.weight[0], expected, rtol=1e-12, atol=0)
+        torch.testing.assert_close(ema.system.weight[0], expected, rtol=1e-12, atol=0)
 
 
 def test_agrees_with_diffusers_when_applied_every_step() -> None:
@@ -60,15 +60,29 @@ def test_agrees_with_diffusers_when_applied_every_step() -> None:
             model.weight.copy_(weights_at(step))
         ema.update(model, step)
         theirs.step(model.parameters())
-        torch.testing.assert_close(ema.model.weight, theirs.shadow_params[0], rtol=1e-12, atol=0)
+        torch.testing.assert_close(ema.system.weight, theirs.shadow_params[0], rtol=1e-12, atol=0)
 
 
 def test_buffers_are_copied_and_nothing_is_shared() -> None:
     model = module()
     ema = EMA(model, CONFIG)
     model.seen += 3
-    assert ema.model.seen == 0
+    assert ema.system.seen == 0
     ema.update(model, 200)
-    assert ema.model.seen == 3
-    assert not any(parameter.requires_grad for parameter in ema.model.parameters())
+    assert ema.system.seen == 3
+    assert not any(parameter.requires_grad for parameter in ema.system.parameters())
     assert model.weight.requires_grad
+
+
+def test_without_decay_the_average_is_the_weights_and_nothing_is_stored() -> None:
+    model = module()
+    ema = EMA(model, EMAConfig(decay=0.0))
+    for step in range(1, 30):
+        with torch.no_grad():
+            model.weight.copy_(weights_at(step))
+        ema.update(model, step)
+        assert torch.equal(ema.system.weight[0], weights_at(step))
+    assert ema.state_dict() == {}
+    assert model.weight.requires_grad
+    ema.load_state_dict({})
+    assert ema.system is model

@@ -9,10 +9,23 @@ from typing import Any
 import pytest
 
 from qdiffusion.data import ImagesConfig
-from qdiffusion.diffusion import SchedulerConfig
+from qdiffusion.diffusion import DenoiseConfig, GaussianConfig, ScheduleConfig, SchedulerConfig
+from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.metrics import ImagesEvaluationConfig
-from qdiffusion.training import PRESETS, AdamConfig, EMAConfig, Experiment, Stage, from_json, get_preset, to_json
+from qdiffusion.models import QVUNetConfig, UNetConfig
+from qdiffusion.training import (
+    PRESETS,
+    AdamConfig,
+    AdamWConfig,
+    EMAConfig,
+    Experiment,
+    RateConfig,
+    Stage,
+    from_json,
+    get_preset,
+    to_json,
+)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -26,7 +39,13 @@ def test_every_field_survives_json() -> None:
     experiment = replace(
         get_preset("qvunet-full-fq").build(),
         data=ImagesConfig(path=Path("/data/x.npz"), root=Path("r"), classes=(1, 2), size=16, colour="rgb"),
-        stages=(Stage("a", 3, optimiser=AdamConfig(1 / 3, (0.1, 0.2)), ema=EMAConfig(power=2 / 7)), Stage("b")),
+        forward=GaussianConfig(ScheduleConfig("linear", 7), "v"),
+        stages=(
+            Stage("a", 3, optimiser=AdamConfig(1 / 3, (0.1, 0.2)), ema=EMAConfig(power=2 / 7)),
+            Stage("b", model=UNetConfig(), fresh=("denoiser.*",), forward=GaussianConfig(), carry=True, accumulation=4),
+            Stage("c", optimiser=AdamWConfig(rate=RateConfig(1, "step", 3, 1 / 7), clip=0.1), flips=True),
+        ),
+        snapshots=(2, 3, 5),
         seed=2**63 - 1,
         precision="bf16",
     )
@@ -46,6 +65,8 @@ def test_missing_fields_take_their_defaults() -> None:
         ({"seed": "1"}, r"wrong at seed: .*integer, but '1' was given"),
         ({"precision": "fp8"}, "wrong at precision"),
         ({"model": {"kind": "transformer"}}, "wrong at model"),
+        ({"model": {"heads": 4}}, "wrong at model: .*'kind'"),
+        ({"stages": [{"objective": {"kind": "denoise", "p2": 1}}]}, r"unknown field stages\.0\.objective\.denoise\.p2"),
         ({"stages": []}, "stages is .*at least one stage"),
         ({"seed": -1}, "seed is -1, but must be"),
     ],
@@ -73,11 +94,27 @@ def test_no_json_is_refused() -> None:
         (lambda: EMAConfig(power=0), "power"),
         (lambda: Stage(steps=0), "steps"),
         (lambda: Stage(batch_size=0), "batch_size"),
-        (lambda: Stage(p2_k=0), "p2_k"),
+        (lambda: DenoiseConfig(p2_k=0.0), "p2_k"),
+        (lambda: DenoiseConfig(p2_gamma=float("inf")), "p2_gamma"),
+        (lambda: DenoiseConfig(label_dropout=1.1), "label_dropout"),
+        (lambda: Stage(batch_size=8, accumulation=9), "accumulation"),
+        (lambda: Stage(accumulation=0), "accumulation"),
+        (lambda: Stage(steps=3, optimiser=AdamConfig(rate=RateConfig(warmup=4))), r"optimiser\.rate\.warmup"),
+        (lambda: RateConfig(warmup=-1), "warmup"),
+        (lambda: RateConfig(every=0), "every"),
+        (lambda: RateConfig(factor=0), "factor"),
+        (lambda: AdamConfig(clip=0), "clip"),
+        (lambda: AdamConfig(circuit_rate=0), "circuit_rate"),
+        (lambda: AdamWConfig(weight_decay=-0.1), "weight_decay"),
+        (lambda: AdamWConfig(learning_rate=0), "learning_rate"),
         (lambda: SchedulerConfig(steps=0), "steps"),
         (lambda: SchedulerConfig(count=-1), "count"),
         (lambda: ImagesEvaluationConfig(count=1), "count"),
-        (lambda: Experiment(name="x", sampling=SchedulerConfig(steps=1001)), r"sampling\.steps"),
+        (lambda: SchedulerConfig(guidance=-1.0), "guidance"),
+        (lambda: Experiment(name="x", snapshots=(0,)), "snapshots"),
+        (lambda: Experiment(name="x", snapshots=(9376,)), "snapshots"),
+        (lambda: Experiment(name="x", snapshots=(3, 2)), "snapshots"),
+        (lambda: Experiment(name="x", snapshots=(2, 2)), "snapshots"),
         (lambda: Experiment(name="x", log_every=0), "log_every"),
         (lambda: Experiment(name="x", checkpoint_every=0), "checkpoint_every"),
     ],
@@ -92,8 +129,46 @@ def test_experiments_are_frozen() -> None:
         Experiment(name="x").seed = 1  # type: ignore[misc]
 
 
-def test_total_steps_adds_up_the_stages() -> None:
-    assert Experiment(name="x", stages=(Stage(steps=3), Stage(steps=4))).total_steps == 7
+def test_legs_are_the_rounds_of_the_stages_without_a_gap() -> None:
+    """Each stage by its own forward process, the others by the experiment's."""
+    chain = ChainObjectiveConfig()
+    stages = (
+        Stage("one", 3),
+        Stage("two", 4, objective=chain),
+        Stage("three", 5, objective=chain, forward=GaussianConfig(ScheduleConfig(timesteps=3))),
+    )
+    experiment = Experiment("x", forward=GaussianConfig(ScheduleConfig(timesteps=2)), stages=stages)
+    assert experiment.legs == (
+        (0, 0, 0, 3),
+        (1, 0, 3, 7),
+        (1, 1, 7, 11),
+        (2, 0, 11, 16),
+        (2, 1, 16, 21),
+        (2, 2, 21, 26),
+    )
+    assert experiment.total_steps == 26
+    assert [experiment.stage_at(step) for step in (1, 3, 4, 11, 12, 26)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_stage_without_a_model_goes_on_with_the_one_before() -> None:
+    own, other = QVUNetConfig(), QVUNetConfig(circuits=7)
+    stages = (Stage("a"), Stage("b", model=own), Stage("c"), Stage("d", model=other))
+    experiment = Experiment("x", stages=stages)
+    assert [experiment.model_of(index) for index in range(4)] == [UNetConfig(), own, own, other]
+    assert experiment.model_of(-1) == other
+
+
+def test_fewer_steps_leave_out_the_snapshots_beyond_them() -> None:
+    experiment = Experiment("x", stages=(Stage("a", 5), Stage("b", 10)), snapshots=(3, 7, 8, 15))
+    shorter = experiment.with_steps(2)
+    assert (shorter.total_steps, shorter.snapshots) == (7, (3, 7))
+    assert shorter.stages[0] == experiment.stages[0]
+    assert experiment.with_steps(20).snapshots == experiment.snapshots
+
+
+def test_a_stage_that_trains_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"Stage one trains nothing.*denoiser\.\*"):
+        Stage("one", train=())
 
 
 def test_unknown_preset_lists_all_and_guesses() -> None:

@@ -10,14 +10,18 @@ import torch
 
 from qdiffusion.capacity import check_disk, check_memory, ran_out_of_memory, readable
 from qdiffusion.cli import main
+from qdiffusion.data import Space
 from qdiffusion.diffusion import SchedulerConfig
 from qdiffusion.errors import UsageError
-from qdiffusion.models import QVUNetConfig, UNetConfig
-from qdiffusion.training import Experiment, evaluate_run, sample_run, train
-from qdiffusion.training.fit import check_images_fit, check_steps_fit, saved_bytes, weight_bytes
+from qdiffusion.models import AutoencoderConfig, ChainConfig, MLPConfig, PixelsConfig, QVUNetConfig, RawConfig, UNetConfig
+from qdiffusion.training import Experiment, Stage, evaluate_run, sample_run, train
+from qdiffusion.training.building import build_system
+from qdiffusion.training.fit import check_samples_fit, check_steps_fit, saved_bytes, weight_bytes
 from training_tiny import QVUNET, UNET, files, tiny, write_images
 
 HUGE = str(2**31)
+SMALL, RGB, MNIST = (Space("images", shape) for shape in ((3, 8, 8), (3, 28, 28), (1, 28, 28)))
+PIXELS = PixelsConfig()
 TOO_MUCH = [
     ["--model.head-dim", HUGE],
     ["--model.head-dim", "1000000"],
@@ -35,7 +39,7 @@ TOO_MUCH = [
     ["--data.size", "9" * 30],
     ["--stages.0.batch-size", HUGE],
     ["--stages.0.steps", "9" * 30],
-    ["--schedule.timesteps", HUGE],
+    ["--forward.schedule.timesteps", HUGE],
     ["--sampling.count", HUGE],
     ["--sampling.count", "9" * 30],
     ["--evaluation.count", HUGE],
@@ -50,11 +54,21 @@ def test_numbers_that_ask_for_terabytes(flags: list[str], tmp_path: Path, capsys
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("config", [UNET, QVUNET, UNetConfig(), QVUNetConfig(circuits="full")])
-def test_weights_are_counted_without_being_made(config: Any) -> None:
-    size = 8 if config in (UNET, QVUNET) else 28
-    model = config.build(3, size)
-    assert weight_bytes(config, 3, size) == sum(value.nbytes for value in model.state_dict().values())
+@pytest.mark.parametrize(
+    ("codec", "config", "space"),
+    [
+        (PIXELS, UNET, SMALL),
+        (PIXELS, QVUNET, SMALL),
+        (PIXELS, UNetConfig(), RGB),
+        (PIXELS, QVUNetConfig(circuits="full"), RGB),
+        (AutoencoderConfig(), MLPConfig(), RGB),
+        (RawConfig(), ChainConfig(n_steps=3), Space("states", (4,))),
+    ],
+)
+def test_weights_are_counted_without_being_made(codec: Any, config: Any, space: Space) -> None:
+    own = codec.build(space)
+    values = [*own.state_dict().values(), *config.build(own.space).state_dict().values()]
+    assert weight_bytes(codec, config, space) == sum(value.nbytes for value in values)
 
 
 def test_what_a_step_keeps_is_counted_without_being_made() -> None:
@@ -64,13 +78,13 @@ def test_what_a_step_keeps_is_counted_without_being_made() -> None:
         kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    model = UNetConfig().build(1, 28)
+    model = UNetConfig().build(MNIST)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model(torch.zeros(4, 1, 28, 28), torch.zeros(4, dtype=torch.int64))
     for parameter in model.parameters():
         kept.pop(parameter.untyped_storage().data_ptr(), None)
     real = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    assert saved_bytes(UNetConfig(), 1, 28, 4) == pytest.approx(real, rel=0.1)
+    assert saved_bytes(PIXELS, UNetConfig(), MNIST, 4) == pytest.approx(real, rel=0.1)
 
 
 def with_free(monkeypatch: pytest.MonkeyPatch, memory: int, disk: int = 2**60) -> None:
@@ -82,23 +96,42 @@ def with_free(monkeypatch: pytest.MonkeyPatch, memory: int, disk: int = 2**60) -
 
 def test_batches_are_measured_against_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = Experiment(name="x")
-    needed = 5 * weight_bytes(UNetConfig(), 1, 28) + saved_bytes(UNetConfig(), 1, 28, 128)
+    needed = 5 * weight_bytes(PIXELS, UNetConfig(), MNIST) + saved_bytes(PIXELS, UNetConfig(), MNIST, 128)
     with_free(monkeypatch, needed)
-    check_steps_fit(experiment, 1)
+    check_steps_fit(experiment, MNIST, 0)
     with_free(monkeypatch, needed - 1)
-    with pytest.raises(UsageError, match=r"A training step of 128 images needs .* MB, but memory has .*batch_size"):
-        check_steps_fit(experiment, 1)
-    check_steps_fit(replace(experiment, precision="bf16"), 1)
+    with pytest.raises(UsageError, match=r"A training step of 128 items needs .* MB, but memory has .*batch_size"):
+        check_steps_fit(experiment, MNIST, 0)
+    check_steps_fit(replace(experiment, precision="bf16"), MNIST, 0)
+    check_steps_fit(replace(experiment, stages=(Stage(accumulation=2),)), MNIST, 0)
+
+
+def test_every_stage_is_measured_by_its_own_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    larger = UNetConfig(dim=20)
+    stages = (Stage(batch_size=2), Stage(batch_size=2, model=larger), Stage(batch_size=2))
+    experiment = Experiment(name="x", stages=stages)
+    needed = 5 * weight_bytes(PIXELS, larger, MNIST) + saved_bytes(PIXELS, larger, MNIST, 2)
+    with_free(monkeypatch, needed - 1)
+    check_steps_fit(experiment, MNIST, 0)
+    for index in (1, 2):
+        with pytest.raises(UsageError, match="A training step of 2"):
+            check_steps_fit(experiment, MNIST, index)
+
+
+def test_a_model_is_refused_before_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_free(monkeypatch, weight_bytes(PIXELS, UNetConfig(), MNIST) - 1)
+    with pytest.raises(UsageError, match="A model of these sizes needs"):
+        build_system(Experiment(name="x"), MNIST)
 
 
 def test_samples_are_measured_against_memory_and_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with_free(monkeypatch, memory=2 * 10 * 784, disk=2 * 10 * 784)
-    check_images_fit(tmp_path / "not" / "there", 10, (1, 28, 28))
-    with pytest.raises(UsageError, match=r"Drawing 11 images of 1×28×28 bytes needs 17\.2 kB, but memory has 15\.7 kB"):
-        check_images_fit(tmp_path, 11, (1, 28, 28))
+    check_samples_fit(tmp_path / "not" / "there", 10, MNIST)
+    with pytest.raises(UsageError, match=r"Drawing 11 images of shape 1×28×28 needs 17\.2 kB, but memory has 15\.7 kB"):
+        check_samples_fit(tmp_path, 11, MNIST)
     with_free(monkeypatch, memory=10**6, disk=2 * 10 * 784)
     with pytest.raises(UsageError, match=rf"but the disk of {tmp_path} has 15\.7 kB free; ask for fewer"):
-        check_images_fit(tmp_path / "not" / "there", 11, (1, 28, 28))
+        check_samples_fit(tmp_path / "not" / "there", 11, MNIST)
 
 
 def test_more_samples_than_fit_are_refused_before_any_work(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import checkpoint_path, list_checkpoints
 from qdiffusion.runs.samples import read_samples
 from qdiffusion.training import resume, sample_run, train
-from qdiffusion.training.sampling import load_model
+from qdiffusion.training.loading import load_system
 from training_interruptions import OnUpdate
 from training_tiny import files, outcome, tiny, write_images
 
@@ -82,7 +82,6 @@ def refusal(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return last
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_a_training_under_way_is_left_alone(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     overwrite = ["train", "unet-classical", "--overwrite", "--out", str(out)]
@@ -151,5 +150,5 @@ def test_sampling_takes_the_next_checkpoint_where_one_is_pruned_under_it(
     run.model_path.rename(tmp_path / "model")
     last = list_checkpoints(run)[-1]
     listings = iter([[checkpoint_path(run, 1)], [last]])
-    monkeypatch.setattr("qdiffusion.training.sampling.list_checkpoints", lambda run: next(listings))
-    assert load_model(run)[1]["step"] == 12
+    monkeypatch.setattr("qdiffusion.training.loading.list_checkpoints", lambda run: next(listings))
+    assert load_system(run)[1]["step"] == 12

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from qdiffusion.data import ImageSet, load_images, to_uint8, to_unit_range
-from qdiffusion.diffusion import ScheduleConfig, SchedulerConfig, make_scheduler, sample
-from qdiffusion.models import UNet
+from qdiffusion.data import ImageSet, Space, load_images, to_uint8, to_unit_range
+from qdiffusion.diffusion import GaussianConfig, ScheduleConfig, SchedulerConfig, System
+from qdiffusion.models import PixelsConfig, UNet
 from qdiffusion.runs import Run
 from qdiffusion.runs.description import read_description
 from qdiffusion.runs.pictures import forward_path, read_real, read_strip, real_path, reverse_path
 from qdiffusion.runs.samples import list_samples, read_samples
 from qdiffusion.training import Interrupted, describe, resume, sample_run, train
 from qdiffusion.training.batches import derived_seed
+from qdiffusion.training.loading import load_system
 from qdiffusion.training.pictures import balanced, forward_strip
 from training_interruptions import signal_at
 from training_tiny import outcome, tiny, write_images
@@ -75,47 +76,65 @@ def test_real_images_of_a_run_are_training_images(trained: Run, data: Path) -> N
     assert training.labels[chosen[:10]].bincount().tolist() == [5, 5]
 
 
+def noising(schedule: ScheduleConfig, images: torch.Tensor) -> System:
+    """A system that can destroy such images; its denoiser is none."""
+    space = Space("images", tuple(images.shape[1:]))
+    return System(PixelsConfig().build(space), torch.nn.Identity(), GaussianConfig(schedule).build(space, 0))
+
+
+def levels(labels: tuple[tuple[str, ...], ...]) -> list[int]:
+    """The level that each column is labelled with; -1 for the data."""
+    return [-1 if label == ("data",) else int(label[0].removeprefix("t ")) for label in labels]
+
+
+def ratio(label: tuple[str, ...]) -> float:
+    """The signal-to-noise ratio below a column: "24", "2·10⁻⁹"."""
+    digits = label[1].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+    return float(digits.replace("·10", "e"))
+
+
 @pytest.mark.parametrize("schedule", [ScheduleConfig("linear", 50), ScheduleConfig("cosine", 1000)])
 def test_the_forward_strip_follows_the_formula(schedule: ScheduleConfig) -> None:
     images = torch.randint(256, (3, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    strip = forward_strip(images, schedule, seed=5)
-    assert torch.equal(strip.images[:, 0], images)
-    assert (strip.t[0], strip.t[-1]) == (-1, schedule.timesteps - 1)
-    gaps = strip.t.diff()
+    strip = forward_strip(noising(schedule, images), images, seed=5)
+    assert torch.equal(strip.items[:, 0], images)
+    shown = levels(strip.labels)
+    assert (shown[0], shown[-1]) == (-1, schedule.timesteps - 1)
+    gaps = np.diff(shown)
     assert gaps.max() - gaps.min() <= 1
-    assert torch.isinf(strip.snr[0])
     noise = torch.randn(3, 1, 4, 4, generator=torch.Generator().manual_seed(5)).double()
     x0 = to_unit_range(images).double()
     betas = schedule.betas()
-    for column, t in enumerate(strip.t.tolist()[1:], start=1):
+    for column, t in enumerate(shown[1:], start=1):
         kept = torch.prod(1 - betas[: t + 1])
         expected = kept.sqrt() * x0 + (1 - kept).sqrt() * noise
-        torch.testing.assert_close(strip.images[:, column], to_uint8(expected.clamp(-1, 1)), rtol=0, atol=1)
-        torch.testing.assert_close(strip.snr[column], kept / (1 - kept))
+        torch.testing.assert_close(strip.items[:, column], to_uint8(expected.clamp(-1, 1)), rtol=0, atol=1)
+        # Of two digits or one, so within half of the last.
+        assert ratio(strip.labels[column]) == pytest.approx(float(kept / (1 - kept)), rel=0.5)
 
 
 @pytest.mark.parametrize("timesteps", [1, 3, 8, 20])
 def test_short_processes_have_short_strips(timesteps: int) -> None:
-    strip = forward_strip(torch.zeros(1, 1, 2, 2, dtype=torch.uint8), ScheduleConfig("linear", timesteps), 0)
-    assert strip.t.tolist() == sorted(set(strip.t.tolist()))
-    assert len(strip.t) == min(timesteps, 8) + 1
+    images = torch.zeros(1, 1, 2, 2, dtype=torch.uint8)
+    strip = forward_strip(noising(ScheduleConfig("linear", timesteps), images), images, 0)
+    shown = levels(strip.labels)
+    assert shown == sorted(set(shown))
+    assert len(shown) == strip.items.shape[1] == min(timesteps, 8) + 1
 
 
 def test_the_reverse_strip_is_the_way_of_the_samples(trained: Run, data: Path) -> None:
     samples = read_samples(list_samples(trained)[-1])
     strip = read_strip(reverse_path(trained, samples.name))
     assert strip is not None
-    schedule = tiny(data).schedule
-    scheduler = make_scheduler("ddpm", schedule)
+    system, _ = load_system(trained)
+    assert system.state_dict().keys() == {f"denoiser.{name}" for name in UNet.from_pretrained(trained.model_path).state_dict()}
+    sampler = SchedulerConfig("ddpm", steps=16).build(system)
     generator, steps = torch.Generator().manual_seed(derived_seed(0, 0)), {}
-    model = UNet.from_pretrained(trained.model_path).eval()
-    sample(model, scheduler, (6, 1, 8, 8), 16, generator, on_step=steps.__setitem__)
-    assert torch.equal(strip.images[:, -1], samples.images[:4])
+    sampler(system, 6, generator, on_step=steps.__setitem__)
+    assert torch.equal(strip.items[:, -1], samples.items[:4])
     for column, done in enumerate(range(0, 17, 2)):
-        assert torch.equal(strip.images[:, column], to_uint8(steps[done][:4].clamp(-1, 1)))
-        assert strip.t[column] == (scheduler.timesteps[done] if done < 16 else -1)
-    kept = torch.prod(1 - schedule.betas()[: strip.t[3] + 1])
-    torch.testing.assert_close(strip.snr[3], kept / (1 - kept), rtol=1e-5, atol=0)
+        assert torch.equal(strip.items[:, column], to_uint8(steps[done][:4].clamp(-1, 1)))
+        assert levels(strip.labels)[column] == (sampler.levels[done] if done < 16 else -1)
 
 
 def test_every_sample_set_keeps_its_own_strip(trained: Run) -> None:
@@ -123,8 +142,8 @@ def test_every_sample_set_keeps_its_own_strip(trained: Run) -> None:
         samples = sample_run(trained, count, steps=3, seed=seed, batch_size=2)
         strip = read_strip(reverse_path(trained, samples.name))
         assert strip is not None
-        assert torch.equal(strip.images[:, -1], samples.images[:2])
-        assert strip.images.shape[1] == 4
+        assert torch.equal(strip.items[:, -1], samples.items[:2])
+        assert strip.items.shape[1] == 4
 
 
 def test_an_interrupted_run_has_them_already(tmp_path: Path, data: Path) -> None:

@@ -1,5 +1,6 @@
 """Samples and scores of a run."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -7,10 +8,10 @@ import pytest
 import torch
 
 from qdiffusion.data import load_images, to_uint8
-from qdiffusion.diffusion import SchedulerConfig, make_scheduler, sample
+from qdiffusion.diffusion import SchedulerConfig, System
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.metrics import ImagesEvaluationConfig, load_features, score_images
-from qdiffusion.models import UNet
+from qdiffusion.models import PixelsConfig, UNet
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import list_checkpoints, load
 from qdiffusion.runs.samples import read_samples
@@ -31,18 +32,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
     return train(experiment, tmp_path_factory.mktemp("runs") / "run")
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def sampled(model: torch.nn.Module, data: Path) -> System:
+    """A system of this denoiser and the tiny experiment's noise."""
+    space = tiny(data).data.load("train").space
+    return System(PixelsConfig().build(space), model, tiny(data).forward.build(space, 0))
+
+
 @pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpmpp"])
 def test_images_are_those_of_the_averaged_model(trained: Run, data: Path, sampler: str) -> None:
     samples = sample_run(trained, 5, sampler=sampler, steps=4, seed=3, batch_size=3)
-    model = UNet.from_pretrained(trained.model_path).eval()
+    system = sampled(UNet.from_pretrained(trained.model_path).eval(), data)
     expected = []
     for first, size in ((0, 3), (3, 2)):
-        scheduler = make_scheduler(sampler, tiny(data).schedule)
         generator = torch.Generator().manual_seed(derived_seed(3, first))
-        expected.append(to_uint8(sample(model, scheduler, (size, 1, 8, 8), 4, generator).clamp(-1, 1)))
-    assert torch.equal(samples.images, torch.cat(expected))
-    assert torch.equal(read_samples(samples.path).images, samples.images)
+        x = SchedulerConfig(sampler, 4).build(system)(system, size, generator)
+        expected.append(to_uint8(x.clamp(-1, 1)))
+    assert torch.equal(samples.items, torch.cat(expected))
+    assert torch.equal(read_samples(samples.path).items, samples.items)
 
 
 def test_what_is_not_said_is_the_experiments(trained: Run) -> None:
@@ -52,7 +58,7 @@ def test_what_is_not_said_is_the_experiments(trained: Run) -> None:
 
 
 def test_seeds_make_different_images(trained: Run) -> None:
-    first, second = (sample_run(trained, 2, seed=seed).images for seed in (0, 1))
+    first, second = (sample_run(trained, 2, seed=seed).items for seed in (0, 1))
     assert not torch.equal(first, second)
 
 
@@ -62,7 +68,7 @@ def test_the_same_request_is_read_not_sampled(trained: Run) -> None:
 
     before = sample_run(trained, 3, seed=5)
     again = sample_run(trained, 3, seed=5, progress=OnUpdate("Sampling", refuse))
-    assert torch.equal(again.images, before.images)
+    assert torch.equal(again.items, before.items)
     with pytest.raises(AssertionError, match="sampled again"):
         sample_run(trained, 3, seed=5, batch_size=2, progress=OnUpdate("Sampling", refuse))
 
@@ -70,11 +76,11 @@ def test_the_same_request_is_read_not_sampled(trained: Run) -> None:
 def test_a_damaged_set_is_sampled_again(trained: Run) -> None:
     before = sample_run(trained, 3, seed=6)
     before.path.write_bytes(b"")
-    assert torch.equal(sample_run(trained, 3, seed=6).images, before.images)
+    assert torch.equal(sample_run(trained, 3, seed=6).items, before.items)
 
 
 def test_an_interrupted_sampling_goes_on_where_it_was(trained: Run) -> None:
-    whole = sample_run(trained, 6, seed=7, batch_size=2).images
+    whole = sample_run(trained, 6, seed=7, batch_size=2).items
     (trained.samples_path / "ddpm-3-seed7-n6.safetensors").unlink()
     seen: list[int] = []
 
@@ -88,12 +94,12 @@ def test_an_interrupted_sampling_goes_on_where_it_was(trained: Run) -> None:
     seen.clear()
     continued = sample_run(trained, 6, seed=7, batch_size=2, progress=OnUpdate("Sampling", seen.append))
     assert seen == [3, 4, 5, 6, 6, 7, 8, 9]
-    assert torch.equal(continued.images, whole)
+    assert torch.equal(continued.items, whole)
     assert not [name for name in files(trained.path) if ".parts" in name]
 
 
 def test_parts_of_another_request_are_thrown_away(trained: Run) -> None:
-    expected = sample_run(trained, 4, seed=8, batch_size=4).images
+    expected = sample_run(trained, 4, seed=8, batch_size=4).items
     (trained.samples_path / "ddpm-3-seed8-n4.safetensors").unlink()
 
     def interrupt(done: int) -> None:
@@ -102,7 +108,7 @@ def test_parts_of_another_request_are_thrown_away(trained: Run) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         sample_run(trained, 4, seed=8, batch_size=2, progress=OnUpdate("Sampling", interrupt))
-    assert torch.equal(sample_run(trained, 4, seed=8, batch_size=4).images, expected)
+    assert torch.equal(sample_run(trained, 4, seed=8, batch_size=4).items, expected)
 
 
 def test_an_unfinished_run_samples_from_its_last_checkpoint_and_says_so(tmp_path: Path, data: Path) -> None:
@@ -111,11 +117,11 @@ def test_an_unfinished_run_samples_from_its_last_checkpoint_and_says_so(tmp_path
     run = Run.open(tmp_path / "run")
     samples = sample_run(run, 2, sampler="ddim", steps=4)
     assert (samples.meta["step"], samples.meta["finished"]) == (9, False)
-    model = tiny(data).model.build(1, 8).eval()
-    model.load_state_dict(load(list_checkpoints(run)[-1]).part("ema"))
+    system = sampled(tiny(data).model.build(tiny(data).data.load("train").space).eval(), data)
+    system.load_state_dict(load(list_checkpoints(run)[-1]).part("ema"))
     generator = torch.Generator().manual_seed(derived_seed(0, 0))
-    expected = sample(model, make_scheduler("ddim", tiny(data).schedule), (2, 1, 8, 8), 4, generator)
-    assert torch.equal(samples.images, to_uint8(expected.clamp(-1, 1)))
+    expected = SchedulerConfig("ddim", 4).build(system)(system, 2, generator)
+    assert torch.equal(samples.items, to_uint8(expected.clamp(-1, 1)))
 
 
 def test_a_run_without_a_model_is_refused(tmp_path: Path, data: Path) -> None:
@@ -136,18 +142,22 @@ def test_a_damaged_model_is_refused(tmp_path: Path, data: Path) -> None:
         sample_run(run, 2)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"count": 0}, "0 images"),
+        ({"count": 0}, "0 samples"),
         ({"count": 2, "batch_size": 0}, "batches of 0"),
         ({"count": 2, "sampler": "euler"}, "no sampler 'euler'"),
         ({"count": 2, "seed": -1}, "seed is -1"),
         ({"count": 2, "seed": 2**63}, "seed is 9223372036854775808"),
-        ({"count": 2, "sampler": "dpmpp", "steps": 20}, "20 steps apart"),
-        ({"count": 2, "steps": 0}, "0 steps; give 1 to 20"),
+        ({"count": 2, "steps": 0}, "steps is 0, but must be at least 1"),
         ({"count": 2, "steps": 21}, "21 steps; give 1 to 20"),
+        ({"count": 2, "guidance": 2.0}, "guidance 2, but the denoiser knows no classes"),
+        ({"count": 2, "classes": (0,)}, "trained without labels"),
+        ({"count": 2, "snapshot": 4}, "no snapshot of step 4; this experiment keeps none"),
+        ({"count": 2, "show_steps": 4}, "4 moments were asked for; give 1 to 3"),
+        ({"count": 2, "colour": "red"}, "colour was given.* it has sampler, steps"),
     ],
 )
 def test_requests_out_of_range_are_refused(trained: Run, asked: dict[str, int], sentence: str) -> None:
@@ -162,18 +172,20 @@ def test_scores_are_those_of_the_samples_and_stay_in_the_run(trained: Run, data:
     scores = evaluate_run(trained, 20, features="mnist-cnn", seed=4, split=split)
     samples = read_samples(trained.samples_path / "ddpm-3-seed4-n20.safetensors")
     reference = load_images(tiny(data).data, split)
-    assert scores == score_images(samples.images, reference, load_features("mnist-cnn"), seed=4)
+    assert scores == score_images(samples.items, reference, load_features("mnist-cnn"), seed=4)
     metrics = trained.read_metrics()
     assert metrics is not None
-    assert scores.to_dict().items() <= metrics.items()
-    expected = {"sampler": "ddpm", "steps": 3, "seed": 4, "split": split, "data": reference.source, "step": 12}
+    assert json.loads(json.dumps(scores.to_dict())).items() <= metrics.items()
+    expected = {"made": ["ddpm", "3 steps"], "seed": 4, "step": 12, "samples": samples.name}
     assert expected.items() <= metrics.items()
+    assert metrics["details"]["reference"] == reference.source
 
 
 def test_the_split_is_the_experiments_unless_said(tmp_path: Path, data: Path) -> None:
+    test = load_images(tiny(data).data, "test")
+    assert test.source != load_images(tiny(data).data, "train").source
     run = train(tiny(data, evaluation=ImagesEvaluationConfig(split="test")), tmp_path / "run")
-    evaluate_run(run, 4, features="mnist-cnn")
-    assert (run.read_metrics() or {})["split"] == "test"
+    assert evaluate_run(run, 4, features="mnist-cnn").details["reference"] == test.source
 
 
 def test_too_few_samples_are_refused_before_one_is_drawn(trained: Run) -> None:

@@ -48,7 +48,7 @@ def tiny(data: Path, **changes: Any) -> Experiment:
 def outcome(run: Run) -> dict[str, Any]:
     """Everything of a run that must not depend on whether it was stopped; tensors as bytes."""
     last = load(list_checkpoints(run)[-1])
-    timeless = ("step", "stage", "loss", "learning_rate")
+    timeless = ("step", "stage", "round", "loss", "learning_rate")
     return {
         "checkpoints": [path.name for path in list_checkpoints(run)],
         "state": _bytes(last.tensors),

@@ -46,7 +46,7 @@ def _describe(experiment: Experiment, space: Space, indices: list[int]) -> Descr
         parameters=_count(system, dead_parameters(system)),
         circuits=tuple(_circuits(system)),
         layers=layers,
-        drawings=drawings(system),
+        drawings=drawings(system.denoiser),
     )
 
 

@@ -155,8 +155,8 @@ class Experiment:
         return self.stages[index].forward or self.forward
 
     def model_of(self, index: int) -> Model:
-        """The denoiser that stage `index` trains."""
-        own = [stage.model for stage in self.stages[: index + 1] if stage.model is not None]
+        """The denoiser that stage `index` trains; -1: the last."""
+        own = [stage.model for stage in self.stages[: index % len(self.stages) + 1] if stage.model is not None]
         return own[-1] if own else self.model
 
     def stage_at(self, step: int) -> int:
