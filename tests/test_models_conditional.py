@@ -108,6 +108,12 @@ def test_the_row_is_added_to_the_time_embedding():
     torch.testing.assert_close(embedding(T, labels), expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("labels", [None, torch.tensor([2, 0, 3])])
+def test_rows_keep_the_precision_of_the_time_embedding(labels):
+    with torch.autocast("cpu", torch.bfloat16):
+        assert TimeEmbedding(4, CLASSES)(T, labels).dtype == TimeEmbedding(4)(T).dtype == torch.bfloat16
+
+
 @EVERY
 def test_what_depends_on_the_label_alone_is_learnt(case):
     """The target is the label's own level, and x says nothing of it: without labels the error is its variance."""

@@ -7,10 +7,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from plots_helpers import strip
+from plots_helpers import random_states, strip
 from qdiffusion.errors import RunError
 from qdiffusion.runs import Run
-from qdiffusion.runs.pictures import forward_path, read_real, read_strip, real_path, write_real, write_strip
+from qdiffusion.runs.pictures import Strip, forward_path, read_real, read_strip, real_path, write_real, write_strip
+
+STATES = random_states(6, 2).reshape(2, 3, 4)
+LABELS = (("t 9", "F 0.5"), (), ('<"state"> ü',))
 
 
 @pytest.fixture
@@ -18,16 +21,16 @@ def run(tmp_path: Path) -> Run:
     return Run.create(tmp_path / "run")
 
 
-def test_round_trip(run: Run) -> None:
-    images = torch.arange(3 * 16, dtype=torch.uint8).reshape(3, 4, 4, 1).permute(0, 3, 1, 2)
-    write_real(run, images)
-    write_strip(forward_path(run), strip())
+@pytest.mark.parametrize("given", [strip(), Strip(STATES, LABELS, "Ψ → noise"), Strip(STATES.real.clone(), LABELS)])
+def test_round_trip(run: Run, given: Strip) -> None:
+    write_real(run, given.items[:, 0])
+    write_strip(forward_path(run), given)
     real, forward = read_real(run), read_strip(forward_path(run))
     assert real is not None
     assert forward is not None
-    assert torch.equal(real, images)
-    for name in ("images", "t", "snr"):
-        assert torch.equal(getattr(forward, name), getattr(strip(), name))
+    assert torch.equal(real, given.items[:, 0])
+    assert torch.equal(forward.items, given.items)
+    assert (forward.labels, forward.caption) == (given.labels, given.caption)
 
 
 def test_older_runs_have_none(run: Run) -> None:
@@ -36,24 +39,32 @@ def test_older_runs_have_none(run: Run) -> None:
 
 
 BYTES = torch.zeros(2, 3, 1, 2, 2, dtype=torch.uint8)
-LEVELS, RATIOS = torch.arange(3), torch.ones(3, dtype=torch.float64)
+GOOD = '[["t 1"], ["t 2"], []]'
 
 
 @pytest.mark.parametrize(
-    "tensors",
+    ("tensors", "labels"),
     [
-        {"images": BYTES, "t": LEVELS},
-        {"images": BYTES.float(), "t": LEVELS, "snr": RATIOS},
-        {"images": BYTES[0], "t": LEVELS, "snr": RATIOS},
-        {"images": BYTES, "t": LEVELS[:2], "snr": RATIOS},
-        {"images": BYTES[:0], "t": LEVELS, "snr": RATIOS},
+        ({"images": BYTES}, GOOD),
+        ({"items": BYTES, "t": torch.arange(3)}, GOOD),
+        ({"items": BYTES.float()}, GOOD),
+        ({"items": BYTES[0]}, GOOD),
+        ({"items": BYTES[:0]}, GOOD),
+        ({"items": STATES[..., :3].clone()}, GOOD),
+        ({"items": STATES * torch.inf}, GOOD),
+        ({"items": BYTES}, '[["t 1"], ["t 2"]]'),
+        ({"items": BYTES}, '["t 1", "t 2", "t 3"]'),
+        ({"items": BYTES}, "[[1], [2], [3]]"),
+        ({"items": BYTES}, "{"),
+        ({"items": BYTES}, None),
     ],
 )
-def test_other_tensors_are_refused(run: Run, tensors: dict[str, Tensor]) -> None:
+def test_other_strips_are_refused_in_one_sentence(run: Run, tensors: dict[str, Tensor], labels: str | None) -> None:
     run.pictures_path.mkdir()
-    save_file(tensors, forward_path(run))
-    with pytest.raises(RunError, match=r"forward\.safetensors is damaged .*delete it"):
+    save_file(tensors, forward_path(run), metadata=None if labels is None else {"labels": labels})
+    with pytest.raises(RunError, match=r"forward\.safetensors is damaged .*delete it") as raised:
         read_strip(forward_path(run))
+    assert "\n" not in str(raised.value)
 
 
 def test_damaged_files_are_named(run: Run) -> None:

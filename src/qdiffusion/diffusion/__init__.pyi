@@ -1,20 +1,29 @@
+from .chain import ChainObjective, ChainSampler
 from .config import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
 from .gaussian import GaussianProcess
 from .grid import trailing_timesteps
+from .infidelity import InfidelityObjective
 from .objectives import DenoiseObjective, ReconstructObjective
 from .sampling import GaussianSampler
 from .schedules import cosine_betas, linear_betas
 from .scrambler import Scrambler
 from .scrambling import Scrambling
 from .state_config import ScramblerConfig, ScramblingConfig
+from .state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from .system import System
 
 __all__ = [
+    "ChainObjective",
+    "ChainObjectiveConfig",
+    "ChainSampler",
+    "ChainSamplingConfig",
     "DenoiseConfig",
     "DenoiseObjective",
     "GaussianConfig",
     "GaussianProcess",
     "GaussianSampler",
+    "InfidelityConfig",
+    "InfidelityObjective",
     "ReconstructConfig",
     "ReconstructObjective",
     "ScheduleConfig",

@@ -53,15 +53,16 @@ class GaussianSampler:
         """
         denoiser = system.denoiser
         like = next(denoiser.parameters(), torch.empty(0))
+        shown = shown_labels(denoiser, labels, self.guidance, count)
+        shown = None if shown is None else shown.to(like.device)
         shape = (count, *system.codec.space.shape)
         x = self.process.prior(shape, generator).to(like)
-        labels = shown_labels(denoiser, labels, self.guidance, x)
         if on_step is not None:
             on_step(0, x)
         before: Estimate | None = None
         timesteps = torch.tensor(self.levels, device=like.device)
         for done, (t, t_next) in enumerate(zip(self.levels, (*self.levels[1:], -1), strict=True)):
-            output = guided(denoiser, x, timesteps[done], labels, self.guidance)
+            output = guided(denoiser, x, timesteps[done], shown, self.guidance)
             x0 = self.process.denoised(output, x, t)
             now = Estimate(x0.clamp(-1, 1) if self.clip else x0, t)
             x = self.step(self.process, x, now, before, t_next, generator)

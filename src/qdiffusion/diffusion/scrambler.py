@@ -5,6 +5,7 @@ in [0, 2π).
 """
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Complex, Complex64, Int64
@@ -36,8 +37,8 @@ class Scrambler(nn.Module):
         circuit = state_preparation(n_qubits) >> ladder_entangling(n_qubits, depth)
         angles = torch.rand(1, circuit.n_weights, dtype=torch.float64, generator=derived(*key)) * 2 * math.pi
         basis = torch.eye(1 << n_qubits, dtype=torch.complex128)
-        columns = Plan(circuit, state())(angles.unsqueeze(0), basis.view(1, 1, *basis.shape)).view(basis.shape)
-        self.register_buffer("matrix", columns.mT.to(torch.complex64).contiguous(), persistent=False)
+        columns: Any = Plan(circuit, state())(angles.unsqueeze(0), basis.view(1, 1, *basis.shape))
+        self.register_buffer("matrix", columns.view(basis.shape).mT.to(torch.complex64).contiguous(), persistent=False)
 
     def levels(self, n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
         """The only level, 0, n times."""

@@ -11,6 +11,7 @@ Source: Zhang et al. 2024 (arXiv 2310.05866), appendix on the forward circuit.
 
 import math
 from itertools import combinations
+from typing import Any
 
 import torch
 from jaxtyping import Complex, Complex64, Float, Int64
@@ -60,8 +61,8 @@ class Scrambling(nn.Module):
         """
         x = x0
         for k, angles in enumerate(self.angles(len(x0), generator).to(x0.real.dtype)):
-            kicked = self._plan(angles.unsqueeze(1), x.view(len(x), 1, 1, -1)).view(x.shape)
-            x = torch.where(k <= t.unsqueeze(-1), kicked, x)
+            kicked: Any = self._plan(angles.unsqueeze(1), x.view(len(x), 1, 1, -1))
+            x = torch.where(k <= t.unsqueeze(-1), kicked.view(x.shape), x)
         return Noised(x0, x, t, x0.new_empty(len(x0), 0))
 
     def target(self, noised: Noised) -> Complex[Tensor, "n d"]:

@@ -1,7 +1,7 @@
 """What a stage trains: a codec, a denoiser and the process that the denoiser reverses; and what these have to offer."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ class Noised(NamedTuple):
     noise: Tensor
 
 
+@runtime_checkable
 class Codec(Protocol):
     """An `nn.Module` between items and what diffusion sees of them."""
 
@@ -41,6 +42,7 @@ class Codec(Protocol):
     def decode(self, x: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """An `nn.Module` with diffusers' signature."""
 
@@ -54,6 +56,7 @@ class Denoiser(Protocol):
     ) -> Any: ...
 
 
+@runtime_checkable
 class ForwardProcess(Protocol):
     """An `nn.Module` that destroys items level by level, t = 0 … timesteps - 1."""
 
@@ -90,6 +93,7 @@ class System(nn.Module):
         self.codec, self.denoiser, self.process = codec, denoiser, process
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What a stage minimises."""
 
@@ -118,6 +122,7 @@ OnStep = Callable[[int, Tensor], None]
 """Called with the number of steps done, from 0 on, and x (N, …)."""
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Draws x from a system."""
 

@@ -85,7 +85,7 @@ class StatesEvaluationConfig:
 
     def score(self, subject: "Subject") -> "Scores":
         """Maximum mean discrepancies and fidelities."""
-        from qdiffusion.metrics.states import score_states
+        from qdiffusion.metrics.judging import score_states
 
         return score_states(subject)
 
@@ -113,7 +113,7 @@ class DenoisingEvaluationConfig:
 
     def score(self, subject: "Subject") -> "Scores":
         """Mean fidelities of restored states with the clean ones."""
-        from qdiffusion.metrics.states import score_denoising
+        from qdiffusion.metrics.judging import score_denoising
 
         return score_denoising(subject)
 

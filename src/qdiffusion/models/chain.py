@@ -41,16 +41,17 @@ class ChainDenoiser(nn.Module):
         super().__init__()
         self.levels = n_steps
         circuit = step_circuit(n_qubits, n_ancillas, n_layers)
-        self.steps = nn.ModuleList(QuantumLayer(circuit, branches(), check_norms=False) for _ in range(n_steps))
-        for step in self.steps:
+        steps = [QuantumLayer(circuit, branches(), check_norms=False) for _ in range(n_steps)]
+        for step in steps:
             nn.init.normal_(step.weights)
+        self.steps = nn.ModuleList(steps)
 
     def branches(
         self, sample: Complex[Tensor, "n d"], timestep: Int64[Tensor, "..."] | int
     ) -> tuple[Complex[Tensor, "n b d"], Float[Tensor, "n b"]]:
-        """Every outcome of step t: the states of norm 1 that it leaves (N, 2^n_a, 2^n), and its probabilities (N, 2^n_a).
+        """Every outcome of step t: the states of norm 1 that it leaves, and its probabilities.
 
-        Exact and differentiable.
+        (N, 2^n_a, 2^n) and (N, 2^n_a), exact and differentiable.
 
         Args:
             sample: (N, 2^n) states of norm 1.
@@ -78,7 +79,9 @@ class ChainDenoiser(nn.Module):
         """
         refuse_labels(class_labels)
         states, probabilities = self.branches(sample, timestep)
-        outcome = draw(probabilities, 1, generator or torch.default_generator).unsqueeze(-1).expand(-1, 1, states.shape[-1])
+        outcome = (
+            draw(probabilities, 1, generator or torch.default_generator).unsqueeze(-1).expand(-1, 1, states.shape[-1])
+        )
         return Denoised(states.gather(1, outcome).squeeze(1))
 
     def _level(self, timestep: Tensor | int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Ellipse
+from matplotlib.patches import Arc, Circle
 from torch import Tensor
 
 from qdiffusion.plots import scatter
@@ -37,7 +37,7 @@ def strip_figure(strip: Strip) -> Figure:
     n_lines = max(map(len, strip.labels))
     figure = Figure(figsize=(1.2 * len(levels), 1.2 * height + 0.18 * n_lines + 0.1), layout="constrained")
     for axes, items, lines in zip(figure.subplots(1, len(levels), squeeze=False)[0], levels, strip.labels, strict=True):
-        _draw(axes, items, levels)
+        _draw(axes, items, levels, small=True)
         axes.set_title("\n".join(lines), fontsize=8, parse_math=False)
     return figure
 
@@ -53,8 +53,8 @@ def save_figure(figure: Figure, path: Path) -> None:
     write_bytes_atomic(path, buffer.getvalue())
 
 
-def _draw(axes: Axes, items: Tensor, sets: Sequence[Tensor]) -> None:
-    """Items (N, …), on the scale of all sets."""
+def _draw(axes: Axes, items: Tensor, sets: Sequence[Tensor], small: bool = False) -> None:
+    """Items (N, …), on the scale of all sets; without letters where the drawing is small."""
     kind = kind_of(items)
     if kind == "images":
         canvas = tile(items.numpy().transpose(0, 2, 3, 1), 1)
@@ -63,24 +63,28 @@ def _draw(axes: Axes, items: Tensor, sets: Sequence[Tensor]) -> None:
     elif kind == "vectors":
         (left, low), (right, high) = scatter.limits(sets)
         across, up = scatter.plane(items).T
-        axes.scatter(across, up, s=8, color=COLOUR, linewidths=0)
+        axes.scatter(across, up, s=4 if small else 8, color=COLOUR, linewidths=0)
         axes.set(xlim=(left, right), ylim=(low, high), box_aspect=1)
-        axes.tick_params(labelsize=7)
+        if small:
+            axes.set(xticks=[], yticks=[])
     elif items.shape[1] == 2:
-        _draw_sphere(axes, items)
+        _draw_sphere(axes, items, small)
     else:
         _draw_heat(axes, items, max(float(populations(states).max()) for states in sets))
 
 
-def _draw_sphere(axes: Axes, states: Tensor) -> None:
+def _draw_sphere(axes: Axes, states: Tensor, small: bool) -> None:
     right, up, near = projected(bloch_vectors(states)).T
     order = near.argsort()
-    for shape in (Circle((0, 0), 1), Ellipse((0, 0), 2, 2 * np.sin(ELEVATION))):
-        shape.set(fill=False, edgecolor="0.6", linewidth=0.8)
-        axes.add_patch(shape)
-    axes.scatter(right[order], up[order], s=8, color=COLOUR, alpha=0.25 + 0.375 * (near[order] + 1), linewidths=0)
-    for text, height in (("|0⟩", 1.12), ("|1⟩", -1.12)):
-        axes.text(0, height, text, ha="center", va="center", fontsize=7, color="0.4")
+    behind, before = (Arc((0, 0), 2, 2 * np.sin(ELEVATION), theta1=end, theta2=end + 180) for end in (0, 180))
+    behind.set_linestyle("dotted")
+    for line in (Circle((0, 0), 1, fill=False), behind, before):
+        line.set(edgecolor="0.6", linewidth=0.8)
+        axes.add_patch(line)
+    size, shade = 4 if small else 16, 0.25 + 0.375 * (near[order].clip(-1, 1) + 1)
+    axes.scatter(right[order], up[order], s=size, color=COLOUR, alpha=shade, linewidths=0)
+    for text, place in () if small else (("|0⟩", 1.12), ("|1⟩", -1.12)):
+        axes.text(0, place, text, ha="center", va="center", color="0.4")
     axes.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
     axes.set_axis_off()
 

@@ -12,7 +12,7 @@ from qdiffusion.plots.loss import LoggedLosses, Mark, Numbers, is_logarithmic
 
 SIZE = 1000
 """Of the drawing's own coordinates, along either axis."""
-MOST_BINS = 400
+MOST_BINS, MOST_DOTS = 400, 100
 MARGIN = 0.04
 
 
@@ -27,7 +27,7 @@ class Axis(NamedTuple):
     def of(cls, values: Numbers, logarithmic: bool = False) -> "Axis":
         heights = np.log10(values) if logarithmic else values
         low, high = float(heights.min()), float(heights.max())
-        margin = MARGIN * (high - low) or 0.5
+        margin = MARGIN * (high - low) or abs(high) / 2 or 0.5
         return cls(low - margin, high + margin, logarithmic)
 
     def places(self, values: ArrayLike) -> Numbers:
@@ -53,12 +53,15 @@ def draw_losses(logged: LoggedLosses) -> str:
     return _plot(axes, ("training step", "loss"), paths, logged.marks)
 
 
-def draw_curve(x: Numbers, y: Numbers, across: str, up: str, small: bool = True) -> str:
-    """A plot of a few points (N,) and the line through them; `across` and `up` name the axes."""
+def draw_curve(x: Numbers, y: Numbers, across: str, up: str, small: bool = True, begins: Sequence[int] = (0,)) -> str:
+    """A plot of points (N,), seen where they are few, and the line through them, broken at the places `begins`.
+
+    across, up: names of the axes.
+    """
     axes = Axis.of(x), Axis.of(y, is_logarithmic(y))
     places, heights = axes[0].places(x), axes[1].places(y)
-    paths = {"smoothed": _line(places, heights, (0,)), "points": _dots(places, heights)}
-    return _plot(axes, (across, up), paths if len(x) <= MOST_BINS // 4 else {"smoothed": paths["smoothed"]}, (), small)
+    dots = {"points": _dots(places, heights)} if len(x) <= MOST_DOTS else {}
+    return _plot(axes, (across, up), {"smoothed": _line(places, heights, begins), **dots}, (), small)
 
 
 def _plot(
@@ -103,7 +106,7 @@ def _begins(places: Sequence[float]) -> list[str]:
 def _names(across: Axis, named: Sequence[Mark]) -> list[str]:
     """Each name from where its part begins to where the next named one does."""
     begins = [place for _, place in _placed(across, [mark.step for mark in named])]
-    widths = [end - begin for begin, end in zip(begins, [*begins[1:], 1.0], strict=True)]
+    widths = [end - begin for begin, end in zip(begins, [*begins, 1.0][1:], strict=True)]
     return [
         f'<span class="part" style="left:{100 * begin:.2f}%;width:{100 * width:.2f}%">{escape(mark.name)}</span>'
         for begin, width, mark in zip(begins, widths, named, strict=True)

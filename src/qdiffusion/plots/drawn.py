@@ -45,6 +45,5 @@ def draw_sets(sets: Sequence[Tensor], labels: Sequence[str], columns: int | None
 
 def _images(images: Tensor, label: str, columns: int | None, small: bool) -> str:
     pixels = shrunk(images[:MOST_IMAGES].numpy(), MOST_PIXELS)
-    return html.image(
-        grid_png(pixels, columns=1, width=COLUMN_WIDTH) if small else grid_png(pixels, columns=columns), label
-    )
+    png = grid_png(pixels, columns=1, width=COLUMN_WIDTH) if small else grid_png(pixels, columns=columns)
+    return html.image(png, label)

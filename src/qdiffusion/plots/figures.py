@@ -15,7 +15,7 @@ MOST_IMAGES = 64
 
 
 def draw_figures(run: Run) -> None:
-    """Draw every sample set and the strip of its steps beside their files, and `figures/loss.png` once steps are logged.
+    """Draw every sample set and the strip of its steps beside their files, and `figures/loss.png` if steps are logged.
 
     Raises:
         RunError: a file of the run is damaged, or a picture cannot be written.

@@ -10,6 +10,8 @@ from torch import Tensor
 from qdiffusion.plots.states import MOST_QUBITS, Numbers, populations
 
 MOST_ROWS = 24
+ROW = 0.7
+"""Height of a state, in the page's letters."""
 SHADES = 16
 
 
@@ -44,13 +46,10 @@ def draw_heat(states: Tensor, label: str, top: Scale, small: bool = False) -> st
     """Populations of the first states, and below the mean of all of them, complex (N, 2^n)."""
     found = populations(states)
     rows, width = found[:MOST_ROWS], found.shape[1]
-    cells, bars = (
-        _svg(_cells(rows / top.population), width, len(rows)),
-        _svg([_bars(found.mean(axis=0) / top.mean)], width, 1),
-    )
+    cells = _svg(_cells(rows / top.population), width, len(rows), f' style="height:{ROW * len(rows):.1f}rem"')
+    bars = _svg([_bars(found.mean(axis=0) / top.mean)], width, 1)
     kind = "heat small" if small else "heat"
-    height = f'style="--rows:{len(rows)}"'
-    return f'<div class="{kind}" role="img" aria-label="{escape(label)}" {height}>{cells}{bars}</div>'
+    return f'<div class="{kind}" role="img" aria-label="{escape(label)}">{cells}{bars}</div>'
 
 
 def _cells(shares: Numbers) -> list[str]:
@@ -69,5 +68,6 @@ def _bars(means: Numbers) -> str:
     return f'<path d="{bars}"/>'
 
 
-def _svg(pieces: list[str], width: int, height: int) -> str:
-    return f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">{"".join(pieces)}</svg>'
+def _svg(pieces: list[str], width: int, height: int, style: str = "") -> str:
+    box = f'viewBox="0 0 {width} {height}" preserveAspectRatio="none"'
+    return f'<svg {box}{style} aria-hidden="true">{"".join(pieces)}</svg>'

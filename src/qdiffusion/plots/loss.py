@@ -34,6 +34,14 @@ class RoundEnds(NamedTuple):
     losses: Numbers
 
 
+class Series(NamedTuple):
+    """A logged scalar: steps and values (N,), and the places where parts begin."""
+
+    steps: Numbers
+    values: Numbers
+    begins: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class LoggedLosses:
     """What a loss curve shows: each (N,), N ≥ 1. Smoothed is the logarithm, since a loss falls by factors."""
@@ -64,15 +72,15 @@ def losses(stats: Sequence[Mapping[str, Any]]) -> LoggedLosses:
     """What a loss curve shows of one or more lines of stats.jsonl."""
     values = np.array([line["loss"] for line in stats], dtype=float)
     positive = bool(values.min() > 0)
-    parts = [list(group) for _, group in groupby(range(len(stats)), key=lambda place: _part(stats[place]))]
-    smoothed = [_smoothed(values[part[0] : part[-1] + 1], positive) for part in parts]
+    begins = _begins(stats)
+    smoothed = [_smoothed(part, positive) for part in np.split(values, begins[1:])]
     return LoggedLosses(
         steps=np.array([line["step"] for line in stats], dtype=float),
         losses=values,
         smoothed=np.concatenate(smoothed),
         logarithmic=is_logarithmic(values),
-        begins=tuple(part[0] for part in parts),
-        marks=_marks(stats, [part[0] for part in parts]),
+        begins=begins,
+        marks=_marks(stats, begins),
     )
 
 
@@ -86,8 +94,8 @@ def round_ends(stats: Sequence[Mapping[str, Any]]) -> list[RoundEnds]:
     return found
 
 
-def further(stats: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Numbers, Numbers]]:
-    """Steps and values of every other scalar that was logged, by its name."""
+def further(stats: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
+    """Every other scalar that was logged, by its name."""
     names = dict.fromkeys(name for line in stats for name in line if name not in RECORDED)
     return {name: _series(name, stats) for name in names}
 
@@ -114,8 +122,10 @@ def smooth(values: Numbers, radius: int) -> Numbers:
     return (sums[ends] - sums[begins]) / (ends - begins)
 
 
-def _part(line: Mapping[str, Any]) -> tuple[str, int | None]:
-    return line["stage"], line.get("round")
+def _begins(stats: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
+    """Places of the first line of each part."""
+    parts = [(line["stage"], line.get("round")) for line in stats]
+    return tuple(place for place, part in enumerate(parts) if place == 0 or part != parts[place - 1])
 
 
 def _smoothed(values: Numbers, positive: bool) -> Numbers:
@@ -138,6 +148,7 @@ def _between(stats: Sequence[Mapping[str, Any]], place: int) -> float:
     return (stats[max(place - 1, 0)]["step"] + stats[place]["step"]) / 2
 
 
-def _series(name: str, stats: Sequence[Mapping[str, Any]]) -> tuple[Numbers, Numbers]:
+def _series(name: str, stats: Sequence[Mapping[str, Any]]) -> Series:
     lines = [line for line in stats if name in line]
-    return np.array([line["step"] for line in lines], float), np.array([line[name] for line in lines], float)
+    steps, values = ([float(line[key]) for line in lines] for key in ("step", name))
+    return Series(np.array(steps), np.array(values), _begins(lines))

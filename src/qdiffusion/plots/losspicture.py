@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from qdiffusion.errors import UsageError
 from qdiffusion.plots.axes import save_figure
@@ -61,6 +62,7 @@ def _draw_rounds(axes: Axes, ends: RoundEnds) -> None:
         axes.set_yscale("log")
     axes.set_xlabel(f"round of {ends.stage}", parse_math=False)
     axes.set_ylabel("loss at its end")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _tidy(axes)
 
 

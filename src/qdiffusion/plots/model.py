@@ -5,7 +5,14 @@ from html import escape
 
 from qdiffusion.plots import html
 from qdiffusion.plots.circuit import MOST_GATES, draw_circuit, rows_drawn
-from qdiffusion.runs.description import CircuitDrawing, CircuitFacts, Description, ParameterCount, grouped
+from qdiffusion.runs.description import (
+    CircuitDrawing,
+    CircuitFacts,
+    Description,
+    ParameterCount,
+    grouped_circuits,
+    grouped_layers,
+)
 from qdiffusion.runs.names import named_spans
 
 LEGEND = "i0, i1, … are the circuit's inputs, w0, w1, … its trained angles, in radians."
@@ -34,14 +41,14 @@ def _parts(description: Description) -> str:
     """Every part of the model in the order in which they run."""
     rows = [
         (layer.name, f"{layer.parameters:,}", " × ".join(map(str, layer.output)), layer.type)
-        for layer in description.layers
+        for layer in grouped_layers(description.layers)
     ]
     return html.columns(("Part", "Parameters", "Output", "Type"), rows)
 
 
 def _circuits(description: Description) -> str:
     """The banks in a table where there are several, every circuit drawn, and how it is computed."""
-    return "\n".join([*_banks(grouped(description.circuits)), *map(_circuit, description.drawings)])
+    return "\n".join([*_banks(grouped_circuits(description.circuits)), *map(_circuit, description.drawings)])
 
 
 def _banks(banks: Sequence[CircuitFacts]) -> list[str]:

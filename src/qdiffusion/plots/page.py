@@ -37,8 +37,8 @@ figure { margin: 0; }
 figure img { display: block; width: 100%; height: auto; border: 1px solid var(--line); }
 .beside { display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); }
 .strip { margin-top: 1.25rem; }
-.strip > div { display: flex; gap: 3px; }
-.strip > div > div { flex: 1 1 0; min-width: 0; }
+.strip > div { display: flex; gap: 3px; overflow-x: auto; }
+.strip > div > div { flex: 1 1 0; min-width: min-content; max-width: 6.5rem; }
 .strip img { margin-bottom: .25rem; }
 .strip span { display: block; color: var(--faint); font-size: .72rem; line-height: 1.35; text-align: center;
   white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -62,6 +62,7 @@ figure img { display: block; width: 100%; height: auto; border: 1px solid var(--
 .plots { display: grid; gap: 1.25rem; margin-top: 1.25rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }
 .plot.small > div { height: 8rem; }
+.plot.small p:first-child { margin-bottom: .4rem; }
 .sphere, .scatter { display: block; width: 100%; background: var(--card); border: 1px solid var(--line); }
 .sphere circle, .sphere path { fill: none; stroke: var(--faint); vector-effect: non-scaling-stroke; }
 .sphere path.hidden { stroke-dasharray: 3 3; opacity: .6; }
@@ -69,8 +70,9 @@ figure img { display: block; width: 100%; height: auto; border: 1px solid var(--
   dominant-baseline: central; }
 .sphere path.points, .scatter path { fill: none; stroke: var(--accent); stroke-width: 6px; stroke-linecap: round;
   vector-effect: non-scaling-stroke; }
-.heat svg { display: block; width: 100%; height: calc(var(--rows) * .7rem); background: var(--card);
-  border: 1px solid var(--line); }
+.sphere.small path.points { vector-effect: none; stroke-width: 16; }
+.scatter.small path.points { vector-effect: none; stroke-width: 6; }
+.heat svg { display: block; width: 100%; background: var(--card); border: 1px solid var(--line); }
 .heat svg + svg { height: 4rem; margin-top: 3px; }
 .heat path { fill: var(--accent); }
 .heat.small svg + svg { height: 2rem; }

@@ -80,7 +80,10 @@ def _curves(run: Run) -> str:
     if not stats:
         return html.note("No step has been logged yet.")
     rounds = [draw_curve(x, y, f"round of {stage}", "loss at its end") for stage, x, y in round_ends(stats)]
-    others = [draw_curve(x, y, "training step", name) for name, (x, y) in further(stats).items()]
+    others = [
+        draw_curve(series.steps, series.values, "training step", name, begins=series.begins)
+        for name, series in further(stats).items()
+    ]
     small = [html.small_plots(*rounds, *others)] if rounds or others else []
     logged = losses(stats)
     parts = " Vertical lines: where a stage or a round begins, and the loss its meaning anew." if logged.marks else ""

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def table_rows(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of a table, as text: name, value, and what stands beside any of the scores, "–" where it is none."""
+    """Head and rows of a table, as text: name, value, and what stands beside any of the scores, "–" where none."""
     beside = list(dict.fromkeys(name for row in metrics["rows"] for name in row["beside"]))
     head = ["Score", "Samples", *(name[:1].upper() + name[1:] for name in beside)]
     rows = [

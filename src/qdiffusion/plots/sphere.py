@@ -55,6 +55,6 @@ def _frame() -> list[str]:
 
 
 def _letters() -> list[str]:
-    (x, y, _), (top, height) = 1.14 * RADIUS * projected(np.eye(3))[:2], (0, RADIUS + 13)
-    places = [("|0⟩", (top, -height)), ("|1⟩", (top, height)), ("x", x), ("y", y)]
-    return [f'<text x="{at[0]:.1f}" y="{at[1]:.1f}">{text}</text>' for text, at in places]
+    x, y, _ = projected(np.eye(3)) * [1.28 * RADIUS, -1.28 * RADIUS, 0]
+    places = [("|0⟩", (0, -RADIUS - 13)), ("|1⟩", (0, RADIUS + 13)), ("x", x[:2]), ("y", y[:2])]
+    return [f'<text x="{left:.1f}" y="{down:.1f}">{text}</text>' for text, (left, down) in places]

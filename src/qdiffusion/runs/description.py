@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from qdiffusion.errors import RunError, first_problem
 from qdiffusion.runs.files import write_json_atomic
-from qdiffusion.runs.names import span_name, spans
+from qdiffusion.runs.names import spans
 from qdiffusion.runs.run import Run
 
 if TYPE_CHECKING:
@@ -129,14 +129,22 @@ class DescribedModels:
     models: tuple[Description, ...]
 
 
-def grouped(circuits: Sequence[CircuitFacts]) -> list[CircuitFacts]:
+def grouped_circuits(circuits: Sequence[CircuitFacts]) -> list[CircuitFacts]:
     """Equal banks of consecutive modules as one, "steps.0 … steps.19", whose circuits are summed."""
-    names = [circuit.where for circuit in circuits]
-    rows = []
-    for span in spans(names, [replace(circuit, where="") for circuit in circuits]):
-        where, count = span_name([names[place] for place in span]), sum(circuits[place].n_circuits for place in span)
-        rows.append(replace(circuits[span[0]], where=where, n_circuits=count))
-    return rows
+    found = spans([each.where for each in circuits], [replace(each, where="") for each in circuits])
+    return [
+        replace(circuits[places[0]], where=name, n_circuits=sum(circuits[place].n_circuits for place in places))
+        for name, places in found
+    ]
+
+
+def grouped_layers(layers: Sequence[LayerFacts]) -> list[LayerFacts]:
+    """Equal parts that count on as one, "steps.0 … steps.19", whose parameters are summed."""
+    found = spans([each.name for each in layers], [replace(each, name="") for each in layers])
+    return [
+        replace(layers[places[0]], name=name, parameters=sum(layers[place].parameters for place in places))
+        for name, places in found
+    ]
 
 
 def write_description(run: Run, models: Sequence[Description]) -> None:

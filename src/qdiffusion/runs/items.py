@@ -38,6 +38,8 @@ def check_items(items: Tensor, leading: int = 1) -> None:
         raise ValueError(f"{found} are no uint8 images, complex states or float32 vectors")
     if not items.isfinite().all():
         raise ValueError("some items are not finite")
+    if items.is_complex() and not items.abs().amax(dim=-1).gt(0).all():
+        raise ValueError("a state is zero")
 
 
 def to_bytes(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:

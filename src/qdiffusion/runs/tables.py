@@ -3,20 +3,27 @@
 from rich.console import Group
 from rich.table import Table
 
-from qdiffusion.runs.description import CircuitFacts, Description, LayerFacts, ParameterCount, grouped
+from qdiffusion.runs.description import (
+    CircuitFacts,
+    Description,
+    LayerFacts,
+    ParameterCount,
+    grouped_circuits,
+    grouped_layers,
+)
 
 
 def tables(description: Description) -> Group:
     """Layers, circuits and parameters."""
     stage = f" · {description.stage}" if description.stage else ""
     return Group(
-        _layers(f"{description.name}{stage}", description.layers),
-        _circuits(grouped(description.circuits)),
+        _layers(f"{description.name}{stage}", grouped_layers(description.layers)),
+        _circuits(grouped_circuits(description.circuits)),
         _parameters(description.parameters),
     )
 
 
-def _layers(title: str, layers: tuple[LayerFacts, ...]) -> Table:
+def _layers(title: str, layers: list[LayerFacts]) -> Table:
     table = Table("layer", "type", "parameters", "output", title=title)
     table.columns[2].justify = "right"
     for layer in layers:

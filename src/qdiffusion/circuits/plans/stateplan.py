@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from qdiffusion.circuits import structure
+from qdiffusion.circuits.angles.gradients import apply
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import Branches, DensityMatrix, Probabilities, State
 from qdiffusion.circuits.plans.computation import Output
@@ -16,7 +17,7 @@ from qdiffusion.circuits.plans.draw import draw
 from qdiffusion.circuits.plans.explain import findings, group_line
 from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.vectors.adjoint import Evolution
-from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates, scaled
+from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates, largest
 from qdiffusion.errors import UsageError
 
 StateLike = State | Probabilities | DensityMatrix | Branches
@@ -130,14 +131,31 @@ def _normalised(psi: Tensor) -> tuple[Tensor, Tensor]:
 
     A branch without an amplitude above the smallest normal number counts as impossible.
     """
-    states = scaled(psi)
-    norms = _squares(states).sum(-1, keepdim=True)
-    return states * torch.where(norms > 0, norms, 1).rsqrt(), _squares(psi).sum(-1)
+    return apply(_Normalisation(), psi), _squares(psi)
+
+
+class _Normalisation:
+    """ψ / ‖ψ‖ of states (…, d), or 0; a gradient g by it becomes (g - φ Re⟨φ|g⟩) / ‖ψ‖, φ = ψ / ‖ψ‖."""
+
+    def run(self, psi: Tensor) -> tuple[Tensor, Tensor]:
+        """The states, and ‖ψ‖ (…, 1), ∞ where it is 0."""
+        size = largest(psi)
+        squares = _squares(psi / size).unsqueeze(-1)
+        norms = size * torch.where(squares > 0, squares, 1).sqrt()
+        return psi / norms, norms.detach()
+
+    def pull(self, tensors: Sequence[Tensor], value: Tensor, kept: Tensor, gradient: Tensor) -> tuple[Tensor]:
+        along = _pairs(value) * _pairs(gradient)
+        return ((gradient - value * along.sum((-2, -1)).unsqueeze(-1)) / kept,)
 
 
 def _squares(psi: Tensor) -> Tensor:
-    """|ψ_i|²; the slope is 2ψ_i even where ψ_i is 0."""
-    return psi.real.square() + psi.imag.square()
+    """‖ψ‖² (…) of states (…, d); the slope is 2ψ_i even where ψ_i is 0."""
+    return _pairs(psi).square().sum((-2, -1))
+
+
+def _pairs(psi: Tensor) -> Tensor:
+    return torch.view_as_real(psi.resolve_conj())
 
 
 def _in_front(psi: Tensor, axes: Sequence[int]) -> Tensor:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.angles.composition import GateProducts
@@ -73,7 +74,9 @@ class DenseStates:
         fused = list(zip(*map(structure.fuse, rests), strict=True))
         starts = [gate for wire in free for gate in prefixes[0][wire]]
         per_sample = any(block.per_sample for block in (alike[0] for alike in fused))
-        self._inputs_only = not per_sample and bool(starts) and all(map(structure.reads_input, starts))
+        self._inputs_only = not per_sample and all(map(structure.reads_input, starts))
+        # Wires without a leading gate start in |0⟩: nothing is computed for them.
+        self._n_idle = 0 if starts else len(free)
         cuts = (0, len(free) // 2, len(free)) if len(free) > WHOLE_PRODUCT else (0, len(free))
         self._products = [
             ProductPart(
@@ -81,7 +84,7 @@ class DenseStates:
                 0 if self._inputs_only else n_weights,
             )
             for start, stop in pairwise(cuts)
-            if stop > start
+            if starts and stop > start
         ]
         self._n_gates = [(len(alike[0].gates), len(alike[0].wires)) for alike in fused]
         self._route = route((*components[0].prepared, *free), [alike[0].wires for alike in fused])
@@ -92,36 +95,39 @@ class DenseStates:
         """→ (W, C, K, R, 2^n), wires in `order`."""
         # Most circuits meet their inputs in the prefix alone: no row of all angles is then made for every sample.
         row = inputs.real if self._inputs_only else angle_row(weights, inputs.real)
-        psi = reduce(_outer, self._starts(inputs, row))
+        psi = _extended(reduce(_outer, self._starts(inputs, row)), self._n_idle)
         if self._route.sweeps:
             matrices = self._matrices(angle_row(weights), row)
             last = evolve(self._route, psi.flatten(0, 2), matrices, self._differentiation, self._is_unitary)
             psi = last.reshape(psi.shape)
         if self._is_unitary:
             return psi
-        psi = scaled(psi)
+        psi = psi / largest(psi)
         return psi / torch.linalg.vector_norm(psi, dim=-1, keepdim=True)
 
     def _starts(self, inputs: Tensor, row: Tensor) -> Iterator[Tensor]:
-        """The given amplitudes, then the product states of the other wires."""
+        """The given amplitudes, then the product states of the other wires, or a single 1 if there are neither."""
         if self._n_amplitudes:
             given = inputs[..., : self._n_amplitudes].to(row.dtype.to_complex()).unsqueeze(2)
             shape = (*row.shape[:2], self._n_components, *given.shape[3:])
             yield given.expand(shape)
         for part in self._products:
             yield part(row)
+        if not self._n_amplitudes and not self._products:
+            yield row.new_ones(*row.shape[:2], self._n_components, row.shape[2], 1, dtype=row.dtype.to_complex())
 
     def explain(self) -> str:
         blocks = ", ".join(f"{n_gates} gates on {n_wires}" for n_gates, n_wires in self._n_gates)
         return f"state vector, {f'fused blocks of {blocks} wires' if blocks else 'a product state'}"
 
 
-def scaled(psi: Tensor) -> Tensor:
-    """States (…, 2^n) of any norm with their largest amplitude brought to 1, or to 0 where none exceeds the smallest
-    normal number: squares of small amplitudes, and more so their slopes, would leave the range of numbers.
+def largest(psi: Tensor) -> Tensor:
+    """The largest |amplitude| (…, 1) of states (…, 2^n), ∞ where none exceeds the smallest normal number; a constant.
+
+    Squares of small amplitudes, and more so their slopes, would leave the range of numbers: divide by this first.
     """
-    largest = psi.detach().abs().amax(-1, keepdim=True)
-    return psi / torch.where(largest > torch.finfo(largest.dtype).tiny, largest, torch.inf)
+    size = psi.detach().abs().amax(-1, keepdim=True)
+    return torch.where(size > torch.finfo(size.dtype).tiny, size, torch.inf)
 
 
 class DenseWords:
@@ -144,6 +150,11 @@ class DenseWords:
         """→ (W, C, K, R, number of words)."""
         most = max(1, GROUP // (weights.shape[1] * self._size))
         return in_turns(lambda own: lambda part: self._read(self._states(own, part)), weights, inputs, most)
+
+
+def _extended(psi: Tensor, n_wires: int) -> Tensor:
+    """|ψ⟩|0…0⟩: (…, d) → (…, d · 2^n_wires)."""
+    return pad(psi.unsqueeze(-1), (0, (1 << n_wires) - 1)).flatten(-2) if n_wires else psi
 
 
 def _outer(first: Tensor, second: Tensor) -> Tensor:

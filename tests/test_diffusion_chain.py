@@ -1,0 +1,218 @@
+"""Training and sampling of denoisers of states: what is compared with what, and with which gradient."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from qdiffusion.data import EnsembleConfig, Space
+from qdiffusion.diffusion import (
+    ChainObjectiveConfig,
+    ChainSamplingConfig,
+    InfidelityConfig,
+    ScramblerConfig,
+    ScramblingConfig,
+)
+from qdiffusion.diffusion.system import Batch, System
+from qdiffusion.errors import UsageError
+from qdiffusion.models import ChainConfig, UnitaryConfig
+from qdiffusion.states import derived, fidelity, haar, mmd
+
+
+class Raw(nn.Module):
+    """Items as they are."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self.space = space
+
+    def encode(self, items: torch.Tensor) -> torch.Tensor:
+        return items
+
+    decode = encode
+
+
+class Inverse(nn.Module):
+    """Knows the scrambler's matrix."""
+
+    def __init__(self, matrix: torch.Tensor) -> None:
+        super().__init__()
+        self.matrix = matrix
+
+    def forward(self, sample, timestep, class_labels=None, return_dict=True, generator=None):
+        return (sample @ self.matrix.conj(),)
+
+
+FORWARD = ScramblingConfig(3, (0.5, 1.0))
+
+
+def chain_system(n_qubits: int = 1) -> System:
+    space = Space("states", (2**n_qubits,))
+    return System(Raw(space), ChainConfig(3, 1, 2).build(space), FORWARD.build(space, 0))
+
+
+def items(count: int, n_qubits: int = 1) -> torch.Tensor:
+    return EnsembleConfig("cluster", n_qubits, count=count).load("train").items
+
+
+def batch(states: torch.Tensor, *places: int) -> Batch:
+    return Batch(states[list(places)], None, torch.tensor(places))
+
+
+def test_each_round_trains_one_step_from_the_noisiest_on():
+    config = ChainObjectiveConfig()
+    objective = config.build(FORWARD)
+    assert config.rounds(FORWARD) == 3
+    assert [objective.trained(r) for r in range(3)] == [f"denoiser.steps.{t}.*" for t in (2, 1, 0)]
+
+
+@pytest.mark.parametrize("round", [0, 1, 2])
+def test_inputs_went_through_the_trained_steps_and_targets_are_one_kick_cleaner(round):
+    system, data = chain_system(), items(5)
+    kept = ChainObjectiveConfig().build(FORWARD).prepare(system, data, 7, round, derived(4))
+    generator = derived(4)
+    inputs = haar(7, 1, generator)
+    for t in (2, 1, 0)[:round]:
+        inputs = system.denoiser(inputs, t, generator=generator).sample
+    t = 2 - round
+    assert torch.equal(kept["inputs"], inputs)
+    assert kept["level"] == t
+    expected = system.process.noised(data, torch.full((5,), t - 1), generator).x
+    assert torch.equal(kept["targets"], expected)
+    assert torch.equal(expected, data) == (t == 0)
+    assert not any(tensor.requires_grad for tensor in kept.values())
+
+
+def test_the_loss_is_the_mean_discrepancy_of_measured_outputs(generator):
+    """Against the biased MMD of outcomes that were drawn, 4000 times."""
+    system, data = chain_system(), items(6)
+    objective = ChainObjectiveConfig().build(FORWARD)
+    kept = objective.prepare(system, data, 4, 1, generator)
+    draw = objective.draw(system, batch(data, 0, 2, 3, 5), kept, generator)
+    loss, logged = objective.loss(system, draw)
+    inputs, targets = kept["inputs"], kept["targets"][[0, 2, 3, 5]]
+    with torch.no_grad():
+        drawn = system.denoiser(inputs.repeat(4000, 1), 1, generator=generator).sample.unflatten(0, (4000, 4))
+        values = torch.stack([mmd(outputs, targets) for outputs in drawn])
+    assert abs(values.mean() - loss) < 5 * values.std() / math.sqrt(4000)
+    assert not logged
+
+
+def test_two_states_are_compared_outcome_by_outcome(generator):
+    """Every joint outcome of two states, by hand."""
+    system, data = chain_system(2).double(), items(2, 2).to(torch.complex128)
+    data = nn.functional.normalize(data, dim=-1)
+    inputs = nn.functional.normalize(haar(2, 2, generator).to(torch.complex128), dim=-1)
+    draw = {"inputs": inputs, "targets": data, "level": torch.tensor([1, 1])}
+    loss, _ = ChainObjectiveConfig().build(FORWARD).loss(system, draw)
+    states, p = system.denoiser.branches(inputs, 1)
+    by_hand = sum(
+        p[0, a] * p[1, b] * mmd(torch.stack([states[0, a], states[1, b]]), data) for a in (0, 1) for b in (0, 1)
+    )
+    torch.testing.assert_close(loss, by_hand, rtol=0, atol=1e-13)
+
+
+def test_the_gradient_is_that_of_finite_differences(generator):
+    """Central differences along each angle of the trained step."""
+    system = chain_system(2).double()
+    data = nn.functional.normalize(items(3, 2).to(torch.complex128), dim=-1)
+    inputs = nn.functional.normalize(haar(4, 2, generator).to(torch.complex128), dim=-1)
+    draw = {"inputs": inputs, "targets": data, "level": torch.tensor([2, 2, 2])}
+    objective, angles = ChainObjectiveConfig().build(FORWARD), system.denoiser.steps[2].weights
+    objective.loss(system, draw)[0].backward()
+    for place in range(angles.numel()):
+        values = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                angles[0, place] += sign * 1e-5
+                values.append(objective.loss(system, draw)[0].item())
+                angles[0, place] -= sign * 1e-5
+        slope = (values[0] - values[1]) / 2e-5
+        assert angles.grad[0, place].item() == pytest.approx(slope, abs=1e-9)
+    assert system.denoiser.steps[0].weights.grad is None
+
+
+def test_a_round_brings_outputs_near_the_data(generator):
+    """The last step alone, from Haar states to a cluster around |0⟩: the ancilla takes the entropy."""
+    space, forward = Space("states", (2,)), ScramblingConfig(1)
+    system = System(Raw(space), ChainConfig(1, 1, 4).build(space), forward.build(space, 0))
+    data, objective = items(40), ChainObjectiveConfig().build(forward)
+    kept = objective.prepare(system, data, 40, 0, generator)
+    optimiser = torch.optim.Adam(system.denoiser.parameters(), 0.05)
+    losses = []
+    for _ in range(150):
+        loss, _ = objective.loss(system, objective.draw(system, batch(data, *range(40)), kept, generator))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.05 < losses[0]
+
+
+def test_sampling_goes_from_the_prior_through_every_level():
+    system, seen = chain_system(), []
+    sampler = ChainSamplingConfig(count=6).build(system)
+    x = sampler(system, 6, derived(8), on_step=lambda done, x: seen.append((done, x)))
+    generator = derived(8)
+    expected = [haar(6, 1, generator)]
+    for t in (2, 1, 0):
+        expected.append(system.denoiser(expected[-1], t, generator=generator).sample)
+    assert sampler.levels == (2, 1, 0)
+    assert [done for done, _ in seen] == [0, 1, 2, 3]
+    assert all(torch.equal(one, other) for (_, one), other in zip(seen, expected, strict=True))
+    assert torch.equal(x, expected[-1])
+    assert not x.requires_grad
+
+
+def test_one_step_samplers_apply_the_unitary_to_the_prior():
+    space, forward = Space("states", (4,)), ScramblerConfig()
+    system = System(Raw(space), UnitaryConfig(2).build(space), forward.build(space, 0))
+    x = ChainSamplingConfig().build(system)(system, 5, derived(1))
+    assert torch.equal(x, system.denoiser(haar(5, 2, derived(1)), 0).sample)
+
+
+def test_infidelity_is_0_for_who_knows_the_scrambler_and_that_of_the_states_otherwise(generator):
+    space, states = Space("states", (8,)), haar(6, 3, generator)
+    process, objective = ScramblerConfig(4).build(space, 1), InfidelityConfig().build(ScramblerConfig(4))
+    knowing = System(Raw(space), Inverse(process.matrix), process)
+    draw = objective.draw(knowing, batch(states, 0, 1, 2, 3, 4, 5), {}, generator)
+    loss, logged = objective.loss(knowing, draw)
+    assert abs(loss) < 1e-5
+    assert logged["fidelity"] == 1 - loss
+    ignorant = System(Raw(space), Inverse(torch.eye(8, dtype=torch.complex64)), process)
+    loss, _ = objective.loss(ignorant, draw)
+    expected = 1 - fidelity(states, states @ process.matrix.mT).mean()
+    torch.testing.assert_close(loss, expected)
+
+
+def test_a_batch_of_the_infidelity_may_be_cut(generator):
+    space, states = Space("states", (4,)), haar(6, 2, generator)
+    system = System(Raw(space), UnitaryConfig(1).build(space), ScramblerConfig().build(space, 0))
+    objective = InfidelityConfig().build(ScramblerConfig())
+    draw = objective.draw(system, batch(states, 0, 1, 2, 3, 4, 5), {}, generator)
+    parts = [{name: tensor[half] for name, tensor in draw.items()} for half in (slice(3), slice(3, 6))]
+    losses = [objective.loss(system, part)[0] for part in parts]
+    assert objective.splittable
+    torch.testing.assert_close(objective.loss(system, draw)[0], torch.stack(losses).mean())
+
+
+def test_a_count_below_0_is_refused():
+    with pytest.raises(UsageError, match="at least 0"):
+        ChainSamplingConfig(count=-1)
+
+
+def test_a_chain_of_other_levels_than_the_process_is_refused():
+    space, forward = Space("states", (2,)), ScramblingConfig(4)
+    system = System(Raw(space), ChainConfig(3).build(space), forward.build(space, 0))
+    with pytest.raises(UsageError, match="n_steps 4"):
+        ChainObjectiveConfig().build(forward).check(system)
+
+
+@pytest.mark.parametrize("config", [ChainObjectiveConfig(), InfidelityConfig()])
+def test_objectives_of_states_refuse_images(config):
+    system = System(Raw(Space("images", (1, 28, 28))), nn.Identity(), FORWARD.build(Space("states", (2,)), 0))
+    with pytest.raises(UsageError, match="takes states"):
+        config.build(FORWARD).check(system)
+    with pytest.raises(UsageError, match="takes states"):
+        ChainSamplingConfig().build(system)

@@ -1,0 +1,166 @@
+"""Circuits that denoise states, against the reference simulator and PennyLane."""
+
+import fnmatch
+import math
+
+import pennylane as qml
+import pytest
+import torch
+
+from qdiffusion.circuits.reference import simulate, simulate_branches
+from qdiffusion.data import Space
+from qdiffusion.errors import UsageError
+from qdiffusion.models import ChainConfig, ChainDenoiser, UnitaryConfig, UnitaryDenoiser
+from qdiffusion.states import haar
+
+SIZES = [(1, 1, 4), (2, 1, 3), (1, 2, 2), (3, 2, 2)]
+
+
+def doubles(n: int, n_qubits: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.nn.functional.normalize(haar(n, n_qubits, generator).to(torch.complex128), dim=-1)
+
+
+def chain(n_qubits: int, n_ancillas: int, n_layers: int, n_steps: int = 2) -> ChainDenoiser:
+    return ChainDenoiser(n_qubits, n_steps, n_ancillas, n_layers).double()
+
+
+def test_the_logged_unitary_has_84_angles():
+    model = UnitaryConfig(n_layers=7).build(Space("states", (16,)))
+    assert sum(p.numel() for p in model.parameters()) == 84
+
+
+@pytest.mark.parametrize(("n_qubits", "n_layers"), [(1, 2), (3, 2), (4, 7)])
+def test_a_unitary_is_its_circuit(n_qubits, n_layers, generator):
+    model = UnitaryDenoiser(n_qubits, n_layers).double()
+    x = doubles(3, n_qubits, generator)
+    expected = torch.stack([simulate(model.circuit.circuit, psi, model.circuit.weights[0]) for psi in x])
+    torch.testing.assert_close(model(x, 0).sample, expected, rtol=0, atol=1e-12)
+    assert torch.equal(model(x, 0, return_dict=False)[0], model(x, torch.zeros(3, dtype=torch.int64)).sample)
+
+
+@pytest.mark.parametrize(("n_qubits", "n_ancillas", "n_layers"), SIZES)
+def test_branches_are_those_of_the_reference(n_qubits, n_ancillas, n_layers, generator):
+    model, x = chain(n_qubits, n_ancillas, n_layers), doubles(3, n_qubits, generator)
+    for t, step in enumerate(model.steps):
+        states, probabilities = model.branches(x, t)
+        torch.testing.assert_close(states.norm(dim=-1), torch.ones_like(probabilities))
+        for place, psi in enumerate(x):
+            full = simulate_branches(step.circuit, psi, step.weights[0]).detach()
+            by_outcome = full.unflatten(-1, (-1, 2**n_ancillas))
+            for outcome, left in enumerate(by_outcome):
+                got = states[place, outcome] * probabilities[place, outcome].sqrt()
+                torch.testing.assert_close(got, left[:, outcome], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n_qubits", "n_ancillas", "n_layers"), SIZES)
+def test_branches_are_those_of_pennylane(n_qubits, n_ancillas, n_layers, generator):
+    """The published circuit, written out: RX and RY on all, CZ on neighbours, the ancillas last."""
+    model, n_wires = chain(n_qubits, n_ancillas, n_layers), n_qubits + n_ancillas
+    (psi,) = doubles(1, n_qubits, generator)
+    angles = model.steps[1].weights.detach().view(n_layers, 2, n_wires).tolist()
+
+    @qml.qnode(qml.device("default.qubit", wires=n_wires))
+    def circuit():
+        qml.StatePrep(psi.numpy(), wires=range(n_qubits))
+        for layer in angles:
+            for wire in range(n_wires):
+                qml.RX(layer[0][wire], wires=wire)
+                qml.RY(layer[1][wire], wires=wire)
+            for first in (0, 1):
+                for wire in range(first, n_wires - 1, 2):
+                    qml.CZ(wires=[wire, wire + 1])
+        return qml.state()
+
+    expected = torch.as_tensor(circuit()).view(2**n_qubits, 2**n_ancillas).mT
+    states, probabilities = model.branches(psi.unsqueeze(0), 1)
+    torch.testing.assert_close(states[0] * probabilities[0].sqrt().unsqueeze(-1), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n_qubits", "n_ancillas", "n_layers"), SIZES[:3])
+def test_branches_have_the_gradients_of_finite_differences(n_qubits, n_ancillas, n_layers, generator):
+    model, x = chain(n_qubits, n_ancillas, n_layers), doubles(2, n_qubits, generator).requires_grad_()
+    step = model.steps[0]
+    assert torch.autograd.gradcheck(lambda psi, weights: step(psi.unsqueeze(1), weights), (x, step.weights))
+
+
+def test_outcomes_are_drawn_with_their_probabilities(generator):
+    model, draws = chain(1, 2, 3), 20_000
+    (psi,) = doubles(1, 1, generator)
+    states, probabilities = model.branches(psi.unsqueeze(0), 1)
+    drawn = model(psi.expand(draws, 2), 1, generator=generator).sample
+    distances = (drawn.unsqueeze(1) - states).abs().amax(-1)
+    assert distances.amin(-1).max() < 1e-12
+    counts = torch.bincount(distances.argmin(-1), minlength=4)
+    errors = (probabilities[0] * (1 - probabilities[0]) / draws).sqrt()
+    assert ((counts / draws - probabilities[0]).abs() < 5 * errors).all()
+
+
+def test_each_state_is_measured_by_itself(generator):
+    model, x = chain(2, 1, 3), doubles(40, 2, generator)
+    drawn = model(x, 0, generator=torch.Generator().manual_seed(3)).sample
+    again = model(x, 0, generator=torch.Generator().manual_seed(3)).sample
+    assert torch.equal(drawn, again)
+    states, _ = model.branches(x, 0)
+    outcomes = (drawn.unsqueeze(1) - states).abs().amax(-1).argmin(-1)
+    assert 0 < outcomes.sum() < 40
+
+
+def test_every_step_has_angles_of_its_own_under_its_own_name():
+    model = ChainConfig(n_steps=12, n_ancillas=1, n_layers=4).build(Space("states", (2,)))
+    names = dict(model.named_parameters())
+    assert len(names) == model.levels == 12
+    (name,) = fnmatch.filter(names, "steps.7.*")
+    assert names[name].numel() == 2 * (1 + 1) * 4
+
+
+def test_angles_start_from_the_normal_distribution():
+    angles = torch.cat([p.flatten() for p in chain(2, 2, 12, n_steps=40).parameters()])
+    assert abs(angles.mean()) < 5 / math.sqrt(len(angles))
+    assert abs(angles.var() - 1) < 5 * math.sqrt(2 / len(angles))
+
+
+@pytest.mark.parametrize("config", [UnitaryConfig(3), ChainConfig(n_steps=3)])
+def test_a_denoiser_is_built_from_its_arguments(config, generator):
+    space = Space("states", (4,))
+    model = config.build(space)
+    assert type(model).__name__ == config.class_name
+    again = type(model)(**config.arguments(space))
+    again.load_state_dict(model.state_dict())
+    x = haar(3, 2, generator)
+    outputs = [each(x, 0, generator=torch.Generator().manual_seed(1)).sample for each in (model, again)]
+    assert torch.equal(*outputs)
+    assert model.n_classes == 0
+
+
+@pytest.mark.parametrize("config", [UnitaryConfig(), ChainConfig()])
+def test_images_and_labels_are_refused(config, generator):
+    with pytest.raises(UsageError, match="takes states"):
+        config.build(Space("images", (1, 28, 28)))
+    model = config.build(Space("states", (2,)))
+    with pytest.raises(UsageError, match="unconditional"):
+        model(haar(2, 1, generator), 0, torch.zeros(2, dtype=torch.int64), generator=generator)
+
+
+@pytest.mark.parametrize("level", [-1, 2, torch.tensor([0, 1])])
+def test_a_level_without_a_circuit_is_refused(level, generator):
+    with pytest.raises(UsageError, match="give one of 0 … 1"):
+        chain(1, 1, 1).branches(doubles(2, 1, generator), level)
+
+
+def test_without_a_generator_outcomes_are_torchs_own_chance(generator):
+    """As diffusers' pipelines draw: equal seeds of torch give equal outcomes."""
+    model, x = chain(1, 1, 1), doubles(50, 1, generator)
+    torch.manual_seed(5)
+    first, second = model(x, 0).sample, model(x, 0).sample
+    torch.manual_seed(5)
+    assert torch.equal(model(x, 0).sample, first)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda: UnitaryConfig(0), lambda: ChainConfig(0), lambda: ChainConfig(n_ancillas=0), lambda: ChainConfig(2, 9)],
+)
+def test_impossible_denoisers_are_refused(build):
+    with pytest.raises(UsageError):
+        build()

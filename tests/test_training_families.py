@@ -1,0 +1,194 @@
+"""What every family has to keep, and what each is: one loop, one run folder, the same verbs."""
+
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from qdiffusion.errors import UsageError
+from qdiffusion.runs import Run
+from qdiffusion.runs.checkpoint import checkpoint_path, list_checkpoints, load
+from qdiffusion.runs.snapshots import list_snapshots, read_snapshot_scores
+from qdiffusion.states import fidelity
+from qdiffusion.training import (
+    Experiment,
+    Interrupted,
+    describe,
+    evaluate_run,
+    from_json,
+    resume,
+    sample_run,
+    to_json,
+    train,
+)
+from qdiffusion.training.building import build_system
+from qdiffusion.training.snapshots import read_snapshot
+from training_families import FAMILIES, chain, conditional, latent, scrambling, transfer
+from training_interruptions import signal_at
+from training_tiny import files, outcome
+
+Family = Callable[[Path], Experiment]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_survives_json(family: Family, tmp_path: Path) -> None:
+    assert from_json(to_json(family(tmp_path))) == family(tmp_path)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_stopped_after_any_step_it_ends_as_without_a_stop(family: Family, tmp_path: Path) -> None:
+    """In the midst of a leg or at its end: weights, moments, chain inputs, samples, scores."""
+    experiment = family(tmp_path)
+    whole = train(experiment, tmp_path / "whole")
+    for step in range(1, experiment.total_steps):
+        with pytest.raises(Interrupted):
+            train(experiment, tmp_path / f"{step}", progress=signal_at(step, signal.SIGTERM))
+        stopped = resume(tmp_path / f"{step}")
+        for part in ("state", "model", "stats", "samples"):
+            assert outcome(stopped)[part] == outcome(whole)[part], (step, part)
+        assert files(stopped.path) - _checkpoints(stopped) == files(whole.path) - _checkpoints(whole)
+
+
+def _checkpoints(run: Run) -> set[str]:
+    """Their names: a signal makes one where no other would be."""
+    return {f"checkpoints/{path.name}" for path in list_checkpoints(run)}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_is_sampled_scored_and_described_by_the_same_calls(family: Family, tmp_path: Path) -> None:
+    experiment = family(tmp_path)
+    run = train(experiment, tmp_path / "run")
+    first, again, other = (sample_run(run, 3, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first.items, again.items)
+    assert not torch.equal(first.items, other.items)
+    space = experiment.data.load("train").space
+    assert (first.items.shape, first.items.dtype) == ((3, *space.shape), experiment.data.load("train").items.dtype)
+    described = describe(experiment)
+    system = build_system(experiment, space)
+    assert described[-1].parameters.total == sum(parameter.numel() for parameter in system.parameters())
+    if experiment.evaluation.kind != "images":
+        scores = evaluate_run(run, 4)
+        assert all(row.value == row.value for row in scores.rows)
+        assert (run.read_metrics() or {})["rows"][0]["value"] == scores.rows[0].value
+
+
+def test_a_transfer_takes_over_all_but_the_vertex(tmp_path: Path) -> None:
+    """At the first step of the second stage everything else is what the first ended with, bit for bit."""
+    experiment = replace(transfer(tmp_path), checkpoint_every=1, snapshots=())
+    with pytest.raises(Interrupted):
+        train(experiment, tmp_path / "run", progress=signal_at(3, signal.SIGINT))
+    before = load(checkpoint_path(Run(tmp_path / "run"), 3)).part("system")
+    space = experiment.data.load("train").space
+    fresh = build_system(experiment, space, 1).state_dict()
+    frozen = replace(
+        experiment, stages=(experiment.stages[0], replace(experiment.stages[1], train=("denoiser.conv_out.bias",)))
+    )
+    after = load(list_checkpoints(train(frozen, tmp_path / "frozen"))[-1]).part("system")
+    assert after.keys() == fresh.keys() != before.keys()
+    for name, value in after.items():
+        if name.startswith("denoiser.vertex_"):
+            assert torch.equal(value, fresh[name]), name
+        elif name != "denoiser.conv_out.bias":
+            assert torch.equal(value, before[name]), name
+
+
+def test_only_what_a_stage_trains_moves(tmp_path: Path) -> None:
+    """The autoencoder's statistics too stand still while the denoiser learns."""
+    experiment = replace(latent(tmp_path), checkpoint_every=1)
+    run = train(experiment, tmp_path / "run")
+    second_last, last = (load(path).part("system") for path in list_checkpoints(run)[-2:])
+    moved = {name for name, value in last.items() if not torch.equal(value, second_last[name])}
+    assert moved == {name for name in last if name.startswith("denoiser.")}
+    saved = load_file(run.path / "codec" / "diffusion_pytorch_model.safetensors")
+    assert all(
+        torch.equal(saved[name.removeprefix("codec.")], last[name]) for name in last if name.startswith("codec.")
+    )
+
+
+def test_carried_moments_go_on_and_others_start_afresh(tmp_path: Path) -> None:
+    """Adam counts its steps: six where they are carried, three where they are not."""
+    experiment = scrambling(tmp_path)
+    dropped = replace(experiment, stages=(experiment.stages[0], replace(experiment.stages[1], carry=False)))
+    counts = [
+        load(list_checkpoints(train(each, tmp_path / str(index)))[-1]).tensors[
+            "optimiser/denoiser.circuit.weights/step"
+        ]
+        for index, each in enumerate((experiment, dropped))
+    ]
+    assert [int(count) for count in counts] == [6, 3]
+
+
+def test_each_round_of_a_chain_trains_its_own_step(tmp_path: Path) -> None:
+    """Round r moves step T-1-r alone; the inputs of round 1 are outcomes of step 2, and lie in its checkpoints."""
+    experiment = replace(chain(tmp_path), checkpoint_every=3)
+    run = train(experiment, tmp_path / "run")
+    one, two = (load(path) for path in list_checkpoints(run))
+    names = [name for name, value in two.part("system").items() if not torch.equal(value, one.part("system")[name])]
+    assert names == ["denoiser.steps.0.weights"]
+    assert (one.meta["round"], two.meta["round"]) == (1, 2)
+    inputs = one.part("leg")["inputs"]
+    system = build_system(experiment, experiment.data.load("train").space)
+    system.load_state_dict(one.part("system"))
+    assert inputs.shape == (8, 2)
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(inputs, two.part("leg")["inputs"])
+    assert torch.allclose(inputs.norm(dim=-1), torch.ones(8))
+
+
+def test_snapshots_are_the_averaged_weights_of_their_steps(tmp_path: Path) -> None:
+    experiment = replace(transfer(tmp_path), checkpoint_every=1)
+    run = train(experiment, tmp_path / "run")
+    assert list_snapshots(run) == [2, 5]
+    with pytest.raises(Interrupted):
+        train(experiment, tmp_path / "stopped", progress=signal_at(5, signal.SIGINT))
+    expected = load(checkpoint_path(Run(tmp_path / "stopped"), 5)).part("ema")
+    kept = read_snapshot(run, 5, experiment.snapshots)
+    assert all(torch.equal(kept[name], value) for name, value in expected.items())
+    assert kept.keys() == expected.keys()
+    assert {path.name for path in run.samples_path.glob("*step2*.safetensors")}
+
+
+def test_snapshots_are_scored_with_their_own_stage(tmp_path: Path) -> None:
+    """The fidelity after the first stage is that of undoing the first stage's scrambler."""
+    experiment = scrambling(tmp_path)
+    run = train(experiment, tmp_path / "run")
+    (step, first), (last, _) = read_snapshot_scores(run)
+    assert (step, last) == (3, 6)
+    items = experiment.data.load("train")
+    system = build_system(experiment, items.space, 0)
+    system.load_state_dict(read_snapshot(run, 3, experiment.snapshots))
+    t = torch.zeros(len(items), dtype=torch.int64)
+    noised = system.process.noised(items.items, t, torch.Generator())
+    restored = system.denoiser(noised.x, t, return_dict=False)[0]
+    expected = fidelity(items.items, restored).mean().item()
+    assert first["rows"][0]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_unknown_snapshot_is_refused(tmp_path: Path) -> None:
+    run = train(scrambling(tmp_path), tmp_path / "run")
+    with pytest.raises(UsageError, match=r"no snapshot of step 4; this experiment keeps 3, 6"):
+        sample_run(run, 2, snapshot=4)
+
+
+def test_classes_are_drawn_in_turn_and_named_as_the_data_name_them(tmp_path: Path) -> None:
+    experiment = conditional(tmp_path)
+    swapped = replace(experiment, data=replace(experiment.data, classes=(1, 0)))
+    run = train(swapped, tmp_path / "run")
+    samples = sample_run(run, 5, classes=(1,))
+    assert samples.labels is not None
+    assert samples.labels.tolist() == [0] * 5
+    assert sample_run(run, 4).labels.tolist() == [0, 1, 0, 1]  # type: ignore[union-attr]
+    for classes in ((2,), ()):
+        with pytest.raises(UsageError, match=r"were asked for; the data has 1, 0"):
+            sample_run(run, 2, classes=classes)
+
+
+def test_guidance_of_zero_is_the_model_without_labels(tmp_path: Path) -> None:
+    run = train(conditional(tmp_path), tmp_path / "run")
+    one, other = (sample_run(run, 4, guidance=0.0, classes=classes).items for classes in ((0,), (1,)))
+    assert torch.equal(one, other)
+    assert not torch.equal(sample_run(run, 4, guidance=3.0, classes=(0,)).items, one)
