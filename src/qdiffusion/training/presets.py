@@ -89,6 +89,7 @@ def latent_classical() -> Experiment:
     return Experiment(
         name="latent-classical",
         codec=AutoencoderConfig(latent=16),
+        forward=GaussianConfig(prediction="v"),
         model=MLPConfig(),
         stages=(
             Stage("autoencoder", 3000, objective=ReconstructConfig(), train=("codec.*",), ema=DIRECT),
