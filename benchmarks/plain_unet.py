@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qdiffusion.models import UNet
 from qdiffusion.models.blocks import ChannelNorm, LinearAttention, ResBlock, VertexAttention
+from qdiffusion.models.unet import UNetwork
 
 GROUP_EPS, LAYER_EPS = 1e-6, 1e-5
 
 
 class PlainUNet(nn.Module):
-    """A classical `UNet` of the paper computed the plain way; the parameters are those of `net`."""
+    """A classical `UNetwork` of the paper computed the plain way; the parameters are those of `net`."""
 
-    def __init__(self, net: UNet) -> None:
+    def __init__(self, net: UNetwork) -> None:
         super().__init__()
         self.net = net
 
@@ -55,10 +55,10 @@ class PlainUNet(nn.Module):
 
 def time_embedding(net: Any, t: Tensor) -> Tensor:
     """Sinusoids of t through the two layers of the embedding."""
-    dim = net.config.dim
+    dim, network = net.time_embedding.dim, net.time_embedding.network
     frequencies = torch.exp(-math.log(10000) / (dim // 2 - 1) * torch.arange(dim // 2))
     phases = t[:, None] * frequencies
-    return net.time_embedding.network(torch.cat([phases.sin(), phases.cos()], dim=1).to(net.dtype))
+    return network(torch.cat([phases.sin(), phases.cos()], dim=1).to(network[0].weight))
 
 
 def channel_norm(m: ChannelNorm, x: Tensor) -> Tensor:

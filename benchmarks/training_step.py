@@ -15,12 +15,14 @@ from harness import Bar, Timing, cores, in_child, parser, publish, report, take_
 from plain_unet import PlainUNet
 from torch import Tensor, nn
 
-from qdiffusion.diffusion import EpsilonObjective, GaussianProcess
-from qdiffusion.models import UNet
+from qdiffusion.data import Space
+from qdiffusion.diffusion import DenoiseObjective, System
+from qdiffusion.models.unet import UNetwork
+from qdiffusion.training.building import build_system
 from qdiffusion.training.presets import PRESETS
-from qdiffusion.training.setup import build_model
 
 PLAIN, CLASSICAL = "plain U-Net", "unet-classical"
+SPACE = Space("images", (1, 28, 28))
 MOST_RATIO = {
     "qvunet-1hq": 1.05,
     "qvunet-1fq": 1.05,
@@ -34,25 +36,35 @@ TOLERANCE = 1e-4
 
 def loss_of(model: nn.Module, images: Tensor, seed: int) -> Tensor:
     """The training loss at the noise and the levels that `seed` draws."""
-    objective = EpsilonObjective(GaussianProcess(PRESETS[CLASSICAL].build().schedule.betas()))
-    return objective.loss(model, images, torch.Generator().manual_seed(seed))[0]
+    return drawn_loss(System(nn.Identity(), model, noise()), images, torch.Generator().manual_seed(seed))
+
+
+def noise() -> nn.Module:
+    """The forward process of the published training."""
+    return PRESETS[CLASSICAL].build().forward.build(SPACE, seed=0)
+
+
+def drawn_loss(system: System, images: Tensor, generator: torch.Generator) -> Tensor:
+    """The training loss of images in [-1, 1]."""
+    process = system.process
+    noised = process.noised(images, process.levels(len(images), generator), generator)
+    return DenoiseObjective().loss(system, noised._asdict())[0]
 
 
 def training_step(model: nn.Module, images: Tensor) -> Callable[[], None]:
     """A call that does one step of training."""
-    process = GaussianProcess(PRESETS[CLASSICAL].build().schedule.betas())
-    objective, generator = EpsilonObjective(process), torch.Generator().manual_seed(0)
+    system, generator = System(nn.Identity(), model, noise()), torch.Generator().manual_seed(0)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.99), fused=True)
 
     def step() -> None:
-        objective.loss(model, images, generator)[0].backward()
+        drawn_loss(system, images, generator).backward()
         optimiser.step()
         optimiser.zero_grad()
 
     return step
 
 
-def check_plain(model: UNet, images: Tensor) -> None:
+def check_plain(model: UNetwork, images: Tensor) -> None:
     """Ends the benchmark where the plain form and ours differ in the loss or a gradient."""
     found = []
     for network in (PlainUNet(model), model):
@@ -69,7 +81,7 @@ def measure_steps(names: Sequence[str], batch: int, rounds: int) -> dict[str, Ti
     """Runs in the child: each candidate's steps; the first warms up."""
     torch.set_num_threads(cores())
     images = torch.rand(batch, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    ours = {name: build_model(PRESETS[name].build(), 1) for name in (CLASSICAL, *names)}
+    ours = {name: build_system(PRESETS[name].build(), SPACE).denoiser for name in (CLASSICAL, *names)}
     check_plain(ours[CLASSICAL], images[:16])
     models: dict[str, nn.Module] = {PLAIN: PlainUNet(deepcopy(ours[CLASSICAL])), **ours}
     steps = {name: training_step(model, images) for name, model in models.items()}

@@ -18,6 +18,7 @@ import training_step
 from plain_unet import PlainUNet
 from problem import Answer, Problem, check
 
+from qdiffusion.data import Space
 from qdiffusion.models import UNetConfig
 
 QUICK = harness.Effort(repeats=1, seconds=0.0)
@@ -64,7 +65,7 @@ def test_a_peer_that_differs_anywhere_is_not_timed(field, wrong):
 
 
 def test_plain_unet_is_the_unet_gradients_included():
-    model = UNetConfig(dim=4, multipliers=(1, 2, 3), heads=2, head_dim=4, groups=4).build(1, 28).double()
+    model = UNetConfig(dim=4, multipliers=(1, 2, 3), heads=2, head_dim=4, groups=4).build(training_step.SPACE).double()
     images = torch.rand(2, 1, 28, 28, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     found = []
     for network in (PlainUNet(model), model):
@@ -75,7 +76,7 @@ def test_plain_unet_is_the_unet_gradients_included():
 
 
 def test_comparison_of_training_steps_finds_a_wrong_network(monkeypatch):
-    model = UNetConfig(dim=4, multipliers=(1, 2), heads=1, head_dim=4, groups=4).build(1, 8)
+    model = UNetConfig(dim=4, multipliers=(1, 2), heads=1, head_dim=4, groups=4).build(Space("images", (1, 8, 8)))
     images = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     training_step.check_plain(model, images)
     monkeypatch.setattr("plain_unet.LAYER_EPS", 1e-1)

@@ -9,7 +9,9 @@ import pytest
 COMPUTING = ("torch", "numpy", "diffusers", "accelerate", "torchmetrics", "scipy", "matplotlib", "PIL", "safetensors")
 PRINTING = ("rich", "tyro", "pydantic", "jaxtyping")
 VERBS = ("presets", "describe", "train", "resume", "sample", "evaluate", "report", "data", "data list", "data fetch")
-LAZY = ("qdiffusion.states", "qdiffusion.data", "qdiffusion.diffusion", "qdiffusion.models", "qdiffusion.training")
+LAZY = tuple(
+    f"qdiffusion.{package}" for package in ("states", "data", "diffusion", "models", "metrics", "training", "progress")
+)
 
 
 def commands(*lines: str) -> str:
@@ -34,7 +36,18 @@ def test_lists_need_no_torch():
 
 
 def test_fields_of_an_experiment_need_no_torch():
-    assert not loaded(commands("train quickstart --help", "describe unet-classical --help"), COMPUTING)
+    lines = ("train quickstart --help", "describe unet-classical --help", "train quddpm-cluster1 --help")
+    assert not loaded(commands(*lines), COMPUTING)
+
+
+def test_a_field_of_another_kind_needs_no_torch():
+    flags = ["--model.kind", "mlp", "--stages.0.optimiser.kind=adamw", "--data.kind", "ensemble"]
+    code = (
+        "from qdiffusion.cli.fields import override; from qdiffusion.training.presets import get_preset\n"
+        f"changed = override(get_preset('unet-classical').build(), {flags!r}, 'qdiffusion train')\n"
+        "assert (changed.model.kind, changed.data.kind) == ('mlp', 'ensemble')"
+    )
+    assert not loaded(code, COMPUTING)
 
 
 def test_describe_loads_nothing_that_trains_scores_or_draws():

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from qdiffusion.data import ImagesConfig, ImageSet, load_images
 from qdiffusion.errors import UsageError
-from qdiffusion.metrics import FeatureNetwork, Scores, load_features, score_images
+from qdiffusion.metrics import FeatureNetwork, Row, Scores, load_features, score_images
 from qdiffusion.metrics.distances import frechet_distance, inception_score, kernel_distance
 
 
@@ -33,38 +33,56 @@ def random_images(n: int, seed: int = 0, high: int = 256) -> Tensor:
     return torch.randint(0, high, (n, 1, 8, 8), generator=generator, dtype=torch.uint8)
 
 
+def row(scores: Scores, name: str) -> Row:
+    return next(row for row in scores.rows if row.name == name)
+
+
+def spread(scores: Scores, name: str) -> tuple[float, float | None]:
+    """A score and its standard deviation."""
+    return row(scores, name).value, row(scores, name).std
+
+
+def floors(scores: Scores) -> tuple[float | None, float | None]:
+    """What real images score against real ones, by FID and KID."""
+    fid, kid = (row(scores, f"{name}-means").beside["floor"] for name in ("fid", "kid"))
+    return fid, kid
+
+
 def test_scores_are_those_of_the_features() -> None:
     network, samples, reference = Means(), random_images(300), random_images(400, seed=1, high=200)
     x, y = network(samples).double(), network(reference).double()
     scores = score_images(samples, reference, network, seed=5)
-    assert scores.fid == frechet_distance(x, y)
-    assert (scores.kid_mean, scores.kid_std) == kernel_distance(x, y, 100, 5)
-    assert (scores.is_mean, scores.is_std) == inception_score(network.logits(samples).double(), 10, 5)
+    assert scores["fid-means"] == frechet_distance(x, y)
+    assert spread(scores, "kid-means") == kernel_distance(x, y, 100, 5)
+    assert spread(scores, "is-means") == inception_score(network.logits(samples).double(), 10, 5)
 
 
 def test_each_image_passes_the_network_once_for_all_distances() -> None:
     network = Means(classifies=False)
     scores = score_images(random_images(30), random_images(40, seed=1), network)
     assert network.seen == 70
-    assert scores.is_mean is None
+    assert [row.name for row in scores.rows] == ["fid-means", "kid-means"]
     assert "is-means" not in scores.table()
 
 
 def test_a_set_against_itself_and_the_floor_of_two_equal_halves() -> None:
     images = random_images(100)
     scores = score_images(images, images, Means())
-    assert scores.fid == pytest.approx(0, abs=1e-4)
-    assert scores.floor_fid > 0
+    assert scores["fid-means"] == pytest.approx(0, abs=1e-4)
+    assert floors(scores)[0] > 0
 
 
 def test_the_floor_compares_disjoint_halves_of_the_reference_alone() -> None:
     reference = random_images(101)
     first, second = (score_images(random_images(20, seed), reference, Means(), seed=3) for seed in (1, 2))
-    assert (first.floor_fid, first.floor_kid) == (second.floor_fid, second.floor_kid)
-    assert first.n_floor == 50
+    assert floors(first) == floors(second)
+    assert first["fid-means"] != second["fid-means"]
+    assert first.details["n_floor"] == 50
     vectors = Means()(reference).double()
     order = torch.randperm(101, generator=torch.Generator().manual_seed(3))
-    assert first.floor_fid == pytest.approx(frechet_distance(vectors[order[50:100]], vectors[order[:50]]))
+    halves = vectors[order[50:100]], vectors[order[:50]]
+    expected = frechet_distance(*halves), kernel_distance(*halves, 50, 3)[0]
+    assert floors(first) == pytest.approx(expected)
 
 
 def test_real_images_score_near_the_floor_and_noise_far_above() -> None:
@@ -73,29 +91,34 @@ def test_real_images_score_near_the_floor_and_noise_far_above() -> None:
     reference = replace(test, images=test.images[:1000], labels=None)
     real = score_images(train.images[:500], reference, network)
     noise = torch.randint(0, 256, (500, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    assert real.fid < 3 * real.floor_fid
-    assert score_images(noise, reference, network).fid > 30 * real.floor_fid
-    assert 8 < real.is_mean <= 10
+    floor = row(real, "fid-mnist-cnn").beside["floor"]
+    assert real["fid-mnist-cnn"] < 3 * floor
+    assert score_images(noise, reference, network)["fid-mnist-cnn"] > 30 * floor
+    assert 8 < real["is-mnist-cnn"] <= 10
 
 
 def test_names_carry_the_network_and_the_report_everything_needed_to_read_it() -> None:
     reference = ImageSet("x", "test", random_images(60, seed=1), None, "sixty made-up images", 0)
     scores = score_images(random_images(50), reference, Means())
     saved = json.loads(json.dumps(scores.to_dict()))
-    assert saved["fid-means"] == scores.fid
-    assert not {"fid", "kid", "is", "FID"} & saved.keys()
+    assert [(row["name"], row["better"]) for row in saved["rows"]] == [
+        ("fid-means", "lower"),
+        ("kid-means", "lower"),
+        ("is-means", "higher"),
+    ]
+    assert [row["value"] for row in saved["rows"]] == [scores[row.name] for row in scores.rows]
     text = str(scores)
-    for part in ("50 samples", "60 reference images", "sixty made-up images", "30 against 30", "network means"):
+    for part in ("50 samples", "60 reference images", "sixty made-up images", "30 against 30", "network means", "floor"):
         assert part in text
-    assert f"{scores.floor_fid:.3f}" in text.splitlines()[1]
-    assert (scores.kid_subset_size, saved["kid_subset_size"]) == (50, 50)
+    assert text.splitlines()[1].split() == ["fid-means", f"{scores['fid-means']:.4g}", f"{floors(scores)[0]:.4g}"]
+    assert saved["details"]["kid_subset_size"] == 50
     assert "subsets of 50" in text
 
 
 @pytest.mark.parametrize(("n", "parts"), [(5, 5), (11, 6), (100, 10)])
 def test_the_parts_of_the_inception_score_are_those_made(n: int, parts: int) -> None:
     scores = score_images(random_images(n), random_images(60, seed=1), Means())
-    assert scores.is_splits == parts == len(torch.arange(n).chunk(10))
+    assert scores.details["is_splits"] == parts == len(torch.arange(n).chunk(10))
     assert f"IS in {parts} parts" in scores.table()
     assert "IS" not in score_images(random_images(n), random_images(60, seed=1), Means(classifies=False)).table()
 
@@ -104,9 +127,9 @@ def test_a_singular_covariance_is_flagged() -> None:
     def scored(n: int) -> Scores:
         return score_images(random_images(n), random_images(60, seed=1), Means())
 
-    assert scored(4).fid_rank_deficient
+    assert scored(4).details["fid_rank_deficient"]
     assert "singular" in scored(4).table()
-    assert not scored(5).fid_rank_deficient
+    assert not scored(5).details["fid_rank_deficient"]
     assert "singular" not in scored(5).table()
 
 

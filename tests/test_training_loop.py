@@ -37,7 +37,7 @@ def data(tmp_path: Path) -> Path:
 def plain_training(experiment: Experiment) -> dict[str, Any]:
     """The same training in the plainest torch: every stage with an Adam and an average of its own."""
     images = load_images(experiment.data, "train")
-    system = build_system(experiment, images.space)
+    system = build_system(experiment, images.space, 0)
     model, process = system.denoiser, system.process
     generator = torch.Generator().manual_seed(derived_seed(experiment.seed, NOISE))
     losses = []

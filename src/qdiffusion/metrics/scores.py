@@ -15,11 +15,14 @@ from qdiffusion.metrics.distances import frechet_distance, inception_score, kern
 from qdiffusion.metrics.features import FeatureNetwork
 from qdiffusion.metrics.report import Row, Scores
 
-HOW_TO_READ = (
+DISTANCES = (
     "FID and KID measure how far the samples lie from the reference images in the feature network's space: lower is "
-    "better, and the floor is what real images score against other real images. IS, higher is better, asks whether "
-    "each sample looks like one class and all classes occur. Compare values only for the same network, counts and "
-    "reference; none of them tells whether the model copies its training images."
+    "better, and the floor is what real images score against other real images."
+)
+CLASSES = "IS, higher is better, asks whether each sample looks like one class and all classes occur."
+HONESTLY = (
+    "Compare values only for the same network, counts and reference; none of them tells whether the model copies its "
+    "training images."
 )
 _BATCH = 256
 _MIN_SAMPLES = 2
@@ -98,7 +101,7 @@ def _conditions(details: dict[str, Any]) -> list[str]:
             f"The FID has a singular covariance ({details['num_features']} features need more images than that): "
             "compare it only with others of the same count."
         )
-    return [*told, HOW_TO_READ]
+    return [*told, DISTANCES, *([CLASSES] if details["is_splits"] else []), HONESTLY]
 
 
 def check_scorable(count: int, reference: ImageSet, features: FeatureNetwork) -> None:
