@@ -204,13 +204,13 @@ def test_a_chain_of_other_levels_than_the_process_is_refused():
     space, forward = Space("states", (2,)), ScramblingConfig(4)
     system = System(Raw(space), ChainConfig(3).build(space), forward.build(space, 0))
     with pytest.raises(UsageError, match="n_steps 4"):
-        ChainObjectiveConfig().build(forward).check(system, 0)
+        ChainObjectiveConfig().build(forward, 0).check(system)
 
 
 @pytest.mark.parametrize("config", [ChainObjectiveConfig(), InfidelityConfig()])
 def test_objectives_of_states_refuse_images(config):
     system = System(Raw(Space("images", (1, 28, 28))), nn.Identity(), FORWARD.build(Space("states", (2,)), 0))
     with pytest.raises(UsageError, match="takes states"):
-        config.build(FORWARD).check(system)
+        config.build(FORWARD, 0).check(system)
     with pytest.raises(UsageError, match="takes states"):
         ChainSamplingConfig().build(system)

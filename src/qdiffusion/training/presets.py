@@ -8,11 +8,7 @@ from functools import partial
 
 from qdiffusion.data.config import ImagesConfig
 from qdiffusion.data.ensemble import EnsembleConfig
-from qdiffusion.diffusion.config import (
-    DenoiseConfig,
-    ReconstructConfig,
-    SchedulerConfig,
-)
+from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import UsageError
