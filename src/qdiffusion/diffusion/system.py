@@ -74,6 +74,10 @@ class ForwardProcess(Protocol):
     def prior(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """What sampling starts from: (N, …)."""
 
+    @property
+    def caption(self) -> str:
+        """What a picture of all levels shows, in sentences."""
+
     def label(self, t: int) -> tuple[str, ...]:
         """Short lines that stand below a picture of level t; t = -1 is the item itself."""
 
