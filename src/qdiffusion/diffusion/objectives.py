@@ -85,7 +85,7 @@ class ReconstructObjective:
     L = mean_values (decode(encode(item)) - item)²
     """
 
-    splittable = True
+    splittable = False  # a codec may normalise over the batch
     trained = "*"
 
     def check(self, system: System) -> None:

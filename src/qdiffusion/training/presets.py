@@ -16,7 +16,7 @@ from qdiffusion.metrics.config import DenoisingEvaluationConfig, ImagesEvaluatio
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
 from qdiffusion.models.codec_config import AutoencoderConfig, RawConfig
 from qdiffusion.models.config import MLPConfig, QVUNetConfig, UNetConfig
-from qdiffusion.training.config import AdamConfig, EMAConfig
+from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
 from qdiffusion.training.experiment import Experiment, Model, Stage
 
 IN_TURNS = AdamConfig(circuit_rate=2 * math.pi)
@@ -88,7 +88,15 @@ def latent_classical() -> Experiment:
         forward=GaussianConfig(prediction="v"),
         model=MLPConfig(),
         stages=(
-            Stage("autoencoder", 3000, objective=ReconstructConfig(), train=("codec.*",), ema=DIRECT),
+            Stage(
+                "autoencoder",
+                3000,
+                objective=ReconstructConfig(),
+                # The latents' running statistics are those of weights that hardly move any more.
+                optimiser=AdamConfig(rate=RateConfig(decay="cosine")),
+                train=("codec.*",),
+                ema=DIRECT,
+            ),
             Stage("denoiser", 6000, objective=DenoiseConfig(p2_gamma=0.0)),
         ),
         sampling=SchedulerConfig(clip=False),
