@@ -51,7 +51,7 @@ def load_training_items(experiment: Experiment) -> ItemSet:
         system = build_system(experiment, items.space, index)
         _check_stage(experiment, items, index, system)
     experiment.sampling.build(system)
-    experiment.evaluation.check(experiment.data, system.codec.space, experiment.evaluation.count)
+    experiment.evaluation.check(experiment.data, items.space, experiment.evaluation.count)
     return items
 
 
