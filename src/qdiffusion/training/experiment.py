@@ -131,7 +131,7 @@ class Experiment:
         increasing = all(earlier < later for earlier, later in zip(self.snapshots, self.snapshots[1:], strict=False))
         require(increasing, "snapshots", self.snapshots, "steps in increasing order, each once")
         within = all(1 <= step <= self.total_steps for step in self.snapshots)
-        require(within, "snapshots", self.snapshots, f"steps from 1 to the last of the training, {self.total_steps}")
+        require(within, "snapshots", self.snapshots, f"steps from 1 to the last of the training, {self.total_steps:,}")
 
     @property
     def legs(self) -> tuple[Leg, ...]:
