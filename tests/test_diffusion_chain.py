@@ -62,22 +62,20 @@ def batch(states: torch.Tensor, *places: int) -> Batch:
 
 def test_each_round_trains_one_step_from_the_noisiest_on():
     config = ChainObjectiveConfig()
-    objective = config.build(FORWARD)
     assert config.rounds(FORWARD) == 3
-    assert [objective.trained(r) for r in range(3)] == [f"denoiser.steps.{t}.*" for t in (2, 1, 0)]
+    assert [config.build(FORWARD, r).trained for r in range(3)] == [f"denoiser.steps.{t}.*" for t in (2, 1, 0)]
 
 
 @pytest.mark.parametrize("round", [0, 1, 2])
 def test_inputs_went_through_the_trained_steps_and_targets_are_one_kick_cleaner(round):
     system, data = chain_system(), items(5)
-    kept = ChainObjectiveConfig().build(FORWARD).prepare(system, data, 7, round, derived(4))
+    kept = ChainObjectiveConfig().build(FORWARD, round).prepare(system, data, 7, derived(4))
     generator = derived(4)
     inputs = haar(7, 1, generator)
     for t in (2, 1, 0)[:round]:
         inputs = system.denoiser(inputs, t, generator=generator).sample
     t = 2 - round
     assert torch.equal(kept["inputs"], inputs)
-    assert kept["level"] == t
     expected = system.process.noised(data, torch.full((5,), t - 1), generator).x
     assert torch.equal(kept["targets"], expected)
     assert torch.equal(expected, data) == (t == 0)
@@ -87,8 +85,8 @@ def test_inputs_went_through_the_trained_steps_and_targets_are_one_kick_cleaner(
 def test_the_loss_is_the_mean_discrepancy_of_measured_outputs(generator):
     """Against the biased MMD of outcomes that were drawn, 4000 times."""
     system, data = chain_system(), items(6)
-    objective = ChainObjectiveConfig().build(FORWARD)
-    kept = objective.prepare(system, data, 4, 1, generator)
+    objective = ChainObjectiveConfig().build(FORWARD, 1)
+    kept = objective.prepare(system, data, 4, generator)
     draw = objective.draw(system, batch(data, 0, 2, 3, 5), kept, generator)
     loss, logged = objective.loss(system, draw)
     inputs, targets = kept["inputs"], kept["targets"][[0, 2, 3, 5]]
@@ -104,8 +102,8 @@ def test_two_states_are_compared_outcome_by_outcome(generator):
     system, data = chain_system(2).double(), items(2, 2).to(torch.complex128)
     data = nn.functional.normalize(data, dim=-1)
     inputs = nn.functional.normalize(haar(2, 2, generator).to(torch.complex128), dim=-1)
-    draw = {"inputs": inputs, "targets": data, "level": torch.tensor([1, 1])}
-    loss, _ = ChainObjectiveConfig().build(FORWARD).loss(system, draw)
+    draw = {"inputs": inputs, "targets": data}
+    loss, _ = ChainObjectiveConfig().build(FORWARD, 1).loss(system, draw)
     states, p = system.denoiser.branches(inputs, 1)
     by_hand = sum(
         p[0, a] * p[1, b] * mmd(torch.stack([states[0, a], states[1, b]]), data) for a in (0, 1) for b in (0, 1)
@@ -118,8 +116,8 @@ def test_the_gradient_is_that_of_finite_differences(generator):
     system = chain_system(2).double()
     data = nn.functional.normalize(items(3, 2).to(torch.complex128), dim=-1)
     inputs = nn.functional.normalize(haar(4, 2, generator).to(torch.complex128), dim=-1)
-    draw = {"inputs": inputs, "targets": data, "level": torch.tensor([2, 2, 2])}
-    objective, angles = ChainObjectiveConfig().build(FORWARD), system.denoiser.steps[2].weights
+    draw = {"inputs": inputs, "targets": data}
+    objective, angles = ChainObjectiveConfig().build(FORWARD, 0), system.denoiser.steps[2].weights
     objective.loss(system, draw)[0].backward()
     for place in range(angles.numel()):
         values = []
@@ -137,8 +135,8 @@ def test_a_round_brings_outputs_near_the_data(generator):
     """The last step alone, from Haar states to a cluster around |0⟩: the ancilla takes the entropy."""
     space, forward = Space("states", (2,)), ScramblingConfig(1)
     system = System(Raw(space), ChainConfig(1, 1, 4).build(space), forward.build(space, 0))
-    data, objective = items(40), ChainObjectiveConfig().build(forward)
-    kept = objective.prepare(system, data, 40, 0, generator)
+    data, objective = items(40), ChainObjectiveConfig().build(forward, 0)
+    kept = objective.prepare(system, data, 40, generator)
     optimiser = torch.optim.Adam(system.denoiser.parameters(), 0.05)
     losses = []
     for _ in range(150):
@@ -174,7 +172,7 @@ def test_one_step_samplers_apply_the_unitary_to_the_prior():
 
 def test_infidelity_is_0_for_who_knows_the_scrambler_and_that_of_the_states_otherwise(generator):
     space, states = Space("states", (8,)), haar(6, 3, generator)
-    process, objective = ScramblerConfig(4).build(space, 1), InfidelityConfig().build(ScramblerConfig(4))
+    process, objective = ScramblerConfig(4).build(space, 1), InfidelityConfig().build(ScramblerConfig(4), 0)
     knowing = System(Raw(space), Inverse(process.matrix), process)
     draw = objective.draw(knowing, batch(states, 0, 1, 2, 3, 4, 5), {}, generator)
     loss, logged = objective.loss(knowing, draw)
@@ -189,7 +187,7 @@ def test_infidelity_is_0_for_who_knows_the_scrambler_and_that_of_the_states_othe
 def test_a_batch_of_the_infidelity_may_be_cut(generator):
     space, states = Space("states", (4,)), haar(6, 2, generator)
     system = System(Raw(space), UnitaryConfig(1).build(space), ScramblerConfig().build(space, 0))
-    objective = InfidelityConfig().build(ScramblerConfig())
+    objective = InfidelityConfig().build(ScramblerConfig(), 0)
     draw = objective.draw(system, batch(states, 0, 1, 2, 3, 4, 5), {}, generator)
     parts = [{name: tensor[half] for name, tensor in draw.items()} for half in (slice(3), slice(3, 6))]
     losses = [objective.loss(system, part)[0] for part in parts]
@@ -206,13 +204,13 @@ def test_a_chain_of_other_levels_than_the_process_is_refused():
     space, forward = Space("states", (2,)), ScramblingConfig(4)
     system = System(Raw(space), ChainConfig(3).build(space), forward.build(space, 0))
     with pytest.raises(UsageError, match="n_steps 4"):
-        ChainObjectiveConfig().build(forward).check(system)
+        ChainObjectiveConfig().build(forward, 0).check(system)
 
 
 @pytest.mark.parametrize("config", [ChainObjectiveConfig(), InfidelityConfig()])
 def test_objectives_of_states_refuse_images(config):
     system = System(Raw(Space("images", (1, 28, 28))), nn.Identity(), FORWARD.build(Space("states", (2,)), 0))
     with pytest.raises(UsageError, match="takes states"):
-        config.build(FORWARD).check(system)
+        config.build(FORWARD, 0).check(system)
     with pytest.raises(UsageError, match="takes states"):
         ChainSamplingConfig().build(system)

@@ -34,7 +34,7 @@ def batch(items: torch.Tensor, labels: torch.Tensor | None = None) -> Batch:
 
 @pytest.mark.parametrize(("gamma", "k"), [(0.0, 1.0), (1.0, 1.0), (0.5, 2.0)])
 def test_p2_weight_follows_the_signal_to_noise_ratio(gamma, k):
-    objective = DenoiseConfig(gamma, k).build(FORWARD)
+    objective = DenoiseConfig(gamma, k).build(FORWARD, 0)
     survival = torch.cumprod(1 - cosine_betas(1000), dim=0)
     expected = (k + survival / (1 - survival)) ** -gamma
     weight = objective.weight(gaussian(ScheduleConfig()), torch.arange(1000))
@@ -44,14 +44,14 @@ def test_p2_weight_follows_the_signal_to_noise_ratio(gamma, k):
 def test_p2_weight_of_the_default_is_the_noise_variance():
     """(1 + ᾱ/(1-ᾱ))^-1 = 1 - ᾱ."""
     expected = 1 - torch.cumprod(1 - cosine_betas(1000), dim=0)
-    weight = DenoiseConfig().build(FORWARD).weight(gaussian(ScheduleConfig()), torch.arange(1000))
+    weight = DenoiseConfig().build(FORWARD, 0).weight(gaussian(ScheduleConfig()), torch.arange(1000))
     torch.testing.assert_close(weight.double(), expected, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "x0", "v"])
 def test_loss_is_the_weighted_mean_of_each_items_error(prediction, generator):
     """The noise is recovered from what the denoiser was shown, so that the loss can be worked out by hand."""
-    objective, whole = DenoiseConfig().build(FORWARD), system(prediction=prediction)
+    objective, whole = DenoiseConfig().build(FORWARD, 0), system(prediction=prediction)
     draw = objective.draw(whole, batch(X0, LABELS), {}, generator)
     loss, logged = objective.loss(whole, draw)
     (x_t, t, labels), *others = whole.denoiser.calls
@@ -69,7 +69,7 @@ def test_loss_is_the_weighted_mean_of_each_items_error(prediction, generator):
 
 def test_loss_trains_the_denoiser_and_what_is_logged_does_not():
     scale = nn.Parameter(torch.tensor(0.5))
-    whole, objective = system(lambda x, t, labels: scale * x), DenoiseConfig().build(FORWARD)
+    whole, objective = system(lambda x, t, labels: scale * x), DenoiseConfig().build(FORWARD, 0)
     loss, logged = objective.loss(whole, objective.draw(whole, batch(X0), {}, torch.Generator().manual_seed(1)))
     assert not logged["mse"].requires_grad
     assert torch.autograd.grad(loss, scale)[0] != 0
@@ -83,7 +83,7 @@ def test_chance_is_drawn_as_it_always_was(n_classes):
         torch.Generator().manual_seed(7),
         torch.Generator().manual_seed(7),
     )
-    draw = DenoiseConfig(label_dropout=0.5).build(FORWARD).draw(whole, batch(X0, LABELS), {}, generator)
+    draw = DenoiseConfig(label_dropout=0.5).build(FORWARD, 0).draw(whole, batch(X0, LABELS), {}, generator)
     t = torch.randint(20, (6,), generator=same)
     noise = torch.randn(6, 2, 3, 3, generator=same)
     process = whole.process
@@ -101,7 +101,7 @@ def test_labels_are_hidden_with_their_probability(dropout, generator):
     n = 20_000
     labels = torch.arange(n) % 3
     whole = system(n_classes=3)
-    objective = DenoiseConfig(label_dropout=dropout).build(FORWARD)
+    objective = DenoiseConfig(label_dropout=dropout).build(FORWARD, 0)
     draw = objective.draw(whole, batch(torch.zeros(n, 1), labels), {}, generator)
     hidden = draw["labels"] == 3
     assert torch.equal(draw["labels"][~hidden], labels[~hidden])
@@ -111,7 +111,7 @@ def test_labels_are_hidden_with_their_probability(dropout, generator):
 
 
 def test_the_loss_of_a_batch_is_the_mean_of_its_parts(generator):
-    objective, whole = DenoiseConfig().build(FORWARD), system()
+    objective, whole = DenoiseConfig().build(FORWARD, 0), system()
     objective.check(whole)
     draw = objective.draw(whole, batch(X0), {}, generator)
     parts = [objective.loss(whole, {name: tensor[i : i + 2] for name, tensor in draw.items()})[0] for i in (0, 2, 4)]
@@ -129,7 +129,7 @@ def test_the_codec_encodes_without_being_trained(generator):
             return self.factor * items
 
     whole = System(Scaled(), Function(lambda x, t, labels: x), gaussian(SCHEDULE))
-    draw = DenoiseConfig().build(FORWARD).draw(whole, batch(X0), {}, generator)
+    draw = DenoiseConfig().build(FORWARD, 0).draw(whole, batch(X0), {}, generator)
     assert torch.equal(draw["x0"], 0.5 * X0)
     assert not any(tensor.requires_grad for tensor in draw.values())
 
@@ -145,10 +145,10 @@ def test_reconstruction_is_the_mean_squared_error(generator):
             return seen, self.factor * seen
 
     items = torch.arange(12).view(3, 4)
-    objective, whole = ReconstructConfig().build(FORWARD), System(Affine(), nn.Identity(), gaussian(SCHEDULE))
+    objective, whole = ReconstructConfig().build(FORWARD, 0), System(Affine(), nn.Identity(), gaussian(SCHEDULE))
     before = generator.get_state()
     objective.check(whole)
-    assert objective.prepare(whole, items, 3, 0, generator) == {}
+    assert objective.prepare(whole, items, 3, generator) == {}
     draw = objective.draw(whole, batch(items), {}, generator)
     assert torch.equal(generator.get_state(), before)
     loss, logged = objective.loss(whole, draw)
@@ -162,14 +162,14 @@ def test_reconstruction_is_the_mean_squared_error(generator):
 @pytest.mark.parametrize("config", [DenoiseConfig(), ReconstructConfig()])
 def test_one_round_trains_everything(config):
     assert config.rounds(object()) == 1
-    assert config.build(FORWARD).trained(0) == "*"
+    assert config.build(FORWARD, 0).trained == "*"
 
 
 def test_objectives_refuse_systems_that_they_do_not_fit():
     with pytest.raises(UsageError, match="denoise needs Gaussian noise, but was given a Identity"):
-        DenoiseConfig().build(FORWARD).check(System(Bare(2), nn.Identity(), nn.Identity()))
+        DenoiseConfig().build(FORWARD, 0).check(System(Bare(2), nn.Identity(), nn.Identity()))
     with pytest.raises(UsageError, match="a Bare has nothing to learn; choose an autoencoder"):
-        ReconstructConfig().build(FORWARD).check(system())
+        ReconstructConfig().build(FORWARD, 0).check(system())
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,14 @@ def test_names_carry_the_network_and_the_report_everything_needed_to_read_it() -
     ]
     assert [row["value"] for row in saved["rows"]] == [scores[row.name] for row in scores.rows]
     text = str(scores)
-    for part in ("50 samples", "60 reference images", "sixty made-up images", "30 against 30", "network means", "floor"):
+    for part in (
+        "50 samples",
+        "60 reference images",
+        "sixty made-up images",
+        "30 against 30",
+        "network means",
+        "floor",
+    ):
         assert part in text
     assert text.splitlines()[1].split() == ["fid-means", f"{scores['fid-means']:.4g}", f"{floors(scores)[0]:.4g}"]
     assert saved["details"]["kid_subset_size"] == 50

@@ -91,7 +91,9 @@ def made(items: ItemSet, seed: int = 0, **stage: bool) -> list[Batches]:
 def test_only_a_stage_that_says_so_flips_each_by_its_own_seed() -> None:
     images = numbered(40)
     assert not any(turn for batches in made(images) for step in range(10) for turn in turned(batches, step))
-    flips = [[turned(batches, step) for step in range(10)] for seed in (0, 1) for batches in made(images, seed, flips=True)]
+    flips = [
+        [turned(batches, step) for step in range(10)] for seed in (0, 1) for batches in made(images, seed, flips=True)
+    ]
     assert len({str(each) for each in flips}) == 4
 
 

@@ -13,7 +13,15 @@ from qdiffusion.cli import main
 from qdiffusion.data import Space
 from qdiffusion.diffusion import SchedulerConfig
 from qdiffusion.errors import UsageError
-from qdiffusion.models import AutoencoderConfig, ChainConfig, MLPConfig, PixelsConfig, QVUNetConfig, RawConfig, UNetConfig
+from qdiffusion.models import (
+    AutoencoderConfig,
+    ChainConfig,
+    MLPConfig,
+    PixelsConfig,
+    QVUNetConfig,
+    RawConfig,
+    UNetConfig,
+)
 from qdiffusion.training import Experiment, Stage, evaluate_run, sample_run, train
 from qdiffusion.training.building import build_system
 from qdiffusion.training.fit import check_samples_fit, check_steps_fit, saved_bytes, weight_bytes

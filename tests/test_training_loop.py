@@ -52,7 +52,9 @@ def plain_training(experiment: Experiment) -> dict[str, Any]:
             t = torch.randint(process.timesteps, (len(x0),), generator=generator)
             noise = torch.randn(x0.shape, generator=generator)
             signal, noise_scale = (scale[t].view(-1, 1, 1, 1) for scale in (process.signal_scale, process.noise_scale))
-            errors = (model(signal * x0 + noise_scale * noise, t, return_dict=False)[0] - noise).square().mean((1, 2, 3))
+            errors = (
+                (model(signal * x0 + noise_scale * noise, t, return_dict=False)[0] - noise).square().mean((1, 2, 3))
+            )
             loss = ((k + (signal / noise_scale).flatten() ** 2) ** -gamma * errors).mean()
             loss.backward()
             adam.step()
@@ -250,8 +252,16 @@ def test_an_edited_experiment_is_refused(tmp_path: Path, data: Path) -> None:
 WRONG: list[tuple[dict[str, Any], type[QDiffusionError], str]] = [
     ({"stages": (Stage(batch_size=1000),)}, UsageError, "batch size of at most"),
     ({"stages": (Stage(steps=1, batch_size=8), Stage(batch_size=1000))}, UsageError, "batch size of at most"),
-    ({"stages": (Stage(steps=1, batch_size=8, train=("vertex_*",)),)}, UsageError, r"'vertex_\*' of train .*denoiser\."),
-    ({"stages": (Stage(steps=1, batch_size=8, fresh=("vertex_*",)),)}, UsageError, r"'vertex_\*' of fresh .*denoiser\."),
+    (
+        {"stages": (Stage(steps=1, batch_size=8, train=("vertex_*",)),)},
+        UsageError,
+        r"'vertex_\*' of train .*denoiser\.",
+    ),
+    (
+        {"stages": (Stage(steps=1, batch_size=8, fresh=("vertex_*",)),)},
+        UsageError,
+        r"'vertex_\*' of fresh .*denoiser\.",
+    ),
     ({"stages": (Stage(batch_size=8, objective=ReconstructConfig()),)}, UsageError, "a Pixels has nothing to learn"),
     ({"sampling": SchedulerConfig(steps=2, guidance=2.0)}, UsageError, "guidance 2, but the denoiser knows no classes"),
     ({"codec": RawConfig()}, UsageError, "raw takes states or vectors, but was given images of shape 1×8×8"),

@@ -13,7 +13,6 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, StepLR
 
 from qdiffusion.circuits import QuantumLayer, angle_encoding, basic_entangling
 from qdiffusion.data import Space
-from qdiffusion.errors import UsageError
 from qdiffusion.models import QVUNetConfig
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import list_checkpoints, load

@@ -127,7 +127,9 @@ def test_the_reverse_strip_is_the_way_of_the_samples(trained: Run, data: Path) -
     strip = read_strip(reverse_path(trained, samples.name))
     assert strip is not None
     system, _ = load_system(trained)
-    assert system.state_dict().keys() == {f"denoiser.{name}" for name in UNet.from_pretrained(trained.model_path).state_dict()}
+    assert system.state_dict().keys() == {
+        f"denoiser.{name}" for name in UNet.from_pretrained(trained.model_path).state_dict()
+    }
     sampler = SchedulerConfig("ddpm", steps=16).build(system)
     generator, steps = torch.Generator().manual_seed(derived_seed(0, 0)), {}
     sampler(system, 6, generator, on_step=steps.__setitem__)

@@ -70,5 +70,5 @@ class EnsembleConfig:
             states = cluster(count, self.n_qubits, self.spread, generator)
             what = f"states around |{'0' * self.n_qubits}⟩ (spread {self.spread:g})"
         qubits = "1 qubit" if self.n_qubits == 1 else f"{self.n_qubits} qubits"
-        source = f"{count} {what} of {qubits}, drawn with seed {self.seed} for the {split} split."
+        source = f"{count} {what} of {qubits}, drawn with seed {self.seed} for the {split} split"
         return StateSet(self.name, split, states, source)

@@ -22,11 +22,19 @@ from qdiffusion.states import mmd
 
 @dataclass(frozen=True)
 class ChainObjective:
-    """One step of a chain a round: the biased MMD of its outputs, expected over outcomes, from the data."""
+    """One step of a chain: the biased MMD of its outputs, expected over outcomes, from the data at the level before."""
 
     timesteps: int
     """T, the steps of the chain and the noise levels of the process."""
-    splittable: bool = False
+    level: int
+    """t, the step that is trained."""
+
+    splittable = False
+
+    @property
+    def trained(self) -> str:
+        """The parameters of step t."""
+        return f"denoiser.steps.{self.level}.*"
 
     def check(self, system: System) -> None:
         """Raise UsageError where the denoiser has not a circuit for each noise level."""
@@ -37,40 +45,25 @@ class ChainObjective:
                 f"{system.denoiser.levels}; choose the model chain with n_steps {self.timesteps}."
             )
 
-    def trained(self, round: int) -> str:
-        """The parameters of the round's step."""
-        return f"denoiser.steps.{self._level(round)}.*"
-
-    def prepare(
-        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """inputs (batch_size, 2^n), targets (N, 2^n) for all items (N, …), and level () int64: t."""
-        t = self._level(round)
+    def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """inputs (batch_size, 2^n), and targets (N, 2^n) for all items (N, …)."""
         with torch.no_grad():
             x0 = system.codec.encode(items)
             inputs = system.process.prior((batch_size, *x0.shape[1:]), generator)
-            for later in range(self.timesteps - 1, t, -1):
+            for later in range(self.timesteps - 1, self.level, -1):
                 inputs = system.denoiser(inputs, later, return_dict=False, generator=generator)[0]
-            before = torch.full((len(x0),), t - 1, device=x0.device)
+            before = torch.full((len(x0),), self.level - 1, device=x0.device)
             targets = system.process.noised(x0, before, generator).x
-        return {"inputs": inputs, "targets": targets, "level": torch.tensor(t)}
+        return {"inputs": inputs, "targets": targets}
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
-        """inputs, and targets of the batch (B, 2^n); level (B,): the same of all. No chance."""
-        places = batch.places
-        return {
-            "inputs": kept["inputs"],
-            "targets": kept["targets"][places],
-            "level": kept["level"].expand(len(places)),
-        }
+        """The inputs, and the targets of the batch (B, 2^n). No chance."""
+        return {"inputs": kept["inputs"], "targets": kept["targets"][batch.places]}
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The MMD; nothing else to log."""
-        states, probabilities = system.denoiser.branches(draw["inputs"], int(draw["level"][0]))
+        states, probabilities = system.denoiser.branches(draw["inputs"], self.level)
         return mmd(states, draw["targets"], first_probabilities=probabilities), {}
-
-    def _level(self, round: int) -> int:
-        return self.timesteps - 1 - round
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class DenoiseConfig:
         """One: all levels are learnt at once."""
         return 1
 
-    def build(self, forward: object) -> "DenoiseObjective":
+    def build(self, forward: object, round: int) -> "DenoiseObjective":
         """The objective."""
         from qdiffusion.diffusion.objectives import DenoiseObjective
 
@@ -128,7 +128,7 @@ class ReconstructConfig:
         """One: there are no levels in it."""
         return 1
 
-    def build(self, forward: object) -> "ReconstructObjective":
+    def build(self, forward: object, round: int) -> "ReconstructObjective":
         """The objective."""
         from qdiffusion.diffusion.objectives import ReconstructObjective
 

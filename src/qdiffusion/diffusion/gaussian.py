@@ -111,6 +111,14 @@ class GaussianProcess(nn.Module):
         signal, noise = self.scales(t)
         return (x - signal * x0) / noise
 
+    @property
+    def caption(self) -> str:
+        """What is mixed, and what `label` says."""
+        return (
+            "Noise is mixed into real items, xₜ = √ᾱₜ x₀ + √(1 - ᾱₜ) ε. Below each column stand t and the "
+            "signal-to-noise ratio ᾱₜ / (1 - ᾱₜ)."
+        )
+
     def label(self, t: int) -> tuple[str, ...]:
         """t and the signal-to-noise ratio, ("t 999", "2·10⁻⁹"); ("data",) at -1."""
         if t < 0:

@@ -14,19 +14,14 @@ from qdiffusion.states import fidelity
 class InfidelityObjective:
     """Mean infidelity to what the forward process asks for, of states of norm 1."""
 
-    splittable: bool = True
+    splittable = True
+    trained = "*"
 
     def check(self, system: System) -> None:
         """Raise UsageError where diffusion sees no states."""
         system.codec.space.expect("states", "The objective infidelity")
 
-    def trained(self, round: int) -> str:
-        """All parameters."""
-        return "*"
-
-    def prepare(
-        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
-    ) -> dict[str, Tensor]:
+    def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Nothing."""
         return {}
 

@@ -29,6 +29,7 @@ class DenoiseObjective:
     """Probability that a label gives way to n_classes, the label of none (Ho and Salimans 2022, algorithm 1)."""
 
     splittable = True
+    trained = "*"
 
     def weight(self, process: GaussianProcess, t: Int64[Tensor, " n"]) -> Float[Tensor, " n"]:
         """w(t) for t (N,) in 0 … T-1."""
@@ -42,13 +43,7 @@ class DenoiseObjective:
                 "the objective that belongs to this forward process."
             )
 
-    def trained(self, round: int) -> str:
-        """All parameters."""
-        return "*"
-
-    def prepare(
-        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
-    ) -> dict[str, Tensor]:
+    def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Nothing."""
         return {}
 
@@ -90,7 +85,8 @@ class ReconstructObjective:
     L = mean_values (decode(encode(item)) - item)²
     """
 
-    splittable = True
+    splittable = False  # a codec may normalise over the batch
+    trained = "*"
 
     def check(self, system: System) -> None:
         """Raise UsageError where the codec has nothing to learn."""
@@ -100,13 +96,7 @@ class ReconstructObjective:
                 "choose an autoencoder as codec, or another objective."
             )
 
-    def trained(self, round: int) -> str:
-        """All parameters."""
-        return "*"
-
-    def prepare(
-        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
-    ) -> dict[str, Tensor]:
+    def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Nothing."""
         return {}
 

@@ -57,6 +57,11 @@ class Scrambler(nn.Module):
         """Haar-random states (N, 2^n), complex64, on the process's device."""
         return haar(shape[0], shape[1].bit_length() - 1, generator).to(self.matrix.device)
 
+    @property
+    def caption(self) -> str:
+        """How deep the circuit is."""
+        return f"One circuit of depth {self.depth}, the same for every state, is applied to real states."
+
     def label(self, t: int) -> tuple[str, ...]:
         """How deep the circuit is."""
         return ("state",) if t < 0 else (f"depth {self.depth}",)

@@ -73,6 +73,11 @@ class Scrambling(nn.Module):
         """Haar-random states (N, 2^n), complex64, on the process's device."""
         return haar(shape[0], shape[1].bit_length() - 1, generator).to(self.strengths.device)
 
+    @property
+    def caption(self) -> str:
+        """How many kicks there are."""
+        return f"Real states are kicked {self.timesteps} times, each by random rotations of its own."
+
     def label(self, t: int) -> tuple[str, ...]:
         """How often the state was kicked."""
         return ("state",) if t < 0 else (f"{t + 1} kick{'s' if t else ''}",)

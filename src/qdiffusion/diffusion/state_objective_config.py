@@ -30,7 +30,7 @@ class InfidelityConfig:
         """One."""
         return 1
 
-    def build(self, forward: HasTimesteps) -> "InfidelityObjective":
+    def build(self, forward: HasTimesteps, round: int) -> "InfidelityObjective":
         """The objective."""
         from qdiffusion.diffusion.infidelity import InfidelityObjective
 
@@ -51,11 +51,11 @@ class ChainObjectiveConfig:
         """One for each noise level."""
         return forward.timesteps
 
-    def build(self, forward: HasTimesteps) -> "ChainObjective":
-        """The objective for a forward process of so many levels."""
+    def build(self, forward: HasTimesteps, round: int) -> "ChainObjective":
+        """The objective of round 0, 1, …, which trains the step of level T-1, T-2, …"""
         from qdiffusion.diffusion.chain import ChainObjective
 
-        return ChainObjective(forward.timesteps)
+        return ChainObjective(forward.timesteps, forward.timesteps - 1 - round)
 
 
 @dataclass(frozen=True)

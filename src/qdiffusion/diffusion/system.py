@@ -74,6 +74,10 @@ class ForwardProcess(Protocol):
     def prior(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """What sampling starts from: (N, …)."""
 
+    @property
+    def caption(self) -> str:
+        """What a picture of all levels shows, in sentences."""
+
     def label(self, t: int) -> tuple[str, ...]:
         """Short lines that stand below a picture of level t; t = -1 is the item itself."""
 
@@ -95,21 +99,21 @@ class System(nn.Module):
 
 @runtime_checkable
 class Objective(Protocol):
-    """What a stage minimises."""
+    """What one round of a stage minimises."""
 
-    splittable: bool
-    """Whether the loss of a batch is the mean of its parts' losses, so that a batch may be cut."""
+    @property
+    def splittable(self) -> bool:
+        """Whether the loss of a batch is the mean of its parts' losses, so that a batch may be cut."""
 
     def check(self, system: System) -> None:
         """Raise UsageError where it cannot train such a system."""
 
-    def trained(self, round: int) -> str:
-        """The glob of the parameters that round 0, 1, … trains: "*" where all rounds train all."""
+    @property
+    def trained(self) -> str:
+        """The glob of the parameters that the round trains: "*" where it leaves that to the stage."""
 
-    def prepare(
-        self, system: System, items: Tensor, batch_size: int, round: int, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """What a round needs and is made once, before its first step, from all training items (N, …)."""
+    def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """What the round needs and is made once, before its first step, from all training items (N, …)."""
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
         """All chance of a batch; `kept` is what `prepare` made."""
@@ -126,8 +130,9 @@ OnStep = Callable[[int, Tensor], None]
 class Sampler(Protocol):
     """Draws x from a system."""
 
-    levels: tuple[int, ...]
-    """The level t that each step starts from, in order; behind the last stands -1."""
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The level t that each step starts from, in order; behind the last stands -1."""
 
     def __call__(
         self,

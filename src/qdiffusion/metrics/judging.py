@@ -13,7 +13,7 @@ def score_states(subject: Subject) -> Scores:
     """Distances of `count` drawn states from the held-out ones."""
     train, test, drawn = subject.data.load("train"), subject.data.load("test"), subject.samples()
     conditions = (
-        f"{len(drawn):,} samples against {len(test):,} held-out states: {test.source}",
+        f"{len(drawn):,} samples against {len(test):,} held-out states: {test.source}.",
         f"Floor: the {len(train):,} training states against the same held-out ones; Haar: random states against them.",
     )
     details = {"n_samples": len(drawn), "n_reference": len(test), "reference": test.source}
@@ -32,8 +32,8 @@ def score_denoising(subject: Subject) -> Scores:
         *_restored(system, test.items[: subject.count], "held-out", generator),
     ]
     conditions = (
-        f"Fidelity of restored states with the clean ones, ± standard deviation over states: {train.source} "
-        f"{test.source}",
+        f"Fidelity of restored states with the clean ones, ± standard deviation over states: {train.source}; "
+        f"{test.source}.",
         "Haar: what a random state scores on average, 2⁻ⁿ; untouched: what the noised states score as they are.",
     )
     return Scores("Restored states", tuple(rows), conditions, {"n_train": len(train), "n_held_out": subject.count})

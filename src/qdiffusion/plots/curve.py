@@ -84,7 +84,7 @@ def _plot(
             f'<svg viewBox="0 0 {SIZE} {SIZE}" preserveAspectRatio="none" aria-hidden="true">',
             f'<path class="grid" d="{"".join(f"M0 {SIZE * (1 - y):.0f}H{SIZE}" for y, _ in rows)}"/>',
             *_begins([place for _, place in _placed(across, [mark.step for mark in marks[1:]])]),
-            *(f'<path class="{kind}" d="{path}"/>' for kind, path in paths.items()),
+            *(f'<path class="{line}" d="{path}"/>' for line, path in paths.items()),
             "</svg>",
             *(f'<span class="y" style="bottom:{100 * y:.2f}%">{text}</span>' for y, text in rows),
             *(f'<span class="x" style="left:{100 * x:.2f}%">{text}</span>' for x, text in columns),

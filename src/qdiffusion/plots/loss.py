@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qdiffusion.runs import Run
-
 LOG_SCALE_FROM = 10.0
 MOST_NAMES = 8
 MOST_MARKS = 60
@@ -56,16 +54,6 @@ class LoggedLosses:
     """Places of the first loss of each part."""
     marks: tuple[Mark, ...] = ()
     """Between the parts, where there are several."""
-
-
-def read_losses(run: Run) -> LoggedLosses | None:
-    """The logged losses of a run, None where nothing is logged yet.
-
-    Raises:
-        RunError: stats.jsonl is damaged.
-    """
-    stats = run.read_stats()
-    return losses(stats) if stats else None
 
 
 def losses(stats: Sequence[Mapping[str, Any]]) -> LoggedLosses:

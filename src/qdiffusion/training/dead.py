@@ -33,21 +33,22 @@ def dead_parameters(system: System) -> dict[str, Tensor]:
 
 
 def _levels(system: System, generator: torch.Generator) -> Iterator[Tensor]:
-    """The levels (2,) of each input; every one of those that have parameters of their own."""
-    own = system.denoiser.levels
+    """The levels (rows,) of each input; every one of those that have parameters of their own, a row for every label."""
+    own, rows = system.denoiser.levels, max(2, system.denoiser.n_classes + 1)
     if own > 1:
-        yield from torch.arange(own)[:, None].expand(-1, 2)
+        yield from torch.arange(own)[:, None].expand(-1, rows)
     else:
-        yield from torch.randint(system.process.timesteps, (INPUTS, 2), generator=generator)
+        yield from torch.randint(system.process.timesteps, (INPUTS, rows), generator=generator)
 
 
 def _gradients(system: System, t: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
     """Gradients of Re ⟨r, denoiser(x, t)⟩ for random x and direction r; those that reach no parameter are left out."""
-    model, shape = system.denoiser, (2, *system.codec.space.shape)
+    model, shape = system.denoiser, (len(t), *system.codec.space.shape)
+    labels = torch.arange(len(t)) if model.n_classes else None
     x = system.process.prior(shape, generator)
     x = x.to(torch.complex128 if x.is_complex() else torch.float64)
     model.zero_grad()
-    output = model(x, t, return_dict=False)[0]
+    output = model(x, t, labels, return_dict=False)[0]
     direction = torch.randn(output.shape, generator=generator, dtype=output.dtype)
     (output * direction.conj()).real.sum().backward()
     return {name: each.grad for name, each in model.named_parameters() if each.grad is not None}

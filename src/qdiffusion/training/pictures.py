@@ -23,7 +23,6 @@ T = TypeVar("T")
 N_REAL = 64
 INTERVALS = 8
 """Of a strip: nine columns."""
-FORWARD = "The forward process: real items on their way to noise."
 REVERSE = (
     "The reverse process: the first of the samples on their way from noise. Shown is xₜ itself, not the item that the "
     "model expects behind it."
@@ -78,7 +77,7 @@ def forward_strip(system: System, items: Tensor, seed: int) -> Strip:
         system.process.noised(x0, torch.full((len(x0),), level), torch.Generator().manual_seed(seed)).x
         for level in levels[1:]
     ]
-    return _strip(system, [x0, *noisy], levels, FORWARD)
+    return _strip(system, [x0, *noisy], levels, f"The forward process. {system.process.caption}")
 
 
 class Film:

@@ -56,20 +56,21 @@ def load_training_items(experiment: Experiment) -> ItemSet:
 
 
 def _check_stage(experiment: Experiment, items: ItemSet, index: int, system: System) -> None:
-    """Refuse a stage whose objective, batches or globs do not fit."""
+    """Refuse a stage whose objectives, batches or globs do not fit."""
     stage = experiment.stages[index]
-    objective = stage.objective.build(experiment.forward_of(index))
-    objective.check(system)
-    if stage.accumulation > 1 and not objective.splittable:
-        raise UsageError(
-            f"The loss of stage {stage.name} is no mean over its batch, so that it cannot be accumulated in "
-            f"{stage.accumulation} parts; leave accumulation at 1."
-        )
     check_globs(stage.fresh, list(system.state_dict()), "fresh")
     for leg in experiment.legs:
-        if leg.index == index:
-            make_batches(experiment, items, leg)
-            choose_trained(system, stage.train, objective.trained(leg.round))
+        if leg.index != index:
+            continue
+        objective = stage.objective.build(experiment.forward_of(index), leg.round)
+        objective.check(system)
+        if stage.accumulation > 1 and not objective.splittable:
+            raise UsageError(
+                f"The loss of stage {stage.name} is no mean over its batch, so that it cannot be accumulated in "
+                f"{stage.accumulation} parts; leave accumulation at 1."
+            )
+        make_batches(experiment, items, leg)
+        choose_trained(system, stage.train, objective.trained)
 
 
 def write_experiment(run: Run, experiment: Experiment, items: ItemSet) -> None:

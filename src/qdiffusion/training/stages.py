@@ -96,7 +96,7 @@ class Work:
             generator = before.generator
             if system is not before.system:
                 take_over(system, before.system, stage.fresh)
-        choose_trained(system, stage.train, self._objective(leg).trained(leg.round))
+        choose_trained(system, stage.train, self._objective(leg).trained)
         optimiser = stage.optimiser.build(system)
         if before is not None and stage.carry and leg.round == 0:
             give_moments(optimiser, system, moments(before.optimiser, before.system))
@@ -114,10 +114,10 @@ class Work:
         size = self.experiment.stages[leg.index].batch_size
         generator = torch.Generator().manual_seed(derived_seed(self.experiment.seed, LEG, leg.index, leg.round))
         items = self.items.items.to(self.accelerator.device)
-        state.kept = self._objective(leg).prepare(state.system, items, size, leg.round, generator)
+        state.kept = self._objective(leg).prepare(state.system, items, size, generator)
 
     def _objective(self, leg: Leg) -> Objective:
-        return self.experiment.stages[leg.index].objective.build(self.experiment.forward_of(leg.index))
+        return self.experiment.stages[leg.index].objective.build(self.experiment.forward_of(leg.index), leg.round)
 
 
 @dataclass(frozen=True)
