@@ -53,7 +53,16 @@ def test_describe_as_table_and_as_json_agree(capsys):
 
 
 def test_describe_shows_the_models_of_all_stages(capsys):
-    small = [*TINY, "--stages.1.model.dim", "8", "--stages.1.model.groups", "4", "--stages.1.model.multipliers", "1", "3"]
+    small = [
+        *TINY,
+        "--stages.1.model.dim",
+        "8",
+        "--stages.1.model.groups",
+        "4",
+        "--stages.1.model.multipliers",
+        "1",
+        "3",
+    ]
     both = json.loads(output(["describe", "transfer-1fq-mnist", *small, "--json"], capsys))
     assert [model["stage"] for model in both] == ["classical", "transfer"]
     assert [bool(model["circuits"]) for model in both] == [False, True]

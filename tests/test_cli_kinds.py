@@ -109,7 +109,10 @@ def test_several_fields_may_change_their_kind_at_once() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("--model.kind transformer", "--model.kind expects unet or qvunet or mlp or unitary or chain, but transformer was"),
+        (
+            "--model.kind transformer",
+            "expects unet or qvunet or mlp or unitary or chain, but transformer was",
+        ),
         ("--model.kind", "--model.kind expects unet .* but nothing was given"),
         ("--model.kind=", "--model.kind expects unet .* but nothing was given"),
         ("--model.kind None", "--model.kind expects unet .* but None was given"),
