@@ -41,14 +41,33 @@ def test_presets_a_line_each(capsys):
 
 
 def test_describe_takes_fields(capsys):
-    described = json.loads(output(["describe", "qvunet-1hq", "--model.ansatz", "fqconv", "--json"], capsys))
+    (described,) = json.loads(output(["describe", "qvunet-1hq", "--model.ansatz", "fqconv", "--json"], capsys))
     assert described["parameters"]["total"] == 475_281
 
 
 def test_describe_as_table_and_as_json_agree(capsys):
-    counts = json.loads(output(["describe", "unet-classical", *TINY, "--json"], capsys))["parameters"]
+    (described,) = json.loads(output(["describe", "unet-classical", *TINY, "--json"], capsys))
+    counts = described["parameters"]
     shown = output(["describe", "unet-classical", *TINY], capsys)
     assert all(f"{counts[kind]:,}" in shown for kind in ("total", "classical", "dead"))
+
+
+def test_describe_shows_the_models_of_all_stages(capsys):
+    small = [
+        *TINY,
+        "--stages.1.model.dim",
+        "8",
+        "--stages.1.model.groups",
+        "4",
+        "--stages.1.model.multipliers",
+        "1",
+        "3",
+    ]
+    both = json.loads(output(["describe", "transfer-1fq-mnist", *small, "--json"], capsys))
+    assert [model["stage"] for model in both] == ["classical", "transfer"]
+    assert [bool(model["circuits"]) for model in both] == [False, True]
+    shown = output(["describe", "transfer-1fq-mnist", *small], capsys)
+    assert all(f"{model['parameters']['total']:,}" in shown for model in both)
 
 
 def test_help_of_a_preset_lists_its_fields(capsys):
@@ -76,7 +95,7 @@ def test_later_flags_win_over_the_shorthand(capsys):
 def test_training_leaves_everything(trained):
     run = Run.open(trained)
     assert [line["step"] for line in run.read_stats()] == [2, 4, 6]
-    assert run.read_metrics()["n_samples"] == 8
+    assert run.read_metrics()["details"]["n_samples"] == 8
     for path in (run.model_path, run.report_path, run.figures_path / "loss.png"):
         assert path.exists()
     for samples in run.samples_path.glob("*.safetensors"):
@@ -97,19 +116,27 @@ def test_resume_of_a_finished_run_says_what_there_is(trained, capsys):
 def test_sample(trained, capsys):
     shown = output(["sample", str(trained), "-n", "5", "--sampler", "ddpm", "--steps", "3", "--seed", "9"], capsys)
     images, picture = (Path(line.split()[1]) for line in shown.splitlines())
-    assert load_file(images)["images"].shape == (5, 1, 16, 16)
+    assert load_file(images)["items"].shape == (5, 1, 16, 16)
     assert picture.is_file()
     report = (trained / "report.html").read_text()
-    assert f"{images.stem}: count 5, sampler ddpm, steps 3, seed 9" in report
+    assert f"{images.stem}: ddpm, 3 steps, count 5, seed 9" in report
 
 
 def test_evaluate(trained, capsys):
     scores = json.loads(output(["evaluate", str(trained), "-n", "9", "--seed", "1", "--json"], capsys))
-    assert scores["n_samples"] == 9
-    assert scores["fid-mnist-cnn"] == Run.open(trained).read_metrics()["fid-mnist-cnn"]
+    assert scores["details"]["n_samples"] == 9
+    assert scores["rows"] == Run.open(trained).read_metrics()["rows"]
     shown = output(["evaluate", str(trained), "-n", "9", "--seed", "1", "--features", "mnist-cnn"], capsys)
-    assert f"{scores['fid-mnist-cnn']:.3f}" in shown
-    assert scores["reference"] in shown
+    for row in scores["rows"]:
+        assert re.search(rf"^{row['name']} +{row['value']:.4g}\b", shown, re.MULTILINE)
+    assert scores["details"]["reference"] in shown
+
+
+def test_steps_of_the_sampling_in_pictures(trained, capsys):
+    shown = output(["sample", str(trained), "-n", "3", "--show-steps", "2", "--seed", "4"], capsys)
+    *_, steps = (Path(line.split()[1]) for line in shown.splitlines())
+    assert steps.is_file()
+    assert load_file(steps.with_suffix(".safetensors"))["items"].shape == (3, 3, 1, 16, 16)
 
 
 def test_report_can_be_made_again_and_says_how_to_repeat_the_run(trained, capsys):
@@ -140,7 +167,7 @@ def test_a_report_needs_neither_model_nor_images(trained, capsys, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("built or read again")
 
-    for name in ("training.building.build_model", "training.building.build_network", "training.setup.load_images"):
+    for name in ("training.building.build_system", "data.load.load_images"):
         monkeypatch.setattr(f"qdiffusion.{name}", refuse)
     monkeypatch.setattr(torch.nn.Module, "__init__", refuse)
     output(["report", str(trained)], capsys)

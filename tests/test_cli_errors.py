@@ -64,6 +64,10 @@ def trained(tmp_path_factory) -> Path:
         (["describe", "quickstart", "--model.circuits", "all"], ["--model.circuits expects int or full", "all"]),
         (["train", "quickstart", "--out", "x", "--stages.0.optimiser.betas", "1"], ["expects float float", "1 was"]),
         (["train", "quickstart", "--out", "x", "--stages.0.batch-size", "-1"], ["batch_size is -1"]),
+        (["train", "quickstart", "--out", "x", "--model.kind", "vit"], ["--model.kind expects unet or", "vit was"]),
+        (["describe", "quickstart", "--data.kind", "ensemble"], ["images", "states of shape 2"]),
+        (["describe", "unet-classical", "--model.circuits", "7"], ["Unknown field --model.circuits"]),
+        (["train", "quickstart", "--out", "x", "--snapshots", "3", "9999"], ["snapshots is (3, 9999)", "1,200"]),
     ],
 )
 def test_wrong_requests(words, parts, capsys, tmp_path, monkeypatch):
@@ -154,8 +158,14 @@ def test_corrupted_checkpoint_is_named(trained, capsys, tmp_path):
         (["--sampler", "euler"], ["euler", "ddpm", "ddim", "dpmpp"]),
         (["--steps", "5000"], ["5000", "1000"]),
         (["-n", "0"], ["0"]),
+        (["--guidance", "2"], ["guidance 2", "knows no classes"]),
+        (["--classes", "3"], ["without labels", "--classes"]),
+        (["--classes", "three"], ["--classes", "'three'", "3,7"]),
+        (["--snapshot", "3"], ["no snapshot of step 3", "none", "--snapshots"]),
+        (["--show-steps", "9"], ["9 moments", "1 to 2"]),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_sampling(flags, parts, trained, capsys):
     before = files(trained)
     exit_code, sentence = failure(["sample", str(trained), *flags], capsys)

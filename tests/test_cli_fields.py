@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from qdiffusion.cli.fields import differences, override
 from qdiffusion.data import ImagesConfig
-from qdiffusion.models import UNetConfig
 from qdiffusion.training import get_preset
 
 PROG = "qdiffusion train quickstart"
@@ -49,7 +48,15 @@ def test_spellings(flag, form):
     assert override(preset, form.format(flag).split(), PROG).stages[0].batch_size == 7
 
 
-def test_no_flags_lead_to_other_fields():
+def test_no_flags_lead_to_other_stages():
     preset = get_preset("quickstart").build()
     assert differences(preset, replace(preset, stages=preset.stages * 2)) is None
-    assert differences(preset, replace(preset, model=UNetConfig())) is None
+    assert differences(replace(preset, stages=preset.stages * 2), preset) is None
+
+
+def test_tuples_may_become_empty_and_come_back():
+    preset = get_preset("quickstart").build()
+    bare = replace(preset, track=(), data=replace(preset.data, classes=()))
+    kept = replace(preset, snapshots=(3, 7))
+    for before, after in ((preset, bare), (bare, preset), (preset, kept), (kept, preset)):
+        assert override(before, differences(before, after), PROG) == after

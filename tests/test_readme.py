@@ -5,8 +5,7 @@ import shlex
 from pathlib import Path
 
 from qdiffusion.cli import main
-from qdiffusion.training import PRESETS, Experiment
-from qdiffusion.training.building import build_system
+from qdiffusion.training import PRESETS, describe
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -37,18 +36,22 @@ def test_commands_and_code_run(tmp_path, monkeypatch):
         assert (tmp_path / "runs" / run / "report.html").is_file()
 
 
-def parameters(experiment: Experiment) -> int:
-    """Of the model that a run of it leaves behind, codec and denoiser."""
-    space = experiment.data.load("train").space
-    return sum(parameter.numel() for parameter in build_system(experiment, space).parameters())
+def parameters(name: str) -> set[str]:
+    """The counts of the models that a preset trains, codec and denoiser."""
+    descriptions = describe(PRESETS[name].build())
+    return {f"{description.parameters.total:,}" for description in descriptions}
 
 
 def test_presets_table_lists_every_preset_with_its_parameters():
-    rows = re.findall(r"^\| `([\w-]+)` \|[^|]*\| *([\d,]*) *\|$", README, re.MULTILINE)
-    assert [name for name, _ in rows] == list(PRESETS)
-    for name, count in rows:
-        if count:
-            assert f"{parameters(PRESETS[name].build()):,}" == count
+    """A row may be of several presets, and give a count for each of their models."""
+    table = README.split("## Presets\n\n")[1].split("\n\n")[0]
+    rows = [line.strip("| ").split("|") for line in table.splitlines()[2:]]
+    names = [re.findall(r"`([\w-]+)`", row[0]) for row in rows]
+    assert [name for row in names for name in row] == list(PRESETS)
+    for row, (_, _, *counts) in zip(names, rows, strict=True):
+        if counts:
+            for name in row:
+                assert parameters(name) == set(re.findall(r"[\d,]*\d", counts[0])), name
 
 
 def test_both_make_targets_come_first():

@@ -1,4 +1,4 @@
-"""Circuit angles learn as fast as the published program's; AdamW, rates, clipping and accumulation are what they say."""
+"""Circuit angles learn as fast as the published program's; AdamW, rates, clipping and accumulation do as they say."""
 
 import math
 from collections.abc import Callable, Iterator

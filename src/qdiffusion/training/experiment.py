@@ -25,14 +25,14 @@ from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig
 
 OneOf = Field(discriminator="kind")
 
-Data = Annotated[ImagesConfig | EnsembleConfig, OneOf]
-Codec = Annotated[PixelsConfig | RawConfig | AutoencoderConfig, OneOf]
-Forward = Annotated[GaussianConfig | ScramblerConfig | ScramblingConfig, OneOf]
-Model = Annotated[UNetConfig | QVUNetConfig | MLPConfig | UnitaryConfig | ChainConfig, OneOf]
-Objective = Annotated[DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig, OneOf]
-Optimiser = Annotated[AdamConfig | AdamWConfig, OneOf]
-Sampling = Annotated[SchedulerConfig | ChainSamplingConfig, OneOf]
-Evaluation = Annotated[ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig, OneOf]
+Data = ImagesConfig | EnsembleConfig
+Codec = PixelsConfig | RawConfig | AutoencoderConfig
+Forward = GaussianConfig | ScramblerConfig | ScramblingConfig
+Model = UNetConfig | QVUNetConfig | MLPConfig | UnitaryConfig | ChainConfig
+Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
+Optimiser = AdamConfig | AdamWConfig
+Sampling = SchedulerConfig | ChainSamplingConfig
+Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,19 @@ class Stage:
     """Optimiser steps of each round."""
     batch_size: int = 128
     """Items a step."""
-    objective: Objective = field(default_factory=DenoiseConfig)
+    objective: Annotated[Objective, OneOf] = field(default_factory=DenoiseConfig)
     """What is minimised, and in how many rounds."""
-    optimiser: Optimiser = field(default_factory=AdamConfig)
+    optimiser: Annotated[Optimiser, OneOf] = field(default_factory=AdamConfig)
     """Starts afresh with each round."""
     ema: EMAConfig = field(default_factory=EMAConfig)
     """The average starts afresh with each round."""
     train: tuple[str, ...] = ("denoiser.*",)
     """Which parameters learn, by globs; the rest is frozen."""
-    model: Model | None = None
+    model: Annotated[Model | None, OneOf] = None
     """The denoiser from here on; None: the one before goes on. It takes over what has equal name and shape."""
     fresh: tuple[str, ...] = ()
     """Which parameters are not taken over but drawn anew, by globs."""
-    forward: Forward | None = None
+    forward: Annotated[Forward | None, OneOf] = None
     """How data are destroyed in this stage; None: as in the whole experiment."""
     carry: bool = False
     """Keep the optimiser's moments of the stage before."""
@@ -96,19 +96,19 @@ class Experiment:
 
     name: str
     """What the run is called in reports."""
-    data: Data = field(default_factory=ImagesConfig)
+    data: Annotated[Data, OneOf] = field(default_factory=ImagesConfig)
     """The items that are learnt."""
-    codec: Codec = field(default_factory=PixelsConfig)
+    codec: Annotated[Codec, OneOf] = field(default_factory=PixelsConfig)
     """What diffusion sees of an item, and back."""
-    forward: Forward = field(default_factory=GaussianConfig)
+    forward: Annotated[Forward, OneOf] = field(default_factory=GaussianConfig)
     """How items are destroyed, and what the model is asked of what is left."""
-    model: Model = field(default_factory=UNetConfig)
+    model: Annotated[Model, OneOf] = field(default_factory=UNetConfig)
     """The denoiser."""
     stages: tuple[Stage, ...] = (Stage(),)
     """Trained one after the other; each goes on with the weights of the one before."""
-    sampling: Sampling = field(default_factory=SchedulerConfig)
+    sampling: Annotated[Sampling, OneOf] = field(default_factory=SchedulerConfig)
     """How new items are drawn."""
-    evaluation: Evaluation = field(default_factory=ImagesEvaluationConfig)
+    evaluation: Annotated[Evaluation, OneOf] = field(default_factory=ImagesEvaluationConfig)
     """How the result is scored."""
     snapshots: tuple[int, ...] = ()
     """Steps whose averaged weights are kept; after the training each is sampled, and scored as the result is."""
@@ -131,7 +131,7 @@ class Experiment:
         increasing = all(earlier < later for earlier, later in zip(self.snapshots, self.snapshots[1:], strict=False))
         require(increasing, "snapshots", self.snapshots, "steps in increasing order, each once")
         within = all(1 <= step <= self.total_steps for step in self.snapshots)
-        require(within, "snapshots", self.snapshots, f"steps from 1 to the last of the training, {self.total_steps}")
+        require(within, "snapshots", self.snapshots, f"steps from 1 to the last of the training, {self.total_steps:,}")
 
     @property
     def legs(self) -> tuple[Leg, ...]:

@@ -37,6 +37,7 @@ def train_stages(run: Run, experiment: Experiment, items: ItemSet, progress: Pro
     """
     legs = experiment.legs
     checkpoint, first = _last_checkpoint(run, legs)
+    accelerator = _accelerator(experiment.precision)  # before the log: accelerate's trackers need one
     with (
         seeded(derived_seed(experiment.seed, MODEL_NOISE)),
         stop_on_signal() as stop,
@@ -44,7 +45,7 @@ def train_stages(run: Run, experiment: Experiment, items: ItemSet, progress: Pro
         progress.task("Training", legs[-1].end, checkpoint.meta["step"]) as task,
     ):
         record = Record(run, log, task, experiment.log_every, experiment.checkpoint_every, experiment.snapshots)
-        work = Work(experiment, items, _accelerator(experiment.precision))
+        work = Work(experiment, items, accelerator)
         state = work.begin(legs[first])
         if checkpoint.tensors:
             state.restore(checkpoint)
