@@ -1,3 +1,3 @@
 """Diffusion models with quantum circuits in them: train, sample, measure, understand."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

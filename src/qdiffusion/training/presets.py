@@ -137,10 +137,14 @@ def scrambling_4q_logged() -> Experiment:
 
 
 def quddpm_cluster1() -> Experiment:
-    """QuDDPM (Zhang et al. 2024): one qubit, a cluster of states around |0⟩, 20 circuits, one after the other."""
+    """QuDDPM (Zhang et al. 2024): one qubit, a cluster of states around |0⟩, 20 circuits, one after the other.
+
+    Theirs but for the learning rate: at their constant 5e-4 a round has not converged after its 2,001 steps. Scored with
+    1,000 states, since among 100 even data have an MMD of .0006 from other data.
+    """
     return Experiment(
         name="quddpm-cluster1",
-        data=EnsembleConfig("cluster", n_qubits=1, spread=0.08, count=100),
+        data=EnsembleConfig("cluster", n_qubits=1, spread=0.08, count=100, test_count=1000),
         codec=RawConfig(),
         forward=ScramblingConfig(timesteps=20, strength=(1.0, 4.0)),
         model=ChainConfig(n_steps=20, n_ancillas=1, n_layers=4),
@@ -150,12 +154,12 @@ def quddpm_cluster1() -> Experiment:
                 steps=2001,
                 batch_size=100,
                 objective=ChainObjectiveConfig(),
-                optimiser=AdamConfig(learning_rate=5e-4, betas=(0.9, 0.999)),
+                optimiser=AdamConfig(learning_rate=2e-2, betas=(0.9, 0.999), rate=RateConfig(decay="cosine")),
                 ema=DIRECT,
             ),
         ),
         sampling=ChainSamplingConfig(count=100),
-        evaluation=StatesEvaluationConfig(count=100),
+        evaluation=StatesEvaluationConfig(count=1000),
         log_every=100,
         checkpoint_every=2001,
     )
