@@ -84,13 +84,13 @@ def latent_classical() -> Experiment:
     """Diffusion in the latent of an autoencoder that is trained first."""
     return Experiment(
         name="latent-classical",
-        codec=AutoencoderConfig(latent=16),
+        codec=AutoencoderConfig(latent=16, width=16),
         forward=GaussianConfig(prediction="v"),
         model=MLPConfig(),
         stages=(
             Stage(
                 "autoencoder",
-                3000,
+                1500,
                 objective=ReconstructConfig(),
                 # The latents' running statistics are those of weights that hardly move any more.
                 optimiser=AdamConfig(rate=RateConfig(decay="cosine")),
