@@ -115,6 +115,7 @@ def test_several_fields_may_change_their_kind_at_once() -> None:
         ),
         ("--model.kind", "--model.kind expects unet .* but nothing was given"),
         ("--model.kind=", "--model.kind expects unet .* but nothing was given"),
+        ("--model.kind= unet", "--model.kind expects unet .* but nothing was given"),
         ("--model.kind None", "--model.kind expects unet .* but None was given"),
         ("--modle.kind unet", r"--modle.kind names a field that has no kinds \(did you mean model\?\)"),
         ("--data.path.kind file", "--data.path.kind names a field that has no kinds"),

@@ -72,20 +72,24 @@ def _differences(before: Any, after: Any, prefix: str) -> Iterator[str]:
 
 
 def _difference(old: Any, new: Any, path: str) -> Iterator[str]:
-    if dataclasses.is_dataclass(new) and not isinstance(new, type):
+    if _has_fields(new):
         if type(old) is not type(new):
             yield from (f"{_flag(path)}.kind", new.kind)
             old = type(new)()
         yield from _differences(old, new, f"{path}.")
-    elif dataclasses.is_dataclass(old):
+    elif _has_fields(old):
         yield from (f"{_flag(path)}.kind", "None")
-    elif isinstance(new, tuple) and any(map(dataclasses.is_dataclass, new)):
+    elif isinstance(new, tuple) and any(map(_has_fields, new)):
         if len(old) != len(new):
             raise _NoFlagError
         for index, (earlier, later) in enumerate(zip(old, new, strict=True)):
             yield from _difference(earlier, later, f"{path}.{index}")
     elif old != new:
         yield from (_flag(path), *map(str, new if isinstance(new, tuple) else [new]))
+
+
+def _has_fields(value: object) -> bool:
+    return dataclasses.is_dataclass(value)
 
 
 def _parse(experiment: T, words: Sequence[str], prog: str) -> tuple[T, list[str]]:

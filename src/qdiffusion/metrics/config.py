@@ -1,7 +1,7 @@
 """How a run is scored, in plain values; what scores it loads with `score`."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from qdiffusion.data.config import Split
 from qdiffusion.data.space import Space
@@ -60,7 +60,7 @@ class ImagesEvaluationConfig:
         from qdiffusion.metrics.features import default_features, load_features
         from qdiffusion.metrics.scores import check_scorable
 
-        reference = data.load(self.split)
+        reference = cast("ImageSet", data.load(self.split))  # `check` has seen to it
         network = load_features(self.features or default_features(reference))
         check_scorable(count, reference, network)
         return reference, network

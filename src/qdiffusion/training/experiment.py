@@ -7,7 +7,7 @@ it stands for; the unions are spelt here and nowhere else. A new member is a lin
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -81,7 +81,8 @@ class Stage:
             raise UsageError(f"Stage {self.name} trains nothing: train is empty; give globs such as 'denoiser.*'.")
 
 
-class Leg(NamedTuple):
+@dataclass(frozen=True)
+class Leg:
     """Round `round` of stage `index`, from step `begin` of the run to step `end`."""
 
     index: int

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +86,7 @@ def saved_bytes(codec: Codec, model: Model, space: Space, batch_size: int) -> in
     return sum(size for storage, size in sizes.items() if storage not in weights)
 
 
-def _on_meta(codec: Codec, model: Model, space: Space) -> tuple[nn.Module, nn.Module]:
+def _on_meta(codec: Codec, model: Model, space: Space) -> tuple[Any, nn.Module]:
     """Codec and denoiser on torch's "meta" device, which knows shapes and allocates nothing."""
     with torch.device("meta"), _told_as_too_large():
         own = codec.build(space)

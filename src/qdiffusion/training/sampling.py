@@ -1,7 +1,6 @@
 """New items from a trained run."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from torch import Tensor
 from qdiffusion.data.space import Space
 from qdiffusion.diffusion.system import Sampler, System
 from qdiffusion.errors import RunError, UsageError
-from qdiffusion.progress import Progress, SilentProgress
+from qdiffusion.progress import Progress, SilentProgress, Task
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
 from qdiffusion.runs.lock import locked, locked_here
@@ -173,7 +172,7 @@ class _Drawing:
         self.parts.remove()
         if not all(path.exists() for path in self.films):
             with progress.task("Sampling", len(self.sampler.levels)) as task:
-                self._batch(0, task.update)
+                self._batch(0, task)
         return found
 
     def _all(self, progress: Progress) -> SampleSet:
@@ -183,8 +182,7 @@ class _Drawing:
         with progress.task("Sampling", len(firsts) * steps) as task:
             for index, first in enumerate(firsts):
                 if not self.parts.has(index, (self._size(first), *self.space.shape)):
-                    before = index * steps
-                    self.parts.write(index, self._batch(first, lambda done, before=before: task.update(before + done)))
+                    self.parts.write(index, self._batch(first, task, index * steps))
         meta = {**self.request, "seconds": round(time.monotonic() - begun, 3), "environment": environment()}
         samples = write_samples(self.path, self.parts.read(len(firsts)), meta, self.labels)
         self.parts.remove()
@@ -194,14 +192,17 @@ class _Drawing:
         """Items in the batch that begins with number `first`."""
         return min(self.request["batch_size"], self.request["count"] - first)
 
-    def _batch(self, first: int, update: Callable[[int], None]) -> Tensor:
-        """The batch of items from number `first` on, on the CPU; of the first batch the films are developed."""
+    def _batch(self, first: int, task: Task, before: int = 0) -> Tensor:
+        """The batch of items from number `first` on, on the CPU; of the first batch the films are developed.
+
+        task: where to report the steps, `before` of which are done.
+        """
 
         def on_step(done: int, x: Tensor) -> None:
             if first == 0:
                 for film in self.films.values():
                     film.keep(done, x)
-            update(done)
+            task.update(before + done)
 
         count = self._size(first)
         generator = torch.Generator().manual_seed(derived_seed(self.request["seed"], first))

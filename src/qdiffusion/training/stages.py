@@ -214,7 +214,8 @@ class LegLoop:
 
 
 def _moved(batch: Batch, device: torch.device) -> Batch:
-    return Batch(*(None if tensor is None else tensor.to(device) for tensor in batch))
+    labels = None if batch.labels is None else batch.labels.to(device)
+    return Batch(batch.items.to(device), labels, batch.places.to(device))
 
 
 def _parts(draw: Draw, size: int, count: int) -> Iterator[tuple[float, Draw]]:
