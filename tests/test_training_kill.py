@@ -5,13 +5,16 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import torch
 
 from qdiffusion.runs import Run
 from qdiffusion.training import Experiment, Stage, resume, train
+from training_families import chain, latent, scrambling, transfer
 from training_tiny import QVUNET, files, outcome, tiny, write_images
 
 WORKERS = multiprocessing.get_context("forkserver")
@@ -86,6 +89,27 @@ def test_killed_at_every_write(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         moment = next(m for m in range(1, 200, 2) if not all(pool.map(dies_and_goes_on, (m, m + 1))))
     assert moment > 20, "the run wrote fewer files than a run of this length does"
+
+
+@pytest.mark.parametrize("family", [transfer, latent, scrambling, chain])
+def test_a_family_killed_at_some_writes(family: Callable[[Path], Experiment], tmp_path: Path) -> None:
+    """A chain's inputs, carried moments and a codec's statistics survive, too."""
+    experiment = family(tmp_path)
+    finish(experiment, tmp_path / "whole")
+
+    def dies_and_goes_on(moment: int) -> bool:
+        out = tmp_path / f"at-{moment}"
+        process = start(experiment, out, dies_at=moment)
+        process.join()
+        if process.exitcode == 0:
+            return False
+        finish(experiment, out)
+        assert_same(out, tmp_path / "whole")
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        killed = list(pool.map(dies_and_goes_on, range(11, 60, 16)))
+    assert sum(killed) >= 2
 
 
 def test_killed_again_and_again_at_random(tmp_path: Path) -> None:
