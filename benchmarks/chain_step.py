@@ -1,8 +1,8 @@
 """What does a training step of a measured chain cost: QuDDPM's circuit of one qubit and one ancilla, 100 states?
 
-A step is the fidelity-kernel MMD of the outcomes from the data, its gradient, and fused Adam. The peer computes the same
-in PennyLane: default.qubit with torch, all states broadcast, both outcomes projected out of the final states. Loss and
-gradient are compared before anything is timed; both sides take turns.
+A step is the fidelity-kernel MMD of the outcomes from the data, its gradient, and fused Adam. The peer computes the
+same in PennyLane: default.qubit with torch, all states broadcast, both outcomes projected out of the final states. Loss
+and gradient are compared before anything is timed; both sides take turns.
 """
 
 from collections.abc import Callable

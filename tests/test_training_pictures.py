@@ -176,7 +176,7 @@ def test_training_and_samples_do_not_depend_on_them(
 ) -> None:
     shown = outcome(train(tiny(data), tmp_path / "shown"))
     monkeypatch.setattr("qdiffusion.training.loop.write_missing", lambda *_: None)
-    monkeypatch.setattr("qdiffusion.training.sampling.Film.keep", lambda *_: None)
-    monkeypatch.setattr("qdiffusion.training.sampling.Film.strip", lambda *_: None)
-    monkeypatch.setattr("qdiffusion.training.sampling.write_strip", lambda *_: None)
+    monkeypatch.setattr("qdiffusion.training.samplesets.Film.keep", lambda *_: None)
+    monkeypatch.setattr("qdiffusion.training.samplesets.Film.strip", lambda *_: None)
+    monkeypatch.setattr("qdiffusion.training.samplesets.write_strip", lambda *_: None)
     assert outcome(train(tiny(data), tmp_path / "bare")) == shown

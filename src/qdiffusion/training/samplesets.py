@@ -1,0 +1,152 @@
+"""A sample set in the making: batch after batch, so that it can be stopped and go on."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from qdiffusion.data.space import Space
+from qdiffusion.diffusion.system import Sampler, System
+from qdiffusion.errors import RunError
+from qdiffusion.progress import Progress, Task
+from qdiffusion.runs import Run
+from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
+from qdiffusion.runs.pictures import reverse_path, write_strip
+from qdiffusion.runs.records import validated
+from qdiffusion.runs.samples import SampleSet, read_samples, steps_path, write_samples
+from qdiffusion.training.batches import derived_seed
+from qdiffusion.training.environment import environment
+from qdiffusion.training.pictures import Film, reverse_film
+
+SHOWN = 16
+"""Items in the picture of `show_steps`."""
+
+
+class Drawing:
+    """The set at `path`: read, gone on with, or drawn."""
+
+    def __init__(
+        self,
+        run: Run,
+        path: Path,
+        system: System,
+        sampler: Sampler,
+        space: Space,
+        labels: Tensor | None,
+        request: dict[str, Any],
+        show_steps: int,
+    ) -> None:
+        self.run, self.path, self.system, self.sampler = run, path, system, sampler
+        self.space, self.labels, self.request = space, labels, request
+        self.parts = _Parts(path.with_suffix(".parts"), request)
+        self.films = {reverse_path(run, path.stem): reverse_film(sampler.levels, space)}
+        if show_steps:
+            self.films[steps_path(path)] = Film(sampler.levels, show_steps, SHOWN)
+
+    def draw(self, progress: Progress) -> SampleSet:
+        found = _existing(self.path, self.request, self.space)
+        if found is None:
+            return self._all(progress)
+        self.parts.remove()
+        if not all(path.exists() for path in self.films):
+            with progress.task("Sampling", len(self.sampler.levels)) as task:
+                self._batch(0, task)
+        return found
+
+    def _all(self, progress: Progress) -> SampleSet:
+        begun = time.monotonic()
+        size, count, steps = self.request["batch_size"], self.request["count"], len(self.sampler.levels)
+        firsts = range(0, count, size)
+        with progress.task("Sampling", len(firsts) * steps) as task:
+            for index, first in enumerate(firsts):
+                if not self.parts.has(index, (self._size(first), *self.space.shape)):
+                    self.parts.write(index, self._batch(first, task, index * steps))
+        meta = {**self.request, "seconds": round(time.monotonic() - begun, 3), "environment": environment()}
+        samples = write_samples(self.path, self.parts.read(len(firsts)), meta, self.labels)
+        self.parts.remove()
+        return samples
+
+    def _size(self, first: int) -> int:
+        """Items in the batch that begins with number `first`."""
+        return min(self.request["batch_size"], self.request["count"] - first)
+
+    def _batch(self, first: int, task: Task, before: int = 0) -> Tensor:
+        """The batch of items from number `first` on, on the CPU; of the first batch the films are developed.
+
+        task: where to report the steps, `before` of which are done.
+        """
+
+        def on_step(done: int, x: Tensor) -> None:
+            if first == 0:
+                for film in self.films.values():
+                    film.keep(done, x)
+            task.update(before + done)
+
+        count = self._size(first)
+        generator = torch.Generator().manual_seed(derived_seed(self.request["seed"], first))
+        labels = None if self.labels is None else self.labels[first : first + count]
+        x = self.sampler(self.system, count, generator, labels, on_step)
+        if first == 0:
+            for path, film in self.films.items():
+                write_strip(path, film.strip(self.system))
+        with torch.no_grad():
+            return self.system.codec.decode(x).cpu()
+
+
+class _Parts:
+    """The finished batches of a sampling under way, so that it can be stopped and go on."""
+
+    def __init__(self, folder: Path, request: dict[str, Any]) -> None:
+        self._folder, self._request = folder, request
+        self._note = folder / "request.json"
+
+    def has(self, index: int, shape: tuple[int, ...]) -> bool:
+        try:
+            items = load_file(self._path(index))["items"]
+        except (OSError, KeyError, SafetensorError):
+            return False
+        return items.shape == shape and self._ours()
+
+    def write(self, index: int, items: Tensor) -> None:
+        if not self._ours():
+            self._begin()
+        write_bytes_atomic(self._path(index), save({"items": items.contiguous()}))
+
+    def read(self, count: int) -> Tensor:
+        return torch.cat([load_file(self._path(index))["items"] for index in range(count)])
+
+    def remove(self) -> None:
+        with told_as_run_error(self._folder):
+            remove(self._folder)
+
+    def _ours(self) -> bool:
+        try:
+            return validated(dict[str, Any], self._note.read_bytes()) == self._request
+        except (OSError, ValueError):
+            return False
+
+    def _begin(self) -> None:
+        """Throw the batches of another request away."""
+        with told_as_run_error(self._folder):
+            remove(self._folder)
+            self._folder.mkdir(parents=True)
+        write_json_atomic(self._note, self._request)
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"batch-{index:06d}.safetensors"
+
+
+def _existing(path: Path, request: dict[str, Any], space: Space) -> SampleSet | None:
+    """The sample set at `path`, if it is whole and what was asked for."""
+    if not path.exists():
+        return None
+    try:
+        found = read_samples(path)
+    except RunError:
+        return None
+    whole = found.items.shape == (request["count"], *space.shape)
+    return found if whole and request.items() <= found.meta.items() else None
