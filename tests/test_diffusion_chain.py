@@ -214,3 +214,15 @@ def test_objectives_of_states_refuse_images(config):
         config.build(FORWARD, 0).check(system)
     with pytest.raises(UsageError, match="takes states"):
         ChainSamplingConfig().build(system)
+
+
+def test_a_circuit_may_be_trained_on_more_inputs_than_there_are_data():
+    system, data = chain_system(), items(5)
+    objective = ChainObjectiveConfig(inputs=11).build(FORWARD, 0)
+    kept = objective.prepare(system, data, 5, derived(4))
+    assert torch.equal(kept["inputs"], haar(11, 1, derived(4)))
+    loss, _ = objective.loss(system, objective.draw(system, batch(data, 0, 1), kept, derived(5)))
+    states, probabilities = system.denoiser.branches(kept["inputs"], 2)
+    torch.testing.assert_close(loss, mmd(states, kept["targets"][:2], first_probabilities=probabilities))
+    with pytest.raises(UsageError, match="inputs is 0"):
+        ChainObjectiveConfig(inputs=0)

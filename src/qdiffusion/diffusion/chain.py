@@ -28,6 +28,8 @@ class ChainObjective:
     """T, the steps of the chain and the noise levels of the process."""
     level: int
     """t, the step that is trained."""
+    inputs: int | None = None
+    """States that it is trained on; None: as many as a batch has."""
 
     splittable = False
 
@@ -46,10 +48,10 @@ class ChainObjective:
             )
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """inputs (batch_size, 2^n), and targets (N, 2^n) for all items (N, …)."""
+        """inputs (`inputs` or batch_size, 2^n), and targets (N, 2^n) for all items (N, …)."""
         with torch.no_grad():
             x0 = system.codec.encode(items)
-            inputs = system.process.prior((batch_size, *x0.shape[1:]), generator)
+            inputs = system.process.prior((self.inputs or batch_size, *x0.shape[1:]), generator)
             for later in range(self.timesteps - 1, self.level, -1):
                 inputs = system.denoiser(inputs, later, return_dict=False, generator=generator)[0]
             before = torch.full((len(x0),), self.level - 1, device=x0.device)

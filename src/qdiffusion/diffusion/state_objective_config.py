@@ -46,6 +46,12 @@ class ChainObjectiveConfig:
     loss: Literal["mmd"] = "mmd"
     """mmd: the maximum mean discrepancy of a circuit's outputs from the data, one kick less noisy, under the fidelity
     kernel."""
+    inputs: int | None = None
+    """States that a circuit is trained on; None: as many as a batch has data. A circuit learns to undo the chance of its
+    inputs' mean, too, which the fewer they are the more leads other inputs astray."""
+
+    def __post_init__(self) -> None:
+        require(self.inputs is None or self.inputs >= 1, "inputs", self.inputs, "at least 1, or None")
 
     def rounds(self, forward: HasTimesteps) -> int:
         """One for each noise level."""
@@ -55,7 +61,7 @@ class ChainObjectiveConfig:
         """The objective of round 0, 1, …, which trains the step of level T-1, T-2, …"""
         from qdiffusion.diffusion.chain import ChainObjective
 
-        return ChainObjective(forward.timesteps, forward.timesteps - 1 - round)
+        return ChainObjective(forward.timesteps, forward.timesteps - 1 - round, self.inputs)
 
 
 @dataclass(frozen=True)
