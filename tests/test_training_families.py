@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from qdiffusion.errors import UsageError
+from qdiffusion.models import UnitaryConfig
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import checkpoint_path, list_checkpoints, load
 from qdiffusion.runs.snapshots import list_snapshots, read_snapshot_scores
@@ -120,6 +121,15 @@ def test_carried_moments_go_on_and_others_start_afresh(tmp_path: Path) -> None:
         for index, each in enumerate((experiment, dropped))
     ]
     assert [int(count) for count in counts] == [6, 3]
+
+
+def test_moments_of_another_shape_or_of_fresh_parameters_are_not_carried(tmp_path: Path) -> None:
+    """A wider circuit, or a fresh one, has parameters of the same name that the moments do not belong to."""
+    experiment = scrambling(tmp_path)
+    for name, changes in (("wider", {"model": UnitaryConfig(n_layers=3)}), ("fresh", {"fresh": ("denoiser.*",)})):
+        changed = replace(experiment, stages=(experiment.stages[0], replace(experiment.stages[1], **changes)))
+        last = load(list_checkpoints(train(changed, tmp_path / name))[-1])
+        assert int(last.tensors["optimiser/denoiser.circuit.weights/step"]) == 3
 
 
 def test_each_round_of_a_chain_trains_its_own_step(tmp_path: Path) -> None:
