@@ -87,6 +87,11 @@ def test_no_json_is_refused() -> None:
     [
         (lambda: AdamConfig(learning_rate=0), "learning_rate"),
         (lambda: AdamConfig(learning_rate=float("nan")), "learning_rate"),
+        (lambda: AdamConfig(learning_rate=float("inf")), "learning_rate"),
+        (lambda: AdamConfig(circuit_rate=float("inf")), "circuit_rate"),
+        (lambda: AdamConfig(clip=float("inf")), "clip"),
+        (lambda: AdamWConfig(weight_decay=float("inf")), "weight_decay"),
+        (lambda: EMAConfig(power=float("inf")), "power"),
         (lambda: AdamConfig(betas=(0.9, 1)), "betas"),
         (lambda: EMAConfig(decay=1), "decay"),
         (lambda: EMAConfig(every=0), "every"),

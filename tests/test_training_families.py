@@ -1,5 +1,6 @@
 """What every family has to keep, and what each is: one loop, one run folder, the same verbs."""
 
+import json
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from qdiffusion.errors import UsageError
+from qdiffusion.models import UnitaryConfig
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import checkpoint_path, list_checkpoints, load
 from qdiffusion.runs.pictures import forward_path, read_real, read_strip
+from qdiffusion.runs.samples import steps_path
 from qdiffusion.runs.snapshots import list_snapshots, read_snapshot_scores
 from qdiffusion.states import fidelity
 from qdiffusion.training import (
@@ -137,6 +140,15 @@ def test_carried_moments_go_on_and_others_start_afresh(tmp_path: Path) -> None:
     assert [int(count) for count in counts] == [6, 3]
 
 
+def test_moments_of_another_shape_or_of_fresh_parameters_are_not_carried(tmp_path: Path) -> None:
+    """A wider circuit, or a fresh one, has parameters of the same name that the moments do not belong to."""
+    experiment = scrambling(tmp_path)
+    for name, changes in (("wider", {"model": UnitaryConfig(n_layers=3)}), ("fresh", {"fresh": ("denoiser.*",)})):
+        changed = replace(experiment, stages=(experiment.stages[0], replace(experiment.stages[1], **changes)))
+        last = load(list_checkpoints(train(changed, tmp_path / name))[-1])
+        assert int(last.tensors["optimiser/denoiser.circuit.weights/step"]) == 3
+
+
 def test_each_round_of_a_chain_trains_its_own_step(tmp_path: Path) -> None:
     """Round r moves step T-1-r alone; the inputs of round 1 are outcomes of step 2, and lie in its checkpoints."""
     experiment = replace(chain(tmp_path), checkpoint_every=3)
@@ -200,6 +212,34 @@ def test_classes_are_drawn_in_turn_and_named_as_the_data_name_them(tmp_path: Pat
     for classes in ((2,), ()):
         with pytest.raises(UsageError, match=r"were asked for; the data has 1, 0"):
             sample_run(run, 2, classes=classes)
+
+
+def test_the_steps_shown_are_those_asked_for_and_of_the_set_beside_them(tmp_path: Path) -> None:
+    run = train(chain(tmp_path), tmp_path / "run")
+    drawn = sample_run(run, 2, seed=1)
+    path = steps_path(drawn.path)
+    assert not path.exists()
+    for shown in (2, 3):
+        assert torch.equal(sample_run(run, 2, seed=1, show_steps=shown).items, drawn.items)
+        assert len(read_strip(path).labels) == shown + 1  # type: ignore[union-attr]
+    assert torch.equal(read_strip(path).items[:, -1], drawn.items)  # type: ignore[union-attr]
+    sample_run(run, 2, seed=1, batch_size=1)  # another set of the same name
+    assert not path.exists()
+
+
+def test_steps_are_shown_of_a_set_that_was_interrupted_without_them(tmp_path: Path) -> None:
+    run = train(chain(tmp_path), tmp_path / "run")
+    wanted = sample_run(run, 4, seed=1, batch_size=2)
+    parts, note = wanted.path.with_suffix(".parts"), wanted.path.with_suffix(".json")
+    request = {key: value for key, value in wanted.meta.items() if key not in ("seconds", "environment")}
+    wanted.path.unlink()
+    parts.mkdir()
+    (parts / "request.json").write_text(json.dumps(request))
+    save_file({"items": wanted.items[:2].contiguous()}, parts / "batch-000000.safetensors")
+    assert note.exists()
+    again = sample_run(run, 4, seed=1, batch_size=2, show_steps=3)
+    assert torch.equal(again.items, wanted.items)
+    assert torch.equal(read_strip(steps_path(again.path)).items[:, -1], wanted.items[:2])  # type: ignore[union-attr]
 
 
 def test_guidance_of_zero_is_the_model_without_labels(tmp_path: Path) -> None:

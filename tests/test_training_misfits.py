@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qdiffusion.cli import main
-from qdiffusion.diffusion import DenoiseConfig, ReconstructConfig, SchedulerConfig
+from qdiffusion.diffusion import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.metrics import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
@@ -24,6 +24,13 @@ def stage(**changes: object) -> Change:
     """Change the first stage."""
     return lambda experiment: replace(
         experiment, stages=(replace(experiment.stages[0], **changes), *experiment.stages[1:])
+    )
+
+
+def last(**changes: object) -> Change:
+    """Change the last stage."""
+    return lambda experiment: replace(
+        experiment, stages=(*experiment.stages[:-1], replace(experiment.stages[-1], **changes))
     )
 
 
@@ -47,6 +54,11 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (chain, stage(accumulation=2), "is no mean over its batch, so that it cannot be accumulated in 2 parts"),
     (chain, stage(flips=True), "Flipping takes images, but was given states"),
     (chain, stage(batch_size=9), "A batch takes 9 items, but the training set has 8"),
+    (
+        chain,
+        stage(objective=InfidelityConfig()),
+        "trains all noise levels at once, but the denoiser has parameters for",
+    ),
     (scrambling, stage(objective=ReconstructConfig()), "has nothing to learn"),
     (scrambling, stage(objective=ChainObjectiveConfig()), r"matches no parameter"),
     (conditional, part(codec=RawConfig()), "The codec raw takes states or vectors, but was given images"),
@@ -58,6 +70,13 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (conditional, part(model=UNET), "guidance 2, but the denoiser knows no classes"),
     (latent, part(model=UNET), "A U-Net takes images, but was given vectors"),
     (latent, stage(train=("codec.nothing.*",)), r"'codec\.nothing\.\*' of train matches no parameter"),
+    (latent, stage(train=("denoiser.*",)), r"trains nothing: .*denoiser\.\* and codec\.\*"),
+    (latent, last(train=("codec.*",)), r"trains nothing: .*codec\.\* and denoiser\.\*"),
+    (
+        transfer,
+        stage(forward=GaussianConfig(ScheduleConfig(timesteps=1))),
+        "Sampling got 2 steps; give 1 to 1, the noise levels",  # the snapshot of step 2 is that stage's
+    ),
     (transfer, stage(fresh=("vertex*",)), r"'vertex\*' of fresh matches no parameter"),
     (transfer, stage(objective=ReconstructConfig(), train=("codec.*",)), "a Pixels has nothing to learn"),
 ]
@@ -105,7 +124,22 @@ def test_labels_are_refused_where_there_are_none(tmp_path: Path) -> None:
             sample_run(run, 2, **asked)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="features was given, but this experiment's chain"):
         evaluate_run(run, 4, features="mnist-cnn")
+    with pytest.raises(UsageError, match="count is 1, but must be at least 2"):
+        evaluate_run(run, 1)
     assert files(run.path) == before
+
+
+def test_what_an_evaluation_cannot_use_is_refused(tmp_path: Path) -> None:
+    """Restoring states draws no samples: how they would be drawn is asked all the same."""
+    run = train(scrambling(tmp_path), tmp_path / "run")
+    before = files(run.path)
+    with pytest.raises(UsageError, match="steps was given, but this experiment's chain has no such option"):
+        evaluate_run(run, 4, steps=3)
+    for count in (0, -3):
+        with pytest.raises(UsageError, match=f"An evaluation of {count} samples was asked for; give at least 1"):
+            evaluate_run(run, count)
+    assert files(run.path) == before
+    assert evaluate_run(run, 400).details["n_held_out"] == 4
 
 
 def test_a_conditional_model_needs_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qdiffusion.diffusion.system import Batch, Draw, System
+from qdiffusion.errors import UsageError
 from qdiffusion.states import fidelity
 
 
@@ -15,11 +16,16 @@ class InfidelityObjective:
     """Mean infidelity to what the forward process asks for, of states of norm 1."""
 
     splittable = True
-    trained = "*"
+    trained = "denoiser.*"
 
     def check(self, system: System) -> None:
-        """Raise UsageError where diffusion sees no states."""
+        """Raise UsageError where diffusion sees no states, or the denoiser takes one level at a time."""
         system.codec.space.expect("states", "The objective infidelity")
+        if system.denoiser.levels != 1:
+            raise UsageError(
+                "The objective infidelity trains all noise levels at once, but the denoiser has parameters for each of "
+                f"{system.denoiser.levels}; choose the objective chain, or the model unitary."
+            )
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Nothing."""

@@ -29,7 +29,7 @@ class DenoiseObjective:
     """Probability that a label gives way to n_classes, the label of none (Ho and Salimans 2022, algorithm 1)."""
 
     splittable = True
-    trained = "*"
+    trained = "denoiser.*"
 
     def weight(self, process: GaussianProcess, t: Int64[Tensor, " n"]) -> Float[Tensor, " n"]:
         """w(t) for t (N,) in 0 … T-1."""
@@ -86,7 +86,7 @@ class ReconstructObjective:
     """
 
     splittable = False  # a codec may normalise over the batch
-    trained = "*"
+    trained = "codec.*"
 
     def check(self, system: System) -> None:
         """Raise UsageError where the codec has nothing to learn."""

@@ -110,7 +110,7 @@ class Objective(Protocol):
 
     @property
     def trained(self) -> str:
-        """The glob of the parameters that the round trains: "*" where it leaves that to the stage."""
+        """The glob of the parameters that its loss depends on; of these, the stage says which learn."""
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """What the round needs and is made once, before its first step, from all training items (N, …)."""

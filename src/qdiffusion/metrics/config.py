@@ -82,6 +82,7 @@ class StatesEvaluationConfig:
         """Raise UsageError where samples of such data could not be scored."""
         if count:
             space.expect("states", "An evaluation by the distance of states")
+            require(count >= 2, "count", count, "at least 2")
 
     def score(self, subject: "Subject") -> "Scores":
         """Maximum mean discrepancies and fidelities."""

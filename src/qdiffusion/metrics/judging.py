@@ -27,16 +27,17 @@ def score_denoising(subject: Subject) -> Scores:
     system = subject.system()
     generator = torch.Generator().manual_seed(subject.seed)
     train, test = subject.data.load("train"), subject.data.load("test")
+    held_out = test.items[: subject.count]
     rows = [
         *_restored(system, train.items, "train", generator),
-        *_restored(system, test.items[: subject.count], "held-out", generator),
+        *_restored(system, held_out, "held-out", generator),
     ]
     conditions = (
         f"Fidelity of restored states with the clean ones, ± standard deviation over states: {train.source}; "
         f"{test.source}.",
         "Haar: what a random state scores on average, 2⁻ⁿ; untouched: what the noised states score as they are.",
     )
-    return Scores("Restored states", tuple(rows), conditions, {"n_train": len(train), "n_held_out": subject.count})
+    return Scores("Restored states", tuple(rows), conditions, {"n_train": len(train), "n_held_out": len(held_out)})
 
 
 @torch.no_grad()

@@ -27,8 +27,8 @@ KEPT = 2
 class Checkpoint:
     """The state of a training after `meta["step"]` steps.
 
-    tensors: flat: "model/…", "ema/…", "optimiser/…", "random/…", "log/…"; any shape and dtype.
-    meta: plain values: step, stage, seconds, versions
+    tensors: flat: "system/…", "ema/…", "optimiser/…", "random/…", "leg/…", "log/…"; any shape and dtype.
+    meta: plain values: step, stage, round, seconds, versions
     """
 
     tensors: dict[str, Tensor]

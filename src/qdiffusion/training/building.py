@@ -39,16 +39,20 @@ def build_system(experiment: Experiment, space: Space, index: int = -1) -> Syste
 
 def take_over(system: System, before: System, fresh: tuple[str, ...]) -> None:
     """Copy what has equal name and shape from the system of the stage before, but for what matches `fresh`."""
-    old, own = before.state_dict(), system.state_dict()
-    taken = {
+    system.load_state_dict(system.state_dict() | agreeing(system, before, fresh))
+
+
+def agreeing(system: System, before: System, fresh: tuple[str, ...]) -> dict[str, Tensor]:
+    """What the system before holds under the name and in the shape that `system` has, but for what matches `fresh`."""
+    old = before.state_dict()
+    return {
         name: old[name]
-        for name, value in own.items()
+        for name, value in system.state_dict().items()
         if name in old and old[name].shape == value.shape and not _matches(name, fresh)
     }
-    system.load_state_dict(own | taken)
 
 
-def choose_trained(system: System, globs: tuple[str, ...], within: str = "*") -> None:
+def choose_trained(system: System, globs: tuple[str, ...], within: str) -> None:
     """Let only the parameters that match one of `globs`, and `within`, ask for a gradient.
 
     What has no such parameter is in evaluation mode: a frozen codec's statistics do not move.

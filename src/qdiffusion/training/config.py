@@ -19,7 +19,7 @@ class RateConfig:
     warmup: int = 0
     """Steps over which the rate rises evenly from 0."""
     decay: Literal["none", "cosine", "step"] = "none"
-    """cosine: to 0 at the round's last step; step: times `factor` every `every` steps."""
+    """cosine: to 0 behind the round's last step; step: times `factor` every `every` steps."""
     every: int = 1000
     """Steps between two drops of the step decay."""
     factor: float = 0.97
@@ -59,10 +59,10 @@ class AdamFields:
     """Largest norm of the gradient of all trained parameters together; a longer one is shortened to it."""
 
     def __post_init__(self) -> None:
-        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
-        require(self.circuit_rate > 0, "circuit_rate", self.circuit_rate, "a number above 0")
+        require(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "a number above 0")
+        require(0 < self.circuit_rate < math.inf, "circuit_rate", self.circuit_rate, "a number above 0")
         require(all(0 <= beta < 1 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
-        require(self.clip is None or self.clip > 0, "clip", self.clip, "a number above 0, or None")
+        require(self.clip is None or 0 < self.clip < math.inf, "clip", self.clip, "a number above 0, or None")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class AdamWConfig(AdamFields):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
+        require(0 <= self.weight_decay < math.inf, "weight_decay", self.weight_decay, "at least 0")
 
     def build(self, system: "System") -> "torch.optim.Optimizer":
         """On the parameters of `system` that ask for a gradient."""
@@ -116,4 +116,4 @@ class EMAConfig:
         require(0 <= self.decay < 1, "decay", self.decay, "a number in [0, 1)")
         require(self.every >= 1, "every", self.every, "at least 1")
         require(self.start >= 0, "start", self.start, "at least 0")
-        require(self.power > 0, "power", self.power, "a number above 0")
+        require(0 < self.power < math.inf, "power", self.power, "a number above 0")

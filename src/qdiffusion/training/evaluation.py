@@ -6,6 +6,7 @@ from typing import Any
 from accelerate import PartialState
 from torch import Tensor
 
+from qdiffusion.errors import UsageError
 from qdiffusion.metrics import Scores
 from qdiffusion.metrics.subject import Subject
 from qdiffusion.progress import Progress, SilentProgress
@@ -48,7 +49,10 @@ def evaluate_run(
     with locked(run.path, "run", "evaluate"):
         experiment, space = read_experiment(run)[:2]
         own = {field.name for field in fields(experiment.evaluation)} & options.keys()
+        if count < 1:
+            raise UsageError(f"An evaluation of {count} samples was asked for; give at least 1.")
         evaluation = with_options(experiment.evaluation, {name: options.pop(name) for name in own})
+        with_options(experiment.sampling, options)  # refused here even where nothing is drawn
         evaluation.check(experiment.data, space, count)
         made: dict[str, Any] = {}
 

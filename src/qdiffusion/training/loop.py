@@ -59,9 +59,9 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Run:
     """
     run = Run.open(folder)
     with locked(run.path, "run", "resume"):
+        facts = read_experiment(run)
         run.repair()
         prune(run)
-        facts = read_experiment(run)
         items = facts.experiment.data.load("train")
         check_same_items(items, facts)
         if not run.model_path.exists():

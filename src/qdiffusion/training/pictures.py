@@ -97,6 +97,11 @@ class Film:
         self._rows = rows
         self._kept: list[Tensor] = []
 
+    @property
+    def moments(self) -> int:
+        """How many are kept."""
+        return len(self._moments)
+
     def keep(self, done: int, x: Tensor) -> None:
         """x (N, …) after `done` steps."""
         if done in self._moments:

@@ -15,7 +15,7 @@ from qdiffusion.errors import RunError
 from qdiffusion.progress import Progress, Task
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
-from qdiffusion.runs.pictures import reverse_path, write_strip
+from qdiffusion.runs.pictures import read_strip, reverse_path, write_strip
 from qdiffusion.runs.records import validated
 from qdiffusion.runs.samples import SampleSet, read_samples, steps_path, write_samples
 from qdiffusion.training.batches import derived_seed
@@ -52,7 +52,7 @@ class Drawing:
         if found is None:
             return self._all(progress)
         self.parts.remove()
-        if not all(path.exists() for path in self.films):
+        if not self._filmed():
             with progress.task("Sampling", len(self.sampler.levels)) as task:
                 self._batch(0, task)
         return found
@@ -63,12 +63,26 @@ class Drawing:
         firsts = range(0, count, size)
         with progress.task("Sampling", len(firsts) * steps) as task:
             for index, first in enumerate(firsts):
-                if not self.parts.has(index, (self._size(first), *self.space.shape)):
+                there = self.parts.has(index, (self._size(first), *self.space.shape))
+                if first == 0 and not there:
+                    self._forget_strips()
+                if not there or (first == 0 and not self._filmed()):
                     self.parts.write(index, self._batch(first, task, index * steps))
         meta = {**self.request, "seconds": round(time.monotonic() - begun, 3), "environment": environment()}
         samples = write_samples(self.path, self.parts.read(len(firsts)), meta, self.labels)
         self.parts.remove()
         return samples
+
+    def _filmed(self) -> bool:
+        """Whether every strip is there, with as many moments as were asked for."""
+        return all(_moments(path) == film.moments for path, film in self.films.items())
+
+    def _forget_strips(self) -> None:
+        """Remove those of an older set of this name."""
+        for path in (reverse_path(self.run, self.path.stem), steps_path(self.path)):
+            with told_as_run_error(path):
+                remove(path)
+                remove(path.with_suffix(".png"))
 
     def _size(self, first: int) -> int:
         """Items in the batch that begins with number `first`."""
@@ -95,6 +109,15 @@ class Drawing:
                 write_strip(path, film.strip(self.system))
         with torch.no_grad():
             return self.system.codec.decode(x).cpu()
+
+
+def _moments(path: Path) -> int:
+    """How many moments a strip shows; 0 where there is none, or a damaged one."""
+    try:
+        strip = read_strip(path)
+    except RunError:
+        return 0
+    return 0 if strip is None else len(strip.labels)
 
 
 class _Parts:

@@ -46,11 +46,13 @@ def load_training_items(experiment: Experiment) -> ItemSet:
     """
     check_trackers(experiment)
     items = experiment.data.load("train")
+    sampled = {experiment.stage_at(step) for step in (*experiment.snapshots, experiment.total_steps)}
     for index in range(len(experiment.stages)):
         check_steps_fit(experiment, items.space, index)
         system = build_system(experiment, items.space, index)
         _check_stage(experiment, items, index, system)
-    experiment.sampling.build(system)
+        if index in sampled:
+            experiment.sampling.build(system)
     experiment.evaluation.check(experiment.data, items.space, experiment.evaluation.count)
     return items
 

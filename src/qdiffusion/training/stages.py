@@ -13,7 +13,16 @@ from qdiffusion.progress import Progress
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, list_checkpoints, load
 from qdiffusion.training.batches import derived_seed
-from qdiffusion.training.building import LEG, MODEL_NOISE, NOISE, build_system, choose_trained, seeded, take_over
+from qdiffusion.training.building import (
+    LEG,
+    MODEL_NOISE,
+    NOISE,
+    agreeing,
+    build_system,
+    choose_trained,
+    seeded,
+    take_over,
+)
 from qdiffusion.training.ema import EMA
 from qdiffusion.training.experiment import Experiment, Leg
 from qdiffusion.training.interruption import stop_on_signal
@@ -85,7 +94,9 @@ class Work:
         choose_trained(system, stage.train, self._objective(leg).trained)
         optimiser = stage.optimiser.build(system)
         if before is not None and stage.carry and leg.round == 0:
-            give_moments(optimiser, system, moments(before.optimiser, before.system))
+            own = agreeing(system, before.system, stage.fresh)
+            remembered = moments(before.optimiser, before.system)
+            give_moments(optimiser, system, {name: values for name, values in remembered.items() if name in own})
         return TrainingState(leg, leg.begin, system, EMA(system, stage.ema), optimiser, generator, {})
 
     def follow(self, before: TrainingState, leg: Leg) -> TrainingState:
