@@ -19,7 +19,7 @@ VOID = {"meta", "img", "br", "link", "input", "hr"}
 def make_run(path: Path, name: str = "tiny", source: str = "four drawn digits", kind: str = "images") -> Run:
     """A run of 4 steps that has not begun."""
     run = Run.create(path)
-    space = {"kind": kind, "shape": [1, 3, 3], "n_classes": 0}
+    space = {"kind": kind, "shape": [1, 3, 3], "classes": []}
     record = {
         "format": 2,
         "experiment": {"name": name, "data": {"kind": "own"}, "stages": [{"name": "train", "steps": 4}]},

@@ -11,7 +11,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.models import AutoencoderConfig
 from qdiffusion.models.autoencoder import AutoencoderNetwork
 
-SPACE = Space("images", (1, 28, 28), 10)
+SPACE = Space("images", (1, 28, 28), tuple(range(10)))
 
 
 def images(shape: tuple[int, ...], count: int = 8) -> Tensor:
@@ -87,10 +87,10 @@ def test_eight_images_are_learnt_by_heart():
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (1, 28, 28), (3, 32, 32)])
 def test_spaces_lead_from_images_to_latents_and_back(shape):
-    space = Space("images", shape, 7)
+    space = Space("images", shape, tuple(range(7)))
     codec, items = AutoencoderConfig(latent=5, width=3).build(space).eval(), images(shape)
     latents = codec.encode(items)
-    assert codec.space == Space("vectors", (5,), 7)
+    assert codec.space == Space("vectors", (5,), tuple(range(7)))
     assert (latents.dtype, latents.shape) == (torch.float32, (8, *codec.space.shape))
     assert (codec.decode(latents).dtype, codec.decode(latents).shape) == (torch.uint8, items.shape)
 

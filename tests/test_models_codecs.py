@@ -9,8 +9,8 @@ from qdiffusion.data import Space
 from qdiffusion.errors import UsageError
 from qdiffusion.models import PixelsConfig, RawConfig
 
-IMAGES = Space("images", (3, 16, 16), 10)
-OTHERS = [Space("states", (8,)), Space("vectors", (5,), 4)]
+IMAGES = Space("images", (3, 16, 16), tuple(range(10)))
+OTHERS = [Space("states", (8,)), Space("vectors", (5,), tuple(range(4)))]
 
 
 def every_level() -> torch.Tensor:

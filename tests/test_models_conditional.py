@@ -14,7 +14,7 @@ from qdiffusion.models.embedding import ClassEmbedding, TimeEmbedding
 
 TINY = {"dim": 4, "multipliers": (1, 2), "heads": 2, "head_dim": 4, "groups": 4, "conditional": True}
 CLASSES = 3
-IMAGES, VECTORS = Space("images", (1, 8, 8), CLASSES), Space("vectors", (6,), CLASSES)
+IMAGES, VECTORS = Space("images", (1, 8, 8), tuple(range(CLASSES))), Space("vectors", (6,), tuple(range(CLASSES)))
 CASES = {
     "unet": (UNetConfig(**TINY), IMAGES),
     "qvunet": (QVUNetConfig(**TINY, circuits=1, ansatz="fqconv", n_layers=1), IMAGES),
@@ -145,7 +145,7 @@ def test_half_precision_hears_labels(case):
 @EVERY
 def test_a_conditional_network_needs_data_with_labels(case):
     config, space = CASES[case]
-    unlabelled = replace(space, n_classes=0)
+    unlabelled = replace(space, classes=())
     with pytest.raises(UsageError, match="needs labels, and the data have none"):
         config.build(unlabelled)
     replace(config, conditional=False).build(unlabelled)

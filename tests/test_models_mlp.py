@@ -9,7 +9,7 @@ from qdiffusion.models import MLPConfig
 from qdiffusion.models.mlp import MLPNetwork
 from unet_reference import silu, sub, time_embedding
 
-SPACE = Space("vectors", (5,), 3)
+SPACE = Space("vectors", (5,), tuple(range(3)))
 
 
 def shaken(config: MLPConfig) -> MLPNetwork:

@@ -14,7 +14,11 @@ from qdiffusion.data import Space
 from qdiffusion.models import AutoencoderConfig, MLPConfig, QVUNetConfig, UNetConfig
 
 TINY = {"dim": 4, "multipliers": (1, 2), "heads": 2, "head_dim": 4, "groups": 4}
-GREY, COLOUR, VECTORS = Space("images", (1, 8, 8), 5), Space("images", (3, 12, 12), 3), Space("vectors", (6,), 4)
+GREY, COLOUR, VECTORS = (
+    Space("images", (1, 8, 8), tuple(range(5))),
+    Space("images", (3, 12, 12), tuple(range(3))),
+    Space("vectors", (6,), tuple(range(4))),
+)
 CASES = [
     *(
         (config, space)
@@ -116,4 +120,4 @@ def test_loaded_autoencoders_answer_alike(tmp_path):
     latents = network.eval().encode(images)
     assert torch.equal(loaded.encode(images), latents)
     assert torch.equal(loaded.decode(latents), network.decode(latents))
-    assert loaded.space == network.space == Space("vectors", (5,), 3)
+    assert loaded.space == network.space == Space("vectors", (5,), tuple(range(3)))

@@ -22,7 +22,8 @@ def example() -> Checkpoint:
         "log/losses": torch.empty(0),
     }
     return Checkpoint(
-        tensors, {"step": 7, "stage": 0, "seconds": 1.5, "param_groups": [{"lr": 2 / 3, "betas": [0.9, 0.99]}]}
+        tensors,
+        {"step": 7, "stage": 0, "round": 0, "seconds": 1.5, "param_groups": [{"lr": 2 / 3, "betas": [0.9, 0.99]}]},
     )
 
 
