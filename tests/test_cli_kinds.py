@@ -208,3 +208,10 @@ def test_what_was_chosen_anew_is_told_by_its_kind_first() -> None:
     after = replace(before, model=MLPConfig(width=64), stages=(Stage(objective=DenoiseConfig(p2_gamma=0.0)),))
     flags = differences(before, after)
     assert flags == ["--model.kind", "mlp", "--model.width", "64", "--stages.0.objective.p2-gamma", "0.0"]
+
+
+def test_help_shows_the_fields_of_the_kinds_that_were_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "quickstart", "--stages.0.optimiser.kind", "adamw", "--help"]) == 0
+    assert "--stages.0.optimiser.weight-decay" in capsys.readouterr().out
+    assert main(["train", "quickstart", "--help"]) == 0
+    assert "weight-decay" not in capsys.readouterr().out

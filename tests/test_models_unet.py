@@ -5,8 +5,10 @@ import torch
 from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler
 
 import unet_reference as reference
+from diffusion_toys import Bare
 from qdiffusion.data import Space
-from qdiffusion.diffusion import sample
+from qdiffusion.diffusion import GaussianProcess, GaussianSampler, System, linear_betas
+from qdiffusion.diffusion.steps import ancestral, ddim
 from qdiffusion.errors import UsageError
 from qdiffusion.models import QVUNet, QVUNetConfig, UNet, UNetConfig
 
@@ -16,7 +18,7 @@ HYBRIDS = [
     QVUNetConfig(**TINY, circuits="full", variant="released", n_layers=1),
 ]
 CONFIGS = [UNetConfig(**TINY), UNetConfig(**TINY, variant="released"), *HYBRIDS]
-MNIST = Space("images", (1, 28, 28), 10)
+MNIST = Space("images", (1, 28, 28), tuple(range(10)))
 SMALL = Space("images", (1, 8, 8))
 
 
@@ -81,19 +83,26 @@ def test_images_of_a_batch_do_not_see_each_other():
 @pytest.mark.parametrize(
     ("model", "config"), [(UNet, UNetConfig(**TINY)), *((QVUNet, hybrid) for hybrid in HYBRIDS)], ids=str
 )
-@pytest.mark.parametrize(("pipeline", "scheduler"), [(DDPMPipeline, DDPMScheduler), (DDIMPipeline, DDIMScheduler)])
-def test_diffusers_pipelines_draw_what_our_sampling_draws(model, config, pipeline, scheduler):
+@pytest.mark.parametrize(
+    ("pipeline", "scheduler", "step", "options"),
+    [
+        (DDPMPipeline, DDPMScheduler, ancestral, {}),
+        (DDIMPipeline, DDIMScheduler, ddim, {"use_clipped_model_output": True}),
+    ],
+)
+def test_diffusers_pipelines_draw_what_our_sampling_draws(model, config, pipeline, scheduler, step, options):
     def draw() -> torch.Tensor:
-        images = pipe(
-            batch_size=2, num_inference_steps=3, output_type="np", generator=torch.Generator().manual_seed(0)
-        ).images
+        generator = torch.Generator().manual_seed(0)
+        images = pipe(batch_size=2, num_inference_steps=3, output_type="np", generator=generator, **options).images
         return torch.from_numpy(images)
 
     pipe = pipeline(unet=model(**config.arguments(SMALL)), scheduler=scheduler(num_train_timesteps=10))
     pipe.set_progress_bar_config(disable=True)
-    expected = sample(pipe.unet, pipe.scheduler, (2, 1, 8, 8), 3, torch.Generator().manual_seed(0))
+    process = GaussianProcess(linear_betas(10))
+    sampler = GaussianSampler(process, step, (6, 3, 0))
+    expected = sampler(System(Bare(1, 8, 8), pipe.unet, process), 2, torch.Generator().manual_seed(0))
     assert expected.std() > 0
-    torch.testing.assert_close(draw(), (expected / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1))
+    torch.testing.assert_close(draw(), (expected / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1), rtol=0, atol=1e-5)
     assert torch.equal(draw(), draw())
 
 

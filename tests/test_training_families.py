@@ -14,7 +14,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.models import UnitaryConfig
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import checkpoint_path, list_checkpoints, load
-from qdiffusion.runs.pictures import read_strip
+from qdiffusion.runs.pictures import forward_path, read_real, read_strip
 from qdiffusion.runs.samples import steps_path
 from qdiffusion.runs.snapshots import list_snapshots, read_snapshot_scores
 from qdiffusion.states import fidelity
@@ -30,6 +30,7 @@ from qdiffusion.training import (
     train,
 )
 from qdiffusion.training.building import build_system
+from qdiffusion.training.loading import load_system
 from qdiffusion.training.snapshots import read_snapshot
 from training_families import FAMILIES, chain, conditional, latent, scrambling, transfer
 from training_interruptions import signal_at
@@ -111,6 +112,19 @@ def test_only_what_a_stage_trains_moves(tmp_path: Path) -> None:
     assert all(
         torch.equal(saved[name.removeprefix("codec.")], last[name]) for name in last if name.startswith("codec.")
     )
+
+
+def test_a_learnt_codec_shows_its_process_once_it_is_trained(tmp_path: Path) -> None:
+    """The forward strip begins with what the trained codec makes of real images, not the untrained one."""
+    experiment = latent(tmp_path)
+    with pytest.raises(Interrupted):
+        train(experiment, tmp_path / "run", progress=signal_at(1, signal.SIGINT))
+    assert read_strip(forward_path(Run(tmp_path / "run"))) is None
+    run = resume(tmp_path / "run")
+    strip, real = read_strip(forward_path(run)), read_real(run)
+    assert strip is not None and real is not None  # noqa: PT018
+    codec = load_system(run)[0].codec
+    assert torch.equal(strip.items[:, 0], codec.decode(codec.encode(real[:4])))
 
 
 def test_carried_moments_go_on_and_others_start_afresh(tmp_path: Path) -> None:

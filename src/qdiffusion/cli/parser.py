@@ -30,15 +30,16 @@ class Parser(argparse.ArgumentParser):
 
 
 class ExperimentHelp(argparse.Action):
-    """`train PRESET --help`: the verb's flags, then those of the preset's experiment."""
+    """`train PRESET --help`: the verb's flags, then the fields of the preset, of the kinds that `words` name."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+    def __init__(self, option_strings: Sequence[str], dest: str, words: Sequence[str], **options: Any) -> None:
         super().__init__(option_strings, dest, nargs=0, help="show this help; after PRESET, its fields too")
+        self.words = words
 
     def __call__(self, parser: argparse.ArgumentParser, request: argparse.Namespace, *_: Any) -> None:
         parser.print_help()
         if request.preset is not None:
-            verbs.print_fields(request.preset)
+            verbs.print_fields(request.preset, self.words)
         parser.exit()
 
 
@@ -48,15 +49,15 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     Raises:
         UsageError: an unknown verb or flag, a missing argument, a value of the wrong type.
     """
-    request, rest = build_parser().parse_known_args(words)
+    request, rest = build_parser(words).parse_known_args(words)
     if rest and not request.takes_fields:
         raise UsageError(f"Unknown argument {rest[0]!r}; see {request.prog} --help.")
     request.fields = rest
     return request
 
 
-def build_parser() -> Parser:
-    """The parser of the whole command."""
+def build_parser(words: Sequence[str] = ()) -> Parser:
+    """The parser of the whole command; `words` are what it is to read."""
     parser = Parser(
         prog="qdiffusion",
         description="Diffusion models with quantum circuits in them: train, sample, measure, understand.",
@@ -65,8 +66,8 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"qdiffusion {__version__}")
     add = parser.add_subparsers(dest="verb_name", metavar="COMMAND", required=True).add_parser
     _add_presets(add)
-    _add_describe(add)
-    _add_train(add)
+    _add_describe(add, words)
+    _add_train(add, words)
     _add_resume(add)
     _add_sample(add)
     _add_evaluate(add)
@@ -80,8 +81,9 @@ def _verb(
     name: str,
     action: Callable[[argparse.Namespace], None],
     summary: str,
-    takes_fields: bool = False,
+    words: Sequence[str] | None = None,
 ) -> Parser:
+    takes_fields = words is not None
     parser = add(
         name,
         help=summary,
@@ -92,7 +94,7 @@ def _verb(
     parser.set_defaults(verb=action, takes_fields=takes_fields, prog=parser.prog)
     if takes_fields:
         parser.add_argument("preset", metavar="PRESET", help="one of `qdiffusion presets`")
-        parser.add_argument("-h", "--help", action=ExperimentHelp)
+        parser.add_argument("-h", "--help", action=ExperimentHelp, words=words)
     return parser
 
 
@@ -100,22 +102,20 @@ def _add_presets(add: Callable[..., Parser]) -> None:
     _json(_verb(add, "presets", verbs.presets, "list the experiments that come with qdiffusion"))
 
 
-def _add_describe(add: Callable[..., Parser]) -> None:
+def _add_describe(add: Callable[..., Parser], words: Sequence[str]) -> None:
     _json(
         _verb(
             add,
             "describe",
             verbs.describe,
             "show an experiment's layers, circuits and parameters",
-            takes_fields=True,
+            words=words,
         )
     )
 
 
-def _add_train(add: Callable[..., Parser]) -> None:
-    parser = _verb(
-        add, "train", verbs.train, "train, sample and evaluate an experiment into a run folder", takes_fields=True
-    )
+def _add_train(add: Callable[..., Parser], words: Sequence[str]) -> None:
+    parser = _verb(add, "train", verbs.train, "train, sample and evaluate an experiment into a run folder", words=words)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder to write")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved experiment, train nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in DIR")

@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -138,12 +139,15 @@ def data_fetch(request: Namespace) -> None:
     print(f"data  {fetch(request.name, request.root, RichProgress())}")
 
 
-def print_fields(preset: str) -> None:
-    """The help of every field of a preset's experiment."""
+def print_fields(preset: str, words: Sequence[str]) -> None:
+    """The help of every field of a preset's experiment, of the kinds that some of the words name."""
     from qdiffusion.cli.fields import print_help
+    from qdiffusion.cli.kinds import switch_kinds
     from qdiffusion.training.presets import get_preset
 
-    print_help(get_preset(preset).build(), f"qdiffusion train {preset}")
+    prog = f"qdiffusion train {preset}"
+    experiment, _ = switch_kinds(get_preset(preset).build(), words, prog)
+    print_help(experiment, prog)
 
 
 def _experiment(request: Namespace) -> "Experiment":

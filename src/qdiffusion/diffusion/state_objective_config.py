@@ -47,8 +47,8 @@ class ChainObjectiveConfig:
     """mmd: the maximum mean discrepancy of a circuit's outputs from the data, one kick less noisy, under the fidelity
     kernel."""
     inputs: int | None = None
-    """States that a circuit is trained on; None: as many as a batch has data. It learns to undo the chance of their mean,
-    too, and the fewer they are, the further that leads other states astray."""
+    """States that a circuit is trained on; None: as many as a batch has data. It learns to undo the
+    chance of their mean, too, and the fewer they are, the further that leads other states astray."""
 
     def __post_init__(self) -> None:
         require(self.inputs is None or self.inputs >= 1, "inputs", self.inputs, "at least 1, or None")

@@ -49,7 +49,7 @@ def save_figure(figure: Figure, path: Path) -> None:
         RunError: the file cannot be written.
     """
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
+    figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight", pad_inches=0.05)
     write_bytes_atomic(path, buffer.getvalue())
 
 

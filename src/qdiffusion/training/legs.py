@@ -76,18 +76,18 @@ class LegLoop:
         done = state.step - state.leg.begin
         batch = _moved(self.work.batches[done], accelerator.device)
         draw = self.work.objective.draw(state.system, batch, state.kept, state.generator)
-        total = torch.zeros((), device=accelerator.device)
-        for share, part in _parts(draw, stage.batch_size, stage.accumulation):
+        losses = []
+        for share, part in _parts(draw, stage.accumulation):
             with accelerator.autocast():
                 loss, _ = self.work.objective.loss(state.system, part)
-            accelerator.backward(loss * share if share < 1 else loss)
-            total += share * loss.detach()
+            losses.append(loss if share == 1 else share * loss)
+            accelerator.backward(losses[-1])
         if stage.optimiser.clip is not None:
             torch.nn.utils.clip_grad_norm_(state.system.parameters(), stage.optimiser.clip)
         set_rate(state.optimiser, stage.optimiser.rate.at(done, stage.steps))
         state.optimiser.step()
         state.optimiser.zero_grad()
-        return total
+        return torch.stack(losses).detach().sum() if len(losses) > 1 else losses[0].detach()
 
     def _log(self) -> None:
         stage, step, losses = self.work.stage, self.state.step, self._finite_losses()
@@ -130,12 +130,12 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
     return Batch(batch.items.to(device), labels, batch.places.to(device))
 
 
-def _parts(draw: Draw, size: int, count: int) -> Iterator[tuple[float, Draw]]:
+def _parts(draw: Draw, count: int) -> Iterator[tuple[float, Draw]]:
     """The draw in `count` parts as equal as can be, each with its share of the batch."""
     if count == 1:
         yield 1.0, draw
         return
     cuts = {name: tensor.tensor_split(count) for name, tensor in draw.items()}
-    for index in range(count):
-        part = {name: pieces[index] for name, pieces in cuts.items()}
-        yield len(next(iter(part.values()))) / size, part
+    sizes = [len(piece) for piece in next(iter(cuts.values()))]
+    for index, size in enumerate(sizes):
+        yield size / sum(sizes), {name: pieces[index] for name, pieces in cuts.items()}

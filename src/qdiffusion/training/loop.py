@@ -81,6 +81,7 @@ def _carry_out(run: Run, experiment: Experiment, items: ItemSet, progress: Progr
     system = train_stages(run, experiment, items, progress)
     with interrupted_by_signal(run.path, "after the last step of the training"):
         save_system(run, experiment, items.space, system)
+        write_missing(run, experiment, items, system)
         for snapshot in (*experiment.snapshots, None):
             _judge(run, experiment, snapshot, progress)
     return run

@@ -29,8 +29,10 @@ REVERSE = (
 )
 
 
-def write_missing(run: Run, experiment: Experiment, items: ItemSet) -> None:
+def write_missing(run: Run, experiment: Experiment, items: ItemSet, trained: System | None = None) -> None:
     """Write description.json, real items and the forward strip, where the run does not have them yet, or damaged.
+
+    trained: the system at the end of the training; before, a codec that learns cannot show its process.
 
     Raises:
         RunError: the run cannot be written.
@@ -42,8 +44,10 @@ def write_missing(run: Run, experiment: Experiment, items: ItemSet) -> None:
     if not _is_read(read_real, run):
         write_real(run, chosen)
     if not _is_read(read_strip, forward_path(run)):
-        system = build_system(experiment, items.space).eval()
-        write_strip(forward_path(run), forward_strip(system, chosen[: _rows(items.space)], seed))
+        system = trained or build_system(experiment, items.space).eval()
+        if trained or not any(True for _ in system.codec.parameters()):
+            rows = chosen[: _rows(items.space)].to(next(system.parameters()).device)
+            write_strip(forward_path(run), forward_strip(system, rows, seed))
 
 
 def _is_read(read: Callable[[T], object | None], where: T) -> bool:

@@ -139,8 +139,8 @@ def scrambling_4q_logged() -> Experiment:
 def quddpm_cluster1() -> Experiment:
     """QuDDPM (Zhang et al. 2024): one qubit, a cluster of states around |0⟩, 20 circuits, one after the other.
 
-    Theirs but for the learning rate (at 5e-4 a round has not converged after its 2,001 steps) and for 300 inputs, not
-    100, a circuit. Scored with 1,000 states, since among 100 even data have an MMD of .0006 from other data.
+    Theirs but for the learning rate (at 5e-4 a round has not converged after its 2,001 steps) and for 1,000 inputs,
+    not 100, a circuit. Scored with 1,000 states, since among 100 even data have an MMD of .0006 from other data.
     """
     return Experiment(
         name="quddpm-cluster1",
@@ -153,7 +153,7 @@ def quddpm_cluster1() -> Experiment:
                 "chain",
                 steps=2001,
                 batch_size=100,
-                objective=ChainObjectiveConfig(inputs=300),
+                objective=ChainObjectiveConfig(inputs=1000),
                 optimiser=AdamConfig(learning_rate=2e-2, betas=(0.9, 0.999)),
                 ema=DIRECT,
             ),

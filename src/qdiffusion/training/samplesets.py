@@ -22,7 +22,7 @@ from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.environment import environment
 from qdiffusion.training.pictures import Film, reverse_film
 
-SHOWN = 16
+SHOWN = 8
 """Items in the picture of `show_steps`."""
 
 
