@@ -10,10 +10,11 @@ import pytest
 
 from qdiffusion.data import ImagesConfig
 from qdiffusion.diffusion import DenoiseConfig, GaussianConfig, ScheduleConfig, SchedulerConfig
+from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.metrics import ImagesEvaluationConfig
-from qdiffusion.models import QVUNetConfig, UNetConfig
+from qdiffusion.models import ChainConfig, QVUNetConfig, UNetConfig, UnitaryConfig
 from qdiffusion.training import (
     PRESETS,
     AdamConfig,
@@ -112,6 +113,7 @@ def test_no_json_is_refused() -> None:
         (lambda: AdamConfig(circuit_rate=0), "circuit_rate"),
         (lambda: AdamWConfig(weight_decay=-0.1), "weight_decay"),
         (lambda: AdamWConfig(learning_rate=0), "learning_rate"),
+        (lambda: ChainObjectiveConfig(inputs=10**11), "inputs"),
         (lambda: SchedulerConfig(steps=0), "steps"),
         (lambda: SchedulerConfig(count=-1), "count"),
         (lambda: ImagesEvaluationConfig(count=1), "count"),
@@ -181,3 +183,20 @@ def test_unknown_preset_lists_all_and_guesses() -> None:
         get_preset("qvunet-1qh")
     with pytest.raises(UsageError, match=f"there are {', '.join(PRESETS)}\\.$"):
         get_preset("zzz")
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: ScramblerConfig(depth=201), "give a depth of 1 to 200"),
+        (lambda: ScramblingConfig(strength=(1.0, 1e308)), "give two numbers from 0 to 1e\\+06"),
+        (lambda: ScramblingConfig(strength=(float("nan"), 1.0)), "give two numbers from 0"),
+        (lambda: UnitaryConfig(n_layers=201), "give 1 to 200"),
+        (lambda: ChainConfig(n_steps=1001), "give 1 to 1000, 1 to 200 and 1 to 8"),
+        (lambda: ChainConfig(n_layers=201), "give 1 to 1000, 1 to 200 and 1 to 8"),
+    ],
+)
+def test_circuits_too_large_to_plan_are_refused(make: Callable[[], object], sentence: str) -> None:
+    """Without planning one: these would take hours."""
+    with pytest.raises(UsageError, match=sentence):
+        make()

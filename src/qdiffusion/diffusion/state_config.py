@@ -1,6 +1,5 @@
 """How quantum states are scrambled, in plain values; torch loads when a process is built."""
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +13,10 @@ if TYPE_CHECKING:
 
 MOST_QUBITS = 12
 """A scrambler's matrix of 12 qubits has 2^24 entries, 128 MB in complex64."""
+MOST_DEPTH = 200
+"""Its gates are planned one by one, in seconds."""
+MOST_STRENGTH = 1e6
+"""Angles of 1e6 radians have lost all but a digit of float32."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,10 @@ class ScramblerConfig:
     """Another number is another circuit, at the same seed."""
 
     def __post_init__(self) -> None:
-        if self.depth < 1 or self.salt < 0:
+        if not 1 <= self.depth <= MOST_DEPTH or self.salt < 0:
             raise UsageError(
-                f"A scrambler got depth {self.depth} and salt {self.salt}; give a depth of at least 1 and a salt of at "
-                "least 0."
+                f"A scrambler got depth {self.depth} and salt {self.salt}; give a depth of 1 to {MOST_DEPTH} and a "
+                "salt of at least 0."
             )
 
     @property
@@ -60,8 +63,8 @@ class ScramblingConfig:
 
     def __post_init__(self) -> None:
         check_timesteps(self.timesteps)
-        if not all(0 <= each < math.inf for each in self.strength):
-            raise UsageError(f"Scrambling got strengths {self.strength}; give two finite numbers of at least 0.")
+        if not all(0 <= each <= MOST_STRENGTH for each in self.strength):
+            raise UsageError(f"Scrambling got strengths {self.strength}; give two numbers from 0 to {MOST_STRENGTH:g}.")
 
     def build(self, space: Space, seed: int) -> "Scrambling":
         """The process, whose chance is that of each call and not of the seed; raises UsageError for what are no

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from qdiffusion.diffusion.infidelity import InfidelityObjective
     from qdiffusion.diffusion.system import System
 
+MOST_INPUTS = 1_000_000
+"""States that a circuit of a chain is trained on, all of them in every step."""
+
 
 @runtime_checkable
 class HasTimesteps(Protocol):
@@ -51,7 +54,8 @@ class ChainObjectiveConfig:
     chance of their mean, too, and the fewer they are, the further that leads other states astray."""
 
     def __post_init__(self) -> None:
-        require(self.inputs is None or self.inputs >= 1, "inputs", self.inputs, "at least 1, or None")
+        fits = self.inputs is None or 1 <= self.inputs <= MOST_INPUTS
+        require(fits, "inputs", self.inputs, f"1 to {MOST_INPUTS:,}, or None")
 
     def rounds(self, forward: HasTimesteps) -> int:
         """One for each noise level."""

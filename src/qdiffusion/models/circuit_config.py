@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 MOST_ANCILLAS = 8
 """Every outcome of every ancilla is followed: 256 branches."""
+MOST_LAYERS = 200
+MOST_STEPS = 1000
+"""Gates are planned one by one, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class UnitaryConfig:
     class_name: ClassVar[str] = "UnitaryDenoiser"
 
     def __post_init__(self) -> None:
-        if self.n_layers < 1:
-            raise UsageError(f"A unitary denoiser got {self.n_layers} layers; give at least 1.")
+        if not 1 <= self.n_layers <= MOST_LAYERS:
+            raise UsageError(f"A unitary denoiser got {self.n_layers} layers; give 1 to {MOST_LAYERS}.")
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """What `UnitaryDenoiser` is built with; raises UsageError for what are no states."""
@@ -56,10 +59,13 @@ class ChainConfig:
     class_name: ClassVar[str] = "ChainDenoiser"
 
     def __post_init__(self) -> None:
-        if min(self.n_steps, self.n_layers) < 1 or not 1 <= self.n_ancillas <= MOST_ANCILLAS:
+        given = (self.n_steps, self.n_layers, self.n_ancillas)
+        most = (MOST_STEPS, MOST_LAYERS, MOST_ANCILLAS)
+        if not all(1 <= number <= limit for number, limit in zip(given, most, strict=True)):
             raise UsageError(
-                f"A chain got {self.n_steps} steps of {self.n_layers} layers and {self.n_ancillas} ancillas; give at "
-                f"least 1 step and layer, and 1 to {MOST_ANCILLAS} ancillas."
+                "A chain got {} steps of {} layers and {} ancillas; give 1 to {}, 1 to {} and 1 to {}.".format(
+                    *given, *most
+                )
             )
 
     def arguments(self, space: Space) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class SampleSet:
     items: uint8 (N, C, H, W), 0…255, complex (N, 2^n) or float32 (N, d).
     path: the safetensors file.
     meta: how they were made: seed, count, batch_size, step of the training, weights_sha256, "made" in short words, …
-    labels: int64 (N,), the classes that were asked for; None where there were none.
+    labels: int64 (N,), of a conditional model: indices into the classes of the data; None of another.
     """
 
     items: Tensor
