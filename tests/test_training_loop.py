@@ -102,6 +102,8 @@ def test_the_logged_loss_is_the_mean_since_the_last_line(tmp_path: Path, data: P
     for line, (begin, end) in zip(some, [(0, 5), (5, 10), (10, 12)], strict=True):
         mean = sum(step["loss"] for step in each[begin:end]) / (end - begin)
         assert line["loss"] == pytest.approx(mean, rel=1e-12)
+        errors = sum(step["mse"] for step in each[begin:end]) / (end - begin)
+        assert line["mse"] == pytest.approx(errors, rel=1e-12)
 
 
 def test_speed_is_images_over_the_seconds_since_the_last_line(
@@ -183,7 +185,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_spares_the_checkpoints(
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, data: Path) -> None:
-    wild = (Stage("wild", 1, 8, optimiser=AdamConfig(learning_rate=float("inf"))),)
+    wild = (Stage("wild", 1, 8, optimiser=AdamConfig(learning_rate=1e39)),)
     with pytest.raises(TrainingError, match="NaN at step 1"):
         train(tiny(data, stages=wild), tmp_path / "run")
     assert not list_checkpoints(Run(tmp_path / "run"))
@@ -258,7 +260,7 @@ WRONG: list[tuple[dict[str, Any], type[QDiffusionError], str]] = [
         r"'vertex_\*' of train .*denoiser\.",
     ),
     (
-        {"stages": (Stage(steps=1, batch_size=8, fresh=("vertex_*",)),)},
+        {"stages": (Stage(steps=1, batch_size=8), Stage(steps=1, batch_size=8, fresh=("vertex_*",)))},
         UsageError,
         r"'vertex_\*' of fresh .*denoiser\.",
     ),

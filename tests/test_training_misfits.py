@@ -38,6 +38,11 @@ def part(**changes: object) -> Change:
     return lambda experiment: replace(experiment, **changes)
 
 
+def last_alone(experiment: Experiment) -> Experiment:
+    """Leave the stages before the last away."""
+    return replace(experiment, stages=experiment.stages[-1:])
+
+
 MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (chain, part(model=UNET), "A U-Net takes images, but was given states"),
     (chain, part(model=MLPConfig()), "An MLP takes vectors, but was given states"),
@@ -77,7 +82,11 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
         stage(forward=GaussianConfig(ScheduleConfig(timesteps=1))),
         "Sampling got 2 steps; give 1 to 1, the noise levels",  # the snapshot of step 2 is that stage's
     ),
-    (transfer, stage(fresh=("vertex*",)), r"'vertex\*' of fresh matches no parameter"),
+    (transfer, last(fresh=("vertex*",)), r"'vertex\*' of fresh matches no parameter"),
+    (transfer, stage(fresh=("denoiser.vertex_*",)), "Stage classical is the first: there is nothing before it"),
+    (scrambling, stage(carry=True), "Stage depth-1 is the first: there is nothing before it"),
+    (chain, part(evaluation=DenoisingEvaluationConfig(count=4)), "parameters for each of 3; choose the evaluation"),
+    (latent, last_alone, "The codec autoencoder has weights that no stage trains"),
     (transfer, stage(objective=ReconstructConfig(), train=("codec.*",)), "a Pixels has nothing to learn"),
 ]
 

@@ -48,12 +48,12 @@ def tiny(data: Path, **changes: Any) -> Experiment:
 def outcome(run: Run) -> dict[str, Any]:
     """Everything of a run that must not depend on whether it was stopped; tensors as bytes."""
     last = load(list_checkpoints(run)[-1])
-    timeless = ("step", "stage", "round", "loss", "learning_rate")
+    timed = ("seconds", "items_per_second")
     return {
         "checkpoints": [path.name for path in list_checkpoints(run)],
         "state": _bytes(last.tensors),
         "model": _bytes(load_file(run.model_path / "diffusion_pytorch_model.safetensors")),
-        "stats": [tuple(line[key] for key in timeless) for line in run.read_stats()],
+        "stats": [{key: value for key, value in line.items() if key not in timed} for line in run.read_stats()],
         "samples": {path.name: _bytes({"items": read_samples(path).items}) for path in list_samples(run)},
     }
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 EnsembleName = Literal["haar", "cluster"]
 
+MOST_QUBITS = 20
+"""Beyond, norms in float32 are no longer 1 to 1e-4."""
 MOST_AMPLITUDES = 1 << 27
 """Of all states of a split: 1 GB in complex64."""
 
@@ -49,7 +51,7 @@ class EnsembleConfig:
                 f"An ensemble got {self.n_qubits} qubits, {self.count} and {self.test_count} states and seed "
                 f"{self.seed}; give at least 1 qubit, 1 state of each split and a seed of at least 0."
             )
-        if max(self.count, self.test_count) > MOST_AMPLITUDES >> min(self.n_qubits, 64):
+        if self.n_qubits > MOST_QUBITS or max(self.count, self.test_count) > MOST_AMPLITUDES >> min(self.n_qubits, 64):
             raise UsageError(
                 f"{max(self.count, self.test_count)} states of {self.n_qubits} qubits have more than "
                 f"{MOST_AMPLITUDES:,} amplitudes; give fewer states or qubits."

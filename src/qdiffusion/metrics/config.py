@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from qdiffusion.data.config import Split
+from qdiffusion.data.config import ImagesConfig, Split
 from qdiffusion.data.space import Space
-from qdiffusion.errors import require
+from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
     from qdiffusion.data import ImageSet
+    from qdiffusion.diffusion.system import System
     from qdiffusion.metrics.features import FeatureNetwork
     from qdiffusion.metrics.report import Scores
     from qdiffusion.metrics.subject import Data, Subject
@@ -34,7 +35,7 @@ class ImagesEvaluationConfig:
     def __post_init__(self) -> None:
         require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
 
-    def check(self, data: "Data", space: Space, count: int) -> None:
+    def check(self, data: "Data", space: Space, count: int, system: "System | None" = None) -> None:
         """Raise UsageError or DataError where `count` samples of such data could not be scored."""
         if count:
             space.expect("images", "An evaluation by FID")
@@ -53,7 +54,7 @@ class ImagesEvaluationConfig:
 
     def flags(self, data: "Data") -> str:
         """What to give `qdiffusion evaluate`: own data have no feature network but a named one."""
-        nameless = getattr(data, "path", None) is not None and self.features is None
+        nameless = isinstance(data, ImagesConfig) and data.path is not None and self.features is None
         return f"-n {self.count or PUBLISHED_COUNT}" + (" --features NAME" if nameless else "")
 
     def _load(self, data: "Data", count: int) -> tuple["ImageSet", "FeatureNetwork"]:
@@ -78,7 +79,7 @@ class StatesEvaluationConfig:
     def __post_init__(self) -> None:
         require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
 
-    def check(self, data: "Data", space: Space, count: int) -> None:
+    def check(self, data: "Data", space: Space, count: int, system: "System | None" = None) -> None:
         """Raise UsageError where samples of such data could not be scored."""
         if count:
             space.expect("states", "An evaluation by the distance of states")
@@ -107,10 +108,15 @@ class DenoisingEvaluationConfig:
     def __post_init__(self) -> None:
         require(self.count >= 0, "count", self.count, "at least 0")
 
-    def check(self, data: "Data", space: Space, count: int) -> None:
-        """Raise UsageError where such data cannot be restored."""
+    def check(self, data: "Data", space: Space, count: int, system: "System | None" = None) -> None:
+        """Raise UsageError where such data cannot be restored, or not by this system."""
         if count:
             space.expect("states", "An evaluation by the fidelity of restored states")
+        if count and system is not None and system.denoiser.levels != 1:
+            raise UsageError(
+                "An evaluation by the fidelity of restored states takes a denoiser for all noise levels at once, but"
+                f" was given one with parameters for each of {system.denoiser.levels}; choose the evaluation states."
+            )
 
     def score(self, subject: "Subject") -> "Scores":
         """Mean fidelities of restored states with the clean ones."""

@@ -126,6 +126,12 @@ class Experiment:
 
     def __post_init__(self) -> None:
         require(len(self.stages) >= 1, "stages", self.stages, "at least one stage")
+        first = self.stages[0]
+        if first.carry or first.fresh:
+            raise UsageError(
+                f"Stage {first.name} is the first: there is nothing before it to carry over, or to draw anew; leave"
+                " carry and fresh to later stages."
+            )
         require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
         require(self.log_every >= 1, "log_every", self.log_every, "at least 1")
         require(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, "at least 1")

@@ -57,7 +57,8 @@ class LegLoop:
         """Train until the leg's last step is done."""
         state, record, end = self.state, self.record, self.state.leg.end
         while state.step < end:
-            state.losses.append(self._step())
+            for name, value in self._step().items():
+                state.figures.setdefault(name, []).append(value)
             state.step += 1
             state.ema.update(state.system, state.step - state.leg.begin)
             record.task.update(state.step)
@@ -70,34 +71,35 @@ class LegLoop:
             if self.stop.received:
                 raise Interrupted(record.run.path, f"after step {state.step}")
 
-    def _step(self) -> Tensor:
-        """One step of the optimiser; returns the loss, which nobody waits for."""
+    def _step(self) -> dict[str, Tensor]:
+        """One step of the optimiser; returns the loss and what else is logged, which nobody waits for."""
         stage, state, accelerator = self.work.stage, self.state, self.work.accelerator
         done = state.step - state.leg.begin
         batch = _moved(self.work.batches[done], accelerator.device)
         draw = self.work.objective.draw(state.system, batch, state.kept, state.generator)
-        losses = []
+        figures: dict[str, Tensor] = {}
         for share, part in _parts(draw, stage.accumulation):
             with accelerator.autocast():
-                loss, _ = self.work.objective.loss(state.system, part)
-            losses.append(loss if share == 1 else share * loss)
-            accelerator.backward(losses[-1])
+                loss, further = self.work.objective.loss(state.system, part)
+            accelerator.backward(loss if share == 1 else share * loss)
+            _add(figures, {"loss": loss.detach(), **further}, share)
         if stage.optimiser.clip is not None:
             torch.nn.utils.clip_grad_norm_(state.system.parameters(), stage.optimiser.clip)
         set_rate(state.optimiser, stage.optimiser.rate.at(done, stage.steps))
         state.optimiser.step()
         state.optimiser.zero_grad()
-        return torch.stack(losses).detach().sum() if len(losses) > 1 else losses[0].detach()
+        return figures
 
     def _log(self) -> None:
-        stage, step, losses = self.work.stage, self.state.step, self._finite_losses()
-        mean = math.fsum(losses) / len(losses)
-        self.state.losses.clear()
-        self.record.task.update(step, loss=mean)
+        stage, step, n_steps = self.work.stage, self.state.step, len(self._finite_losses())
+        sums = {name: math.fsum(torch.stack(values).tolist()) for name, values in self.state.figures.items()}
+        means = {name: value / n_steps for name, value in sums.items()}
+        self.state.figures.clear()
+        self.record.task.update(step, loss=means["loss"])
         done = step - 1 - self.state.leg.begin
         rate = stage.optimiser.learning_rate * stage.optimiser.rate.at(done, stage.steps)
         where = {"stage": stage.name, "round": self.state.leg.round}
-        self.record.log.write(step, where, {"loss": mean, "learning_rate": rate}, len(losses) * stage.batch_size)
+        self.record.log.write(step, where, {**means, "learning_rate": rate}, n_steps * stage.batch_size)
 
     def _save(self) -> None:
         """Write a checkpoint, once it is sure to be a good one."""
@@ -109,7 +111,8 @@ class LegLoop:
         prune(run)
 
     def _finite_losses(self) -> list[float]:
-        losses = torch.stack(self.state.losses).tolist() if self.state.losses else []
+        values = self.state.figures.get("loss")
+        losses = torch.stack(values).tolist() if values else []
         for place, loss in enumerate(losses):
             if not math.isfinite(loss):
                 raise self._diverged(self.state.step - len(losses) + place + 1)
@@ -128,6 +131,12 @@ class LegLoop:
 def _moved(batch: Batch, device: torch.device) -> Batch:
     labels = None if batch.labels is None else batch.labels.to(device)
     return Batch(batch.items.to(device), labels, batch.places.to(device))
+
+
+def _add(figures: dict[str, Tensor], more: dict[str, Tensor], share: float) -> None:
+    """Add a part's figures, by its share of the batch, to those of the parts before."""
+    for name, value in more.items():
+        figures[name] = value if share == 1 else figures.get(name, 0) + share * value
 
 
 def _parts(draw: Draw, count: int) -> Iterator[tuple[float, Draw]]:

@@ -78,7 +78,9 @@ def forward_strip(system: System, items: Tensor, seed: int) -> Strip:
     x0 = system.codec.encode(items)
     levels = [level - 1 for level in _spread(system.process.timesteps, INTERVALS)]
     noisy = [
-        system.process.noised(x0, torch.full((len(x0),), level), torch.Generator().manual_seed(seed)).x
+        system.process.noised(
+            x0, torch.full((len(x0),), level, device=x0.device), torch.Generator().manual_seed(seed)
+        ).x
         for level in levels[1:]
     ]
     return _strip(system, [x0, *noisy], levels, f"The forward process. {system.process.caption}")

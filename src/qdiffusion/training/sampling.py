@@ -1,6 +1,7 @@
 """New items from a trained run."""
 
 from dataclasses import asdict, fields, replace
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import torch
@@ -126,7 +127,9 @@ def _words(classes: tuple[int, ...] | None, snapshot: int | None) -> list[str]:
 def _set_name(sampling: str, classes: tuple[int, ...] | None, snapshot: int | None, seed: int, count: int) -> str:
     parts = [sampling]
     if classes is not None:
-        parts.append("c" + "-".join(map(str, classes)))
+        listed = "-".join(map(str, classes))
+        # A name may have 255 bytes, and the file's own ending needs some.
+        parts.append(f"c{listed}" if len(listed) <= 100 else f"c{sha256(listed.encode()).hexdigest()[:12]}")
     if snapshot is not None:
         parts.append(f"step{snapshot}")
     return "-".join([*parts, f"seed{seed}", f"n{count}"])

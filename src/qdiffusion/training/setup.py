@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
@@ -53,8 +54,20 @@ def load_training_items(experiment: Experiment) -> ItemSet:
         _check_stage(experiment, items, index, system)
         if index in sampled:
             experiment.sampling.build(system)
-    experiment.evaluation.check(experiment.data, items.space, experiment.evaluation.count)
+            experiment.evaluation.check(experiment.data, items.space, experiment.evaluation.count, system)
+    _check_codec(experiment, system)
     return items
+
+
+def _check_codec(experiment: Experiment, system: System) -> None:
+    """Refuse a codec with weights that no stage trains."""
+    names = [f"codec.{name}" for name, _ in system.codec.named_parameters()]
+    globs = [glob for stage in experiment.stages for glob in stage.train]
+    if names and not any(fnmatchcase(name, glob) for name in names for glob in globs):
+        raise UsageError(
+            f"The codec {experiment.codec.kind} has weights that no stage trains; let a stage before the others train "
+            "codec.* with the objective reconstruct, as the preset latent-classical does."
+        )
 
 
 def _check_stage(experiment: Experiment, items: ItemSet, index: int, system: System) -> None:

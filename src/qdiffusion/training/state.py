@@ -25,7 +25,7 @@ class TrainingState:
     step: steps done since the run began.
     generator: draws noise levels and noise, on the CPU, so that a seed means the same noise on every device.
     kept: what the leg's objective prepared.
-    losses: the loss of each step since the last logged one, each of shape ().
+    figures: of each step since the last logged one the loss and what else its objective has to log, each of shape ().
     """
 
     leg: Leg
@@ -35,7 +35,7 @@ class TrainingState:
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
     kept: dict[str, Tensor]
-    losses: list[Tensor] = field(default_factory=list)
+    figures: dict[str, list[Tensor]] = field(default_factory=dict)
 
     def to_checkpoint(self, seconds: float) -> Checkpoint:
         """Pack everything up; `seconds` of training came before."""
@@ -49,7 +49,7 @@ class TrainingState:
             },
             **_prefixed("random", _random_state(self.generator)),
             **_prefixed("leg", self.kept),
-            "log/losses": torch.stack(self.losses) if self.losses else torch.empty(0),
+            **{f"log/{name}": torch.stack(values) for name, values in self.figures.items()},
         }
         meta = {
             "step": self.step,
@@ -71,7 +71,6 @@ class TrainingState:
             self.ema.load_state_dict(checkpoint.part("ema"))
             give_moments(self.optimiser, self.system, _nested(checkpoint.part("optimiser")))
             _set_random_state(checkpoint.part("random"), self.generator)
-            losses = checkpoint.tensors["log/losses"]
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 "The checkpoint does not fit the model of experiment.json; was one of them edited or made by another "
@@ -79,7 +78,7 @@ class TrainingState:
             ) from error
         device = next(self.system.parameters()).device
         self.kept = {name: tensor.to(device) for name, tensor in checkpoint.part("leg").items()}
-        self.losses = list(losses.to(device))
+        self.figures = {name: list(values.to(device)) for name, values in checkpoint.part("log").items()}
         self.step = checkpoint.meta["step"]
 
 
