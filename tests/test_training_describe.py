@@ -45,7 +45,9 @@ class Denoiser(nn.Module):
         self.wide_norm = nn.GroupNorm(1, 4)
         self.shift = nn.Parameter(torch.randn(4, 1, 1))
 
-    def forward(self, sample: Tensor, timestep: Tensor, return_dict: bool = True) -> tuple[Tensor]:
+    def forward(
+        self, sample: Tensor, timestep: Tensor, class_labels: None = None, return_dict: bool = True
+    ) -> tuple[Tensor]:
         x = self.norm(self.conv(sample)) + timestep[:, None, None, None]
         x = self.wide_norm(x + self.shift)
         return (x * self.alive + self.partly[:3].sum() + 1e-9 * self.faint,)
@@ -170,3 +172,12 @@ def test_dict_is_plain_and_table_prints_it(tmp_path: Path) -> None:
     text = capture.get()
     for word in ("vertex_attention", description.circuits[0].ansatz, f"{description.parameters.total:,}"):
         assert word in text
+
+
+def test_every_label_of_a_conditional_model_is_asked(tmp_path: Path) -> None:
+    """A row that no input was told of would count as dead; the rows start at zero and learn all the same."""
+    experiment = tiny(write_images(tmp_path / "data.npz"), model=replace(QVUNET, conditional=True))
+    dead = dead_parameters(build_system(experiment, SMALL))
+    rows = dead["denoiser.time_embedding.classes.weight"]
+    assert rows.shape[0] == 3
+    assert not rows.any()
