@@ -188,6 +188,8 @@ def shaken(node: Any, chance: random.Random) -> Any:
             changes[field.name] = shaken(value, chance)
         elif isinstance(value, tuple) and any(map(is_dataclass, value)):
             changes[field.name] = tuple(shaken(part, chance) for part in value)
+        elif field.name == "carry":
+            continue  # the first stage has nothing to carry
         elif isinstance(value, int) and chance.random() < 0.5:
             changes[field.name] = not value if isinstance(value, bool) else value + 2
     return replace(node, **changes)

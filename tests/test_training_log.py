@@ -54,8 +54,8 @@ def assert_same_figures(logged: list[tuple[int, dict[str, float]]], run: Run) ->
     lines = run.read_stats()
     assert [step for step, _ in logged] == [line["step"] for line in lines]
     for (_, values), line in zip(logged, lines, strict=True):
-        assert values.keys() == {"loss", "learning_rate", "items_per_second"}
-        assert (values["loss"], values["learning_rate"]) == (line["loss"], line["learning_rate"])
+        assert values.keys() == {"loss", "mse", "learning_rate", "items_per_second"}
+        assert all(values[name] == line[name] for name in ("loss", "mse", "learning_rate"))
         assert values["items_per_second"] == pytest.approx(line["items_per_second"], abs=6e-4)
 
 
