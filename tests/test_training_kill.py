@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,19 @@ def assert_same(stopped: Path, whole: Path) -> None:
     assert files(stopped) == files(whole)
 
 
+def dies_at_and_goes_on(experiment: Experiment, folder: Path, moment: int) -> bool:
+    """Whether there was a write to be killed at; if so, the run went on and ended as `folder`/whole."""
+    out = folder / f"at-{moment}"
+    process = start(experiment, out, dies_at=moment)
+    process.join()
+    if process.exitcode == 0:
+        return False
+    assert process.exitcode == -signal.SIGKILL
+    finish(experiment, out)
+    assert_same(out, folder / "whole")
+    return True
+
+
 def test_killed_at_every_write(tmp_path: Path) -> None:
     experiment = tiny(
         write_images(tmp_path / "data.npz"),
@@ -75,17 +89,7 @@ def test_killed_at_every_write(tmp_path: Path) -> None:
     )
     finish(experiment, tmp_path / "whole")
 
-    def dies_and_goes_on(moment: int) -> bool:
-        out = tmp_path / f"at-{moment}"
-        process = start(experiment, out, dies_at=moment)
-        process.join()
-        if process.exitcode == 0:
-            return False
-        assert process.exitcode == -signal.SIGKILL
-        finish(experiment, out)
-        assert_same(out, tmp_path / "whole")
-        return True
-
+    dies_and_goes_on = partial(dies_at_and_goes_on, experiment, tmp_path)
     with ThreadPoolExecutor(2) as pool:
         moment = next(m for m in range(1, 200, 2) if not all(pool.map(dies_and_goes_on, (m, m + 1))))
     assert moment > 20, "the run wrote fewer files than a run of this length does"
@@ -97,16 +101,7 @@ def test_a_family_killed_at_some_writes(family: Callable[[Path], Experiment], tm
     experiment = family(tmp_path)
     finish(experiment, tmp_path / "whole")
 
-    def dies_and_goes_on(moment: int) -> bool:
-        out = tmp_path / f"at-{moment}"
-        process = start(experiment, out, dies_at=moment)
-        process.join()
-        if process.exitcode == 0:
-            return False
-        finish(experiment, out)
-        assert_same(out, tmp_path / "whole")
-        return True
-
+    dies_and_goes_on = partial(dies_at_and_goes_on, experiment, tmp_path)
     with ThreadPoolExecutor(2) as pool:
         killed = list(pool.map(dies_and_goes_on, range(11, 60, 16)))
     assert sum(killed) >= 2

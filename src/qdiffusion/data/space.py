@@ -37,5 +37,10 @@ class Space:
         if self.kind != kind:
             raise UsageError(f"{who} takes {kind}, but was given {self}; choose one for {self.kind}, or other data.")
 
+    def n_qubits(self, who: str) -> int:
+        """n of states of 2^n amplitudes; raises as `expect`."""
+        self.expect("states", who)
+        return self.shape[0].bit_length() - 1
+
     def __str__(self) -> str:
         return f"{self.kind} of shape {'×'.join(map(str, self.shape))}"

@@ -75,8 +75,7 @@ class ScramblingConfig:
 
 
 def _n_qubits(space: Space, who: str, most: int) -> int:
-    space.expect("states", who)
-    n_qubits = space.shape[0].bit_length() - 1
+    n_qubits = space.n_qubits(who)
     if n_qubits > most:
         raise UsageError(f"{who} takes states of at most {most} qubits, not {n_qubits}; choose smaller ones.")
     return n_qubits

@@ -96,6 +96,11 @@ class System(nn.Module):
         super().__init__()
         self.codec, self.denoiser, self.process = codec, denoiser, process
 
+    @property
+    def codec_has_weights(self) -> bool:
+        """Whether there is anything in the codec to train or to save."""
+        return any(True for _ in self.codec.parameters())
+
 
 @runtime_checkable
 class Objective(Protocol):

@@ -9,7 +9,6 @@ from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
     from qdiffusion.data import ImageSet
-    from qdiffusion.diffusion.system import System
     from qdiffusion.metrics.features import FeatureNetwork
     from qdiffusion.metrics.report import Scores
     from qdiffusion.metrics.subject import Data, Subject
@@ -35,7 +34,7 @@ class ImagesEvaluationConfig:
     def __post_init__(self) -> None:
         require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
 
-    def check(self, data: "Data", space: Space, count: int, system: "System | None" = None) -> None:
+    def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
         """Raise UsageError or DataError where `count` samples of such data could not be scored."""
         if count:
             space.expect("images", "An evaluation by FID")
@@ -79,7 +78,7 @@ class StatesEvaluationConfig:
     def __post_init__(self) -> None:
         require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
 
-    def check(self, data: "Data", space: Space, count: int, system: "System | None" = None) -> None:
+    def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
         """Raise UsageError where samples of such data could not be scored."""
         if count:
             space.expect("states", "An evaluation by the distance of states")
@@ -108,14 +107,14 @@ class DenoisingEvaluationConfig:
     def __post_init__(self) -> None:
         require(self.count >= 0, "count", self.count, "at least 0")
 
-    def check(self, data: "Data", space: Space, count: int, system: "System | None" = None) -> None:
-        """Raise UsageError where such data cannot be restored, or not by this system."""
+    def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
+        """Raise UsageError where such data cannot be restored, or by a denoiser with parameters for each level."""
         if count:
             space.expect("states", "An evaluation by the fidelity of restored states")
-        if count and system is not None and system.denoiser.levels != 1:
+        if count and levels != 1:
             raise UsageError(
                 "An evaluation by the fidelity of restored states takes a denoiser for all noise levels at once, but"
-                f" was given one with parameters for each of {system.denoiser.levels}; choose the evaluation states."
+                f" was given one with parameters for each of {levels}; choose the evaluation states."
             )
 
     def score(self, subject: "Subject") -> "Scores":

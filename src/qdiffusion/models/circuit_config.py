@@ -34,7 +34,7 @@ class UnitaryConfig:
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """What `UnitaryDenoiser` is built with; raises UsageError for what are no states."""
-        return {"n_qubits": _n_qubits(space, "A unitary denoiser"), "n_layers": self.n_layers}
+        return {"n_qubits": space.n_qubits("A unitary denoiser"), "n_layers": self.n_layers}
 
     def build(self, space: Space) -> "UnitaryDenoiser":
         """The circuit, with angles uniform in [0, 2π)."""
@@ -71,7 +71,7 @@ class ChainConfig:
     def arguments(self, space: Space) -> dict[str, Any]:
         """What `ChainDenoiser` is built with; raises UsageError for what are no states."""
         return {
-            "n_qubits": _n_qubits(space, "A chain of circuits"),
+            "n_qubits": space.n_qubits("A chain of circuits"),
             "n_steps": self.n_steps,
             "n_ancillas": self.n_ancillas,
             "n_layers": self.n_layers,
@@ -82,8 +82,3 @@ class ChainConfig:
         from qdiffusion.models.chain import ChainDenoiser
 
         return ChainDenoiser(**self.arguments(space))
-
-
-def _n_qubits(space: Space, who: str) -> int:
-    space.expect("states", who)
-    return space.shape[0].bit_length() - 1

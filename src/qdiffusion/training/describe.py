@@ -103,7 +103,7 @@ def _layers(system: System) -> list[LayerFacts]:
     with torch.no_grad():
         x = system.process.prior((1, *system.codec.space.shape), generator)
         system.denoiser(x, torch.zeros(1, dtype=torch.int64), return_dict=False)
-        if any(True for _ in system.codec.parameters()):
+        if system.codec_has_weights:
             system.codec.encode(system.codec.decode(x))
     for hook in hooks:
         hook.remove()

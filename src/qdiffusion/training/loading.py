@@ -7,7 +7,7 @@ from typing import Any
 
 from accelerate import PartialState
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from qdiffusion import __version__
@@ -17,6 +17,7 @@ from qdiffusion.errors import RunError
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import Checkpoint, digest, list_checkpoints, load
 from qdiffusion.runs.files import write_bytes_atomic, write_folder_atomic, write_json_atomic
+from qdiffusion.runs.items import to_bytes
 from qdiffusion.runs.records import validated
 from qdiffusion.training.building import build_system
 from qdiffusion.training.experiment import Codec, Experiment, Model
@@ -32,7 +33,7 @@ def save_system(run: Run, experiment: Experiment, space: Space, system: System) 
     Raises:
         RunError: the folders cannot be written.
     """
-    if any(True for _ in system.codec.parameters()):
+    if system.codec_has_weights:
         _save(run.codec_path, experiment.codec, space, system.codec)
     _save(run.model_path, experiment.model_of(-1), system.codec.space, system.denoiser)
 
@@ -100,7 +101,7 @@ def _saved(run: Run, experiment: Experiment, space: Space, system: System) -> di
     parts: list[tuple[str, Path, Codec | Model, Space]] = [
         ("denoiser", run.model_path, experiment.model_of(-1), system.codec.space)
     ]
-    if any(True for _ in system.codec.parameters()):
+    if system.codec_has_weights:
         parts.append(("codec", run.codec_path, experiment.codec, space))
     try:
         return dict(chain.from_iterable(_read(*part) for part in parts))
@@ -116,11 +117,9 @@ def _read(name: str, folder: Path, config: Codec | Model, space: Space) -> Itera
 
 
 def _save(folder: Path, config: Codec | Model, space: Space, module: nn.Module) -> None:
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-
     def fill(place: Path) -> None:
         write_json_atomic(place / "config.json", {**_layout(config, space), "qdiffusion_version": __version__})
-        write_bytes_atomic(place / WEIGHTS_FILE, save(tensors, metadata={"format": "pt"}))
+        write_bytes_atomic(place / WEIGHTS_FILE, to_bytes(module.state_dict(), {"format": "pt"}))
 
     write_folder_atomic(folder, fill)
 

@@ -45,7 +45,7 @@ def write_missing(run: Run, experiment: Experiment, items: ItemSet, trained: Sys
         write_real(run, chosen)
     if not _is_read(read_strip, forward_path(run)):
         system = trained or build_system(experiment, items.space).eval()
-        if trained or not any(True for _ in system.codec.parameters()):
+        if trained or not system.codec_has_weights:
             rows = chosen[: _rows(items.space)].to(next(system.parameters()).device)
             write_strip(forward_path(run), forward_strip(system, rows, seed))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from qdiffusion.data.space import Space
@@ -15,6 +15,7 @@ from qdiffusion.errors import RunError
 from qdiffusion.progress import Progress, Task
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
+from qdiffusion.runs.items import to_bytes
 from qdiffusion.runs.pictures import read_strip, reverse_path, write_strip
 from qdiffusion.runs.records import validated
 from qdiffusion.runs.samples import SampleSet, read_samples, steps_path, write_samples
@@ -137,7 +138,7 @@ class _Parts:
     def write(self, index: int, items: Tensor) -> None:
         if not self._ours():
             self._begin()
-        write_bytes_atomic(self._path(index), save({"items": items.contiguous()}))
+        write_bytes_atomic(self._path(index), to_bytes({"items": items}))
 
     def read(self, count: int) -> Tensor:
         return torch.cat([load_file(self._path(index))["items"] for index in range(count)])

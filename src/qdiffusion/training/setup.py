@@ -48,13 +48,15 @@ def load_training_items(experiment: Experiment) -> ItemSet:
     check_trackers(experiment)
     items = experiment.data.load("train")
     sampled = {experiment.stage_at(step) for step in (*experiment.snapshots, experiment.total_steps)}
+    levels = 1
     for index in range(len(experiment.stages)):
         check_steps_fit(experiment, items.space, index)
         system = build_system(experiment, items.space, index)
         _check_stage(experiment, items, index, system)
         if index in sampled:
             experiment.sampling.build(system)
-            experiment.evaluation.check(experiment.data, items.space, experiment.evaluation.count, system)
+            levels = max(levels, system.denoiser.levels)
+    experiment.evaluation.check(experiment.data, items.space, experiment.evaluation.count, levels)
     _check_codec(experiment, system)
     return items
 

@@ -1,12 +1,13 @@
 """Averaged weights of chosen steps, kept beside the checkpoints, which come and go."""
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import told_as_run_error, write_bytes_atomic
+from qdiffusion.runs.items import to_bytes
 from qdiffusion.runs.snapshots import snapshot_path
 
 
@@ -19,8 +20,7 @@ def write_snapshot(run: Run, step: int, system: nn.Module) -> None:
     path = snapshot_path(run, step)
     with told_as_run_error(path):
         path.parent.mkdir(exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in system.state_dict().items()}
-    write_bytes_atomic(path, save(tensors))
+    write_bytes_atomic(path, to_bytes(system.state_dict()))
 
 
 def read_snapshot(run: Run, step: int, kept: tuple[int, ...]) -> dict[str, Tensor]:
