@@ -1,0 +1,1 @@
+"""The papers' tables: many runs, resumable, with honest statistics and a verdict on every claim."""
