@@ -23,7 +23,7 @@ from qdiffusion.circuits import (
 from qdiffusion.circuits import input as x_
 from qdiffusion.errors import UsageError
 from qdiffusion.interop import from_pennylane
-from qdiffusion.models.vertex import PatchCircuits
+from qdiffusion.models.patches import PatchCircuits
 
 N_WIRES, N_WEIGHTS, N_INPUTS = 5, 4, 3
 ONE = [

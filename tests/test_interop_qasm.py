@@ -27,7 +27,7 @@ from qdiffusion.circuits import input as x_
 from qdiffusion.circuits.reference import simulate
 from qdiffusion.errors import UsageError
 from qdiffusion.interop import from_qasm3, to_qasm3
-from qdiffusion.models.vertex import PatchCircuits
+from qdiffusion.models.patches import PatchCircuits
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 A, B, C, D = 0.37, -1.9, 2.6, 0.81

@@ -9,8 +9,8 @@ from qdiffusion.circuits import QuantumLayer, angle_encoding, basic_entangling, 
 from qdiffusion.data import Space
 from qdiffusion.errors import UsageError
 from qdiffusion.models import PAPER, RELEASED, Deviations, QVUNet, QVUNetConfig, UNetConfig
+from qdiffusion.models.patches import PatchCircuits
 from qdiffusion.models.qvunet import QVUNetwork
-from qdiffusion.models.vertex import PatchCircuits
 
 SMALL = {"dim": 4, "multipliers": (1, 2), "heads": 2, "head_dim": 4, "groups": 4, "n_layers": 2}
 MNIST = Space("images", (1, 28, 28))
@@ -189,7 +189,7 @@ def test_second_pass_discarded_means_nothing_to_a_vertex_without_a_convolution(c
 def test_second_pass_discarded_uses_the_first_circuits_outputs_again():
     block = small(variant="second_pass_discarded").vertex_in
     hidden, first = features(8, 2), features(8, 2).flip(0)
-    out = block.second_map(hidden, first)
+    out = block.second_map(hidden, hidden, first)
     assert torch.equal(out[:, :3], first[:, :3])
     torch.testing.assert_close(out[:, 3:], block.second.rest(hidden[:, 3:]))
 
@@ -214,7 +214,7 @@ def test_shared_basic_circuit_leaves_the_seconds_angles_dead(vertex):
     assert (gradient(paper, weights).abs() > 1e-9).any()
     block = getattr(shared, vertex)
     hidden = features(8, 2)
-    torch.testing.assert_close(block.second_map(hidden, hidden)[:, 6:], block.first.rest(hidden[:, 6:]))
+    torch.testing.assert_close(block.second_map(hidden, hidden, hidden)[:, 6:], block.first.rest(hidden[:, 6:]))
 
 
 def test_sharing_the_basic_circuit_means_nothing_to_a_vertex_with_a_convolution():

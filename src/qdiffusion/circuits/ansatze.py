@@ -48,7 +48,7 @@ def hqconv(
     return _layered(lambda angles: _rotated_pairs([*inside, *between], angles), n_layers, n_weights, "hqconv", n_wires)
 
 
-def fqconv(n_layers: int = 3, direction: Direction = "program") -> Circuit:
+def fqconv(n_layers: int = 3, direction: Direction = "program", alternating: bool = False) -> Circuit:
     """Flat quantum convolution, 24 weights a layer on 12 wires.
 
     Three rounds of control channel → target channel, 0→2, 2→1 and 1→0; each round a CRZ on pixels 3, 2, 1, 0, then a
@@ -58,6 +58,8 @@ def fqconv(n_layers: int = 3, direction: Direction = "program") -> Circuit:
     Args:
         n_layers: repetitions; layer l uses weights 24·l … 24·l + 23.
         direction: "program" as above; "formula" swaps control and target.
+        alternating: each round's first four gates are CRZ, CRX, CRZ, CRX and its last four CRX, CRZ, CRX, CRZ, as in
+            the program of Capece 2025.
 
     De Falco et al. 2024, section 3.1 and figure 6.
     """
@@ -67,10 +69,12 @@ def fqconv(n_layers: int = 3, direction: Direction = "program") -> Circuit:
         for control, target in ((0, 2), (2, 1), (1, 0))
     ]
 
+    passes = (("rz", "rx") * 2, ("rx", "rz") * 2) if alternating else (("rz",) * 4, ("rx",) * 4)
+
     def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
         for pairs in rounds:
-            for name in ("rz", "rx"):
-                yield from (_controlled(name, pair, next(angles)) for pair in pairs)
+            for names in passes:
+                yield from (_controlled(name, pair, next(angles)) for name, pair in zip(names, pairs, strict=True))
 
     return _layered(layer, n_layers, 24, "fqconv")
 

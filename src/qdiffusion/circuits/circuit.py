@@ -177,6 +177,13 @@ class Circuit:
             self.prepared or after.prepared,
         )
 
+    def uncontrolled(self) -> "Circuit":
+        """The circuit whose gates act whatever their controls say: a product of circuits of the gates' targets, with as
+        many weights and inputs.
+        """
+        gates = tuple(replace(gate, controls=()) for gate in self.gates)
+        return replace(self, gates=gates, name=f"{self.name}, uncontrolled")
+
     def __str__(self) -> str:
         return "\n".join([self.summary, *(f"  {gate}" for gate in self.gates)])
 

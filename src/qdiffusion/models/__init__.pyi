@@ -1,10 +1,11 @@
+from .capece_config import CapeceConfig
 from .chain import ChainDenoiser
 from .circuit_config import ChainConfig, UnitaryConfig
 from .codec_config import AutoencoderConfig, PixelsConfig, RawConfig
-from .config import MLPConfig, QVUNetConfig, UNetConfig
-from .pretrained import MLP, Autoencoder, QVUNet, UNet
+from .config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
+from .pretrained import MLP, Autoencoder, CapeceUNet, QuanvUNet, QVUNet, UNet
 from .unitary import UnitaryDenoiser
-from .variants import PAPER, RELEASED, Deviations
+from .variants import PAPER, RELEASED, CapeceDeviations, Deviations
 
 __all__ = [
     "MLP",
@@ -12,6 +13,9 @@ __all__ = [
     "RELEASED",
     "Autoencoder",
     "AutoencoderConfig",
+    "CapeceConfig",
+    "CapeceDeviations",
+    "CapeceUNet",
     "ChainConfig",
     "ChainDenoiser",
     "Deviations",
@@ -19,6 +23,8 @@ __all__ = [
     "PixelsConfig",
     "QVUNet",
     "QVUNetConfig",
+    "QuanvUNet",
+    "QuanvUNetConfig",
     "RawConfig",
     "UNet",
     "UNetConfig",

@@ -76,10 +76,12 @@ class ResBlock(nn.Module):
         scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
         first = self.first(x)
         hidden = nn.functional.silu(torch.addcmul(shift, self.first_norm(first), scale + 1))
-        return nn.functional.silu(self.second_norm(self.second_map(hidden, first))) + self.residual(x)
+        return nn.functional.silu(self.second_norm(self.second_map(hidden, x, first))) + self.residual(x)
 
-    def second_map(self, hidden: Float[Tensor, "n c h w"], first: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The second map of `hidden`; `first` is what the first map gave."""
+    def second_map(
+        self, hidden: Float[Tensor, "n c h w"], x: Float[Tensor, "n d h w"], first: Float[Tensor, "n c h w"]
+    ) -> Float[Tensor, "n c h w"]:
+        """The second map of `hidden`; `x` is the block's input, `first` what the first map gave."""
         return self.second(hidden)
 
 

@@ -10,15 +10,19 @@ if TYPE_CHECKING:
     from qdiffusion.models.autoencoder import AutoencoderNetwork
     from qdiffusion.models.codecs import Pixels, Raw
 
+Scale = Literal["signed", "unit"]
+
 
 @dataclass(frozen=True)
 class PixelsConfig:
-    """Diffusion sees the pixels of images, scaled to [-1, 1]."""
+    """Diffusion sees the pixels of images as floats."""
 
     kind: Literal["pixels"] = field(default="pixels", kw_only=True)
     """Names this codec in a saved experiment."""
     class_name: ClassVar[str] = "Pixels"
     """The class of the codec; it has no weights."""
+    scale: Scale = "signed"
+    """signed: in [-1, 1]; unit: in [0, 1], as in the program of Capece 2025."""
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """The codec's keyword arguments for images of `space`, as JSON holds them.
@@ -27,7 +31,7 @@ class PixelsConfig:
             UsageError: `space` holds no images.
         """
         space.expect("images", "The codec pixels")
-        return {"shape": list(space.shape), "n_classes": space.n_classes}
+        return {"shape": list(space.shape), "n_classes": space.n_classes, "scale": self.scale}
 
     def build(self, space: Space) -> "Pixels":
         """The codec for images of `space`; raises what `arguments` raises."""

@@ -8,40 +8,44 @@ from torch import Tensor, nn
 from qdiffusion.data.images import to_uint8, to_unit_range
 from qdiffusion.data.space import Space, SpaceKind
 from qdiffusion.errors import UsageError
+from qdiffusion.models.codec_config import Scale
 
 
 class Pixels(nn.Module):
-    """Images as the range [-1, 1] of diffusion, by the two doors of `data`.
+    """Images as floats: in [-1, 1], by the two doors of `data`, or in [0, 1].
 
     Args:
         shape: (C, S, S) of an image.
         n_classes: classes of the images' labels.
+        scale: "signed" for [-1, 1], "unit" for [0, 1].
 
     Attributes:
         space: images (C, S, S).
     """
 
-    def __init__(self, shape: Sequence[int], n_classes: int = 0) -> None:
+    def __init__(self, shape: Sequence[int], n_classes: int = 0, scale: Scale = "signed") -> None:
         super().__init__()
         self.space = Space("images", tuple(shape), tuple(range(n_classes)))
+        self.scale = scale
 
     def encode(self, items: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Images, uint8 (N, C, S, S), as float32 in [-1, 1].
+        """Images, uint8 (N, C, S, S), as float32 of the scale.
 
         Raises:
             UsageError: images of another shape.
         """
         check_fit(items, self.space.shape, "images")
-        return to_unit_range(items)
+        x = to_unit_range(items)
+        return x if self.scale == "signed" else (x + 1) / 2
 
     def decode(self, x: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
-        """The nearest images, uint8, of floats (N, C, S, S); what lies outside [-1, 1] is clamped.
+        """The nearest images, uint8, of floats (N, C, S, S); what lies outside the scale is clamped.
 
         Raises:
             UsageError: x of another shape, or not finite.
         """
         check_fit(x, self.space.shape, "images")
-        return to_uint8(x.clamp(-1, 1))
+        return to_uint8((x if self.scale == "signed" else 2 * x - 1).clamp(-1, 1))
 
 
 class Raw(nn.Module):

@@ -8,8 +8,10 @@ from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
     from qdiffusion.models.mlp import MLPNetwork
-    from qdiffusion.models.qvunet import QVUNetwork
+    from qdiffusion.models.qvunet import QuanvUNetwork, QVUNetwork
     from qdiffusion.models.unet import UNetwork
+
+Control = Literal["none", "twin", "zero", "random", "product"]
 
 
 @dataclass(frozen=True)
@@ -59,28 +61,63 @@ class UNetConfig(UNetFields):
 
 
 @dataclass(frozen=True)
-class QVUNetConfig(UNetFields):
-    """A U-Net with quantum circuits at its vertex."""
+class QVUNetFields(UNetFields):
+    """What a U-Net with circuits has to be told of them."""
 
-    kind: Literal["qvunet"] = field(default="qvunet", kw_only=True)
-    """Names this architecture in a saved experiment."""
-    class_name: ClassVar[str] = "QVUNet"
-    """The diffusers model that loads its weights."""
     circuits: int | Literal["full", "joint"] = 1
-    """12-qubit circuits in each of the vertex's four maps, three channels each; "full" leaves no convolution, "joint"
-    is one HQConv circuit over all channels."""
+    """12-qubit circuits in each of the vertex's four maps, three channels each; 0 is the classical vertex, "full"
+    leaves no convolution, "joint" is one HQConv circuit over all channels."""
     ansatz: str = "hqconv"
     """The trainable part of the circuits: hqconv or fqconv."""
     n_layers: int = 3
     """Repetitions of the ansatz."""
     direction: Literal["program", "formula"] = "program"
     """Which wire of a pair controls: as in the released program, or as the paper prints it."""
+    control: Control = "none"
+    """What stands for the circuits: twin, a classical map with as many parameters; zero, nothing; random, angles that
+    do not learn; product, gates without their controls; none, the circuits."""
+
+
+@dataclass(frozen=True)
+class QVUNetConfig(QVUNetFields):
+    """A U-Net with quantum circuits at its vertex."""
+
+    kind: Literal["qvunet"] = field(default="qvunet", kw_only=True)
+    """Names this architecture in a saved experiment."""
+    class_name: ClassVar[str] = "QVUNet"
+    """The diffusers model that loads its weights."""
 
     def build(self, space: Space) -> "QVUNetwork":
         """The network for images of `space`; raises what `arguments` and `QVUNetwork` raise."""
         from qdiffusion.models.qvunet import QVUNetwork
 
         return QVUNetwork(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class QuanvUNetConfig(QVUNetFields):
+    """A U-Net with circuits at its vertex, and circuits that slide over the feature maps of other levels."""
+
+    kind: Literal["quanvunet"] = field(default="quanvunet", kw_only=True)
+    """Names this architecture in a saved experiment."""
+    class_name: ClassVar[str] = "QuanvUNet"
+    """The diffusers model that loads its weights."""
+    encoder: tuple[int, ...] = (1,)
+    """Levels of the encoder whose residual blocks slide circuits; 0 is the images' own size."""
+    decoder: tuple[int, ...] = ()
+    """The same of the decoder."""
+    level_circuits: int = 1
+    """Circuits in each of the two maps of such a block."""
+    level_channels: int = 3
+    """Channels of each of these circuits, four qubits each."""
+    stride: int = 2
+    """Pixels from one 2×2 patch to the next; where patches overlap, what they say is averaged."""
+
+    def build(self, space: Space) -> "QuanvUNetwork":
+        """The network for images of `space`; raises what `arguments` and `QuanvUNetwork` raise."""
+        from qdiffusion.models.qvunet import QuanvUNetwork
+
+        return QuanvUNetwork(**self.arguments(space))
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from typing import Literal
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 
+from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.models.autoencoder import AutoencoderNetwork
+from qdiffusion.models.capece import CapeceNetwork
 from qdiffusion.models.mlp import MLPNetwork
-from qdiffusion.models.qvunet import QVUNetwork
+from qdiffusion.models.qvunet import QuanvUNetwork, QVUNetwork
 from qdiffusion.models.unet import UNetwork
 
 
@@ -52,11 +54,66 @@ class QVUNet(QVUNetwork, ModelMixin, ConfigMixin):
         circuits: int | Literal["full", "joint"] = 1,
         ansatz: str = "hqconv",
         n_layers: int = 3,
-        direction: Literal["program", "formula"] = "program",
+        direction: Direction = "program",
+        control: str = "none",
         n_classes: int = 0,
     ) -> None:
         sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
-        super().__init__(*sizes, circuits, ansatz, n_layers, direction, n_classes)
+        super().__init__(*sizes, circuits, ansatz, n_layers, direction, control, n_classes)
+
+
+class QuanvUNet(QuanvUNetwork, ModelMixin, ConfigMixin):
+    """As `QVUNet`, with circuits that slide over other levels' feature maps. Arguments as `QuanvUNetwork`."""
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int = 28,
+        in_channels: int = 1,
+        dim: int = 10,
+        multipliers: Sequence[int] = (1, 2, 3, 4),
+        heads: int = 4,
+        head_dim: int = 32,
+        groups: int = 10,
+        variant: str = "paper",
+        circuits: int | Literal["full", "joint"] = 1,
+        ansatz: str = "hqconv",
+        n_layers: int = 3,
+        direction: Direction = "program",
+        control: str = "none",
+        encoder: Sequence[int] = (1,),
+        decoder: Sequence[int] = (),
+        level_circuits: int = 1,
+        level_channels: int = 3,
+        stride: int = 2,
+        n_classes: int = 0,
+    ) -> None:
+        sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
+        chosen = (circuits, ansatz, n_layers, direction, control)
+        super().__init__(*sizes, *chosen, encoder, decoder, level_circuits, level_channels, stride, n_classes)
+
+
+class CapeceUNet(CapeceNetwork, ModelMixin, ConfigMixin):
+    """As `UNet`, of Capece 2025. Arguments as `CapeceNetwork`."""
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int = 28,
+        in_channels: int = 1,
+        widths: Sequence[int] = (32, 64, 128, 256),
+        time_dim: int = 128,
+        heads: int = 4,
+        groups: int = 8,
+        variant: str = "paper",
+        ansatz: str = "none",
+        n_layers: int = 1,
+        direction: Direction = "program",
+        share: float = 0.1,
+        control: str = "none",
+    ) -> None:
+        sizes = (sample_size, in_channels, widths, time_dim, heads, groups, variant)
+        super().__init__(*sizes, ansatz, n_layers, direction, share, control)
 
 
 class MLP(MLPNetwork, ModelMixin, ConfigMixin):

@@ -1,15 +1,72 @@
-"""QVU-Net (De Falco et al. 2024, section 3.1): the U-Net whose vertex convolves with quantum circuits.
+"""QVU-Net and QuanvU-Net (De Falco et al. 2024, sections 3.1 and 3.2): U-Nets that convolve with quantum circuits.
 
-Of the vertex's channels three at a time go through a 12-qubit circuit, a qubit for each pixel of a 2×2 patch; the rest
+At the vertex three channels at a time go through a 12-qubit circuit, a qubit for each pixel of a 2×2 patch; the rest
 keep their convolution. With every channel in circuits, what does not fill a 12-qubit circuit goes through 4-qubit ones.
+The QuanvU-Net slides such circuits over the feature maps of further levels, too.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from qdiffusion.circuits.ansatze import Direction
-from qdiffusion.models.unet import UNetwork
+from qdiffusion.errors import UsageError
+from qdiffusion.models.blocks import ResBlock
+from qdiffusion.models.patches import SIDE
+from qdiffusion.models.unet import Place, UNetwork
 from qdiffusion.models.variants import Deviations
-from qdiffusion.models.vertex import AnsatzRequest, QResBlock, layout, vertex_circuit
+from qdiffusion.models.vertex import AnsatzRequest, Circuits, Layout, QResBlock, SecondReads, layout, vertex_circuit
+
+
+@dataclass(frozen=True)
+class Quanvolution:
+    """Circuits that slide over the feature maps of some levels: QuanResNet blocks.
+
+    Attributes:
+        encoder, decoder: the levels, 0 the images' own size.
+        circuits: in each of a block's two maps.
+        channels: of each circuit, 4 qubits each.
+        stride: pixels from one patch to the next.
+    """
+
+    encoder: Sequence[int]
+    decoder: Sequence[int]
+    circuits: int
+    channels: int
+    stride: int
+
+    def check(self, levels: int) -> None:
+        """Raise UsageError for a level that there is none of, and numbers below 1."""
+        unknown = [level for level in (*self.encoder, *self.decoder) if not 0 <= level < levels]
+        if unknown:
+            raise UsageError(f"Circuits were asked for at level {unknown[0]}; the U-Net has levels 0 to {levels - 1}.")
+        if min(self.circuits, self.channels, self.stride) < 1:
+            raise UsageError(
+                f"A quanvolution got {self.circuits} circuits of {self.channels} channels and stride {self.stride};"
+                " give at least 1 of each."
+            )
+
+    def holds(self, place: Place) -> bool:
+        """Whether the blocks of that place slide circuits."""
+        return place.level in (self.encoder if place.part == "encoder" else self.decoder)
+
+    def layout(self, place: Place, width: int) -> Layout:
+        """The layout of a block whose narrower map has `width` channels.
+
+        Raises:
+            UsageError: there are more circuits than channels, or the patches do not reach the last pixels.
+        """
+        where = f"Level {place.level} of the {place.part}"
+        if self.circuits * self.channels > width:
+            raise UsageError(
+                f"{where} got {self.circuits} circuits of {self.channels} channels each, and has {width} channels;"
+                f" give at most {width // self.channels}."
+            )
+        if place.side < SIDE or (place.side - SIDE) % self.stride:
+            raise UsageError(
+                f"{where} is {place.side}×{place.side} pixels, of which patches of {SIDE} with stride {self.stride}"
+                " leave out the last; use stride 1, another level, or images of another size."
+            )
+        return Layout(self.channels, self.circuits, has_conv=True)
 
 
 class QVUNetwork(UNetwork):
@@ -20,13 +77,15 @@ class QVUNetwork(UNetwork):
     Args:
         sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant: as for `UNetwork`; the side of the
             vertex must be even.
-        circuits: 12-qubit circuits in each of the four maps (two blocks of two), or "full": as many as fit, and a
-            4-qubit circuit for every channel that is left; or "joint": one HQConv circuit over all channels, four
-            qubits each.
+        circuits: 12-qubit circuits in each of the four maps (two blocks of two), 0 for the classical vertex, or "full":
+            as many as fit, and a 4-qubit circuit for every channel that is left; or "joint": one HQConv circuit over
+            all channels, four qubits each.
         ansatz: "hqconv", "fqconv" or another of `vertex.ANSAETZE`.
         n_layers: repetitions of the ansatz.
         direction: "program" or "formula", see `circuits.hqconv`.
+        control: what stands for the circuits, see `controls.make_bank`.
         n_classes: as for `UNetwork`.
+        quanvolution: circuits at further levels.
 
     Raises:
         UsageError: the sizes do not fit each other, or there are more circuits than channels for them.
@@ -46,14 +105,71 @@ class QVUNetwork(UNetwork):
         ansatz: str,
         n_layers: int,
         direction: Direction,
+        control: str,
         n_classes: int = 0,
+        quanvolution: Quanvolution | None = None,
     ) -> None:
         deviations = Deviations.parse(variant)
 
-        def make_vertex_block(width: int, time_dim: int) -> QResBlock:
-            split = layout(circuits, width)
+        def make_block(place: Place, in_channels: int, out_channels: int) -> ResBlock:
+            if place.part == "vertex" and circuits != 0:
+                split = layout(circuits, out_channels)
+                reads: SecondReads = "first" if deviations.second_pass_discarded and split.has_conv else "hidden"
+                stride = SIDE
+            elif place.part != "vertex" and quanvolution is not None and quanvolution.holds(place):
+                split = quanvolution.layout(place, out_channels)
+                reads = "input" if deviations.second_pass_reads_input else "hidden"
+                stride = quanvolution.stride
+            else:
+                return ResBlock(in_channels, out_channels, place.time_dim, groups)
             circuit = vertex_circuit(ansatz, AnsatzRequest(split.channels, n_layers, direction, deviations))
-            return QResBlock(width, time_dim, groups, circuit, split, deviations)
+            made = Circuits(circuit, split, deviations, control, stride, reads)
+            return QResBlock(in_channels, out_channels, place.time_dim, groups, made)
 
+        if quanvolution is not None:
+            quanvolution.check(len(multipliers))
         sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
-        super().__init__(*sizes, make_vertex_block, vertex_multiple=2, n_classes=n_classes)
+        super().__init__(*sizes, make_block, vertex_multiple=SIDE if circuits != 0 else 1, n_classes=n_classes)
+
+
+class QuanvUNetwork(QVUNetwork):
+    """The QVU-Net that slides circuits over the feature maps of further levels: the layers of `QuanvUNet`.
+
+    Args:
+        encoder, decoder: levels whose residual blocks slide circuits, 0 the images' own size; De Falco et al. 2024 have
+            the encoder's second, of 14×14 pixels.
+        level_circuits: circuits in each map of these blocks.
+        level_channels: channels of each of these circuits.
+        stride: pixels from one of their patches to the next.
+        others: as for `QVUNetwork`.
+
+    Raises:
+        UsageError: as `QVUNetwork`; no such level, more circuits than channels there, or patches that leave pixels out.
+    """
+
+    def __init__(
+        self,
+        sample_size: int,
+        in_channels: int,
+        dim: int,
+        multipliers: Sequence[int],
+        heads: int,
+        head_dim: int,
+        groups: int,
+        variant: str,
+        circuits: int | str,
+        ansatz: str,
+        n_layers: int,
+        direction: Direction,
+        control: str,
+        encoder: Sequence[int],
+        decoder: Sequence[int],
+        level_circuits: int,
+        level_channels: int,
+        stride: int,
+        n_classes: int = 0,
+    ) -> None:
+        sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
+        chosen = (circuits, ansatz, n_layers, direction, control)
+        further = Quanvolution(encoder, decoder, level_circuits, level_channels, stride)
+        super().__init__(*sizes, *chosen, n_classes, further)

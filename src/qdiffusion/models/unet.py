@@ -10,8 +10,10 @@ size; one of the decoder takes two skips in.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -31,13 +33,30 @@ from qdiffusion.models.sizes import check_image_size, level_sizes
 from qdiffusion.models.variants import Deviations
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where in the U-Net a residual block stands."""
+
+    part: Literal["encoder", "vertex", "decoder"]
+    level: int
+    """0 is the images' own size, and each further level about half of the one before."""
+    side: int
+    """Of the feature maps, in pixels."""
+    time_dim: int
+    """Features of the time embedding."""
+
+
+MakeBlock = Callable[[int, int], ResBlock]
+"""(in_channels, out_channels) → block."""
+
+
 class EncoderLevel(nn.Module):
     """ResBlock, ResBlock, attention, then the way down; returns its output and its two skips."""
 
-    def __init__(self, width: int, down: nn.Conv2d, time_dim: int, groups: int, heads: int, head_dim: int) -> None:
+    def __init__(self, width: int, down: nn.Conv2d, make_block: MakeBlock, heads: int, head_dim: int) -> None:
         super().__init__()
-        self.first = ResBlock(width, width, time_dim, groups)
-        self.second = ResBlock(width, width, time_dim, groups)
+        self.first = make_block(width, width)
+        self.second = make_block(width, width)
         self.attention = LinearAttention(width, heads, head_dim)
         self.down = down
 
@@ -52,10 +71,10 @@ class EncoderLevel(nn.Module):
 class DecoderLevel(nn.Module):
     """ResBlock, ResBlock, attention, each ResBlock with a skip of the encoder beside its input."""
 
-    def __init__(self, width: int, skip: int, time_dim: int, groups: int, heads: int, head_dim: int) -> None:
+    def __init__(self, width: int, skip: int, make_block: MakeBlock, heads: int, head_dim: int) -> None:
         super().__init__()
-        self.first = ResBlock(width + skip, width, time_dim, groups)
-        self.second = ResBlock(width + skip, width, time_dim, groups)
+        self.first = make_block(width + skip, width)
+        self.second = make_block(width + skip, width)
         self.attention = LinearAttention(width, heads, head_dim)
 
     def forward(
@@ -80,8 +99,8 @@ class UNetwork(nn.Module):
         head_dim: features of each head.
         groups: groups of the group normalisation; divides every width.
         variant: "paper", "released", or deviations by name (`Deviations.parse`).
-        make_vertex_block: makes each of the two residual blocks of the vertex, (width, time_dim) → block; hybrids make
-            another kind.
+        make_block: makes each residual block between the first and the last convolution, (place, in_channels,
+            out_channels) → block; hybrids make another kind at some places.
         vertex_multiple: what the side of the vertex must be a multiple of, in pixels.
         n_classes: classes of the labels that the noise is predicted for; 0 is unconditional.
 
@@ -101,7 +120,7 @@ class UNetwork(nn.Module):
         head_dim: int,
         groups: int,
         variant: str,
-        make_vertex_block: Callable[[int, int], ResBlock] | None = None,
+        make_block: Callable[[Place, int, int], ResBlock] | None = None,
         vertex_multiple: int = 1,
         n_classes: int = 0,
     ) -> None:
@@ -110,26 +129,31 @@ class UNetwork(nn.Module):
         widths = [dim, *(dim * multiplier for multiplier in multipliers)]
         _check_widths(dim, widths, heads, head_dim, groups)
         check_image_size(sample_size, len(multipliers), vertex_multiple)
-        time_dim, vertex = 4 * dim, widths[-1]
-        shared = (time_dim, groups, heads, head_dim)
-        make_vertex_block = make_vertex_block or (lambda width, time_dim: ResBlock(width, width, time_dim, groups))
+        time_dim, vertex, last = 4 * dim, widths[-1], len(multipliers) - 1
+        sizes = level_sizes(sample_size, len(multipliers))
+        make = make_block or (lambda place, wide, narrow: ResBlock(wide, narrow, place.time_dim, groups))
+
+        def at(part: Literal["encoder", "vertex", "decoder"], level: int) -> MakeBlock:
+            return partial(make, Place(part, level, sizes[level], time_dim))
+
         self.n_classes = n_classes
         self._image_shape = (in_channels, sample_size, sample_size)
 
         self.time_embedding = TimeEmbedding(dim, n_classes)
         self.conv_in = nn.Conv2d(in_channels, dim, 7, padding=3)
-        sizes = level_sizes(sample_size, len(multipliers))
         *steps_down, to_vertex = pairwise(widths)
         ways_down = [downsample(*step, size) for step, size in zip(steps_down, sizes[:-1], strict=True)]
         ways_down.append(nn.Conv2d(*to_vertex, 3, padding=1))
         self.encoder = nn.ModuleList(
-            EncoderLevel(width, down, *shared) for width, down in zip(widths[:-1], ways_down, strict=True)
+            EncoderLevel(width, down, at("encoder", level), heads, head_dim)
+            for level, (width, down) in enumerate(zip(widths[:-1], ways_down, strict=True))
         )
-        self.vertex_in = make_vertex_block(vertex, time_dim)
+        self.vertex_in = at("vertex", last)(vertex, vertex)
         self.vertex_attention = VertexAttention(vertex, heads, head_dim, deviations.attention_over_positions)
-        self.vertex_out = make_vertex_block(vertex, time_dim)
+        self.vertex_out = at("vertex", last)(vertex, vertex)
         self.decoder = nn.ModuleList(
-            DecoderLevel(width, skip, *shared) for skip, width in reversed(list(pairwise(widths)))
+            DecoderLevel(width, skip, at("decoder", level), heads, head_dim)
+            for level, (skip, width) in reversed(list(enumerate(pairwise(widths))))
         )
         self.ways_up = nn.ModuleList(
             Upsample(width, narrower) for narrower, width in reversed(list(pairwise(widths[1:])))

@@ -1,12 +1,40 @@
 """Where the released programs depart from the paper they belong to, one switch each."""
 
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 from qdiffusion.errors import UsageError
 
+Some = TypeVar("Some", bound="Switches")
+
 
 @dataclass(frozen=True)
-class Deviations:
+class Switches:
+    """Differences between a paper and its public code, each a field that is False for the paper."""
+
+    @classmethod
+    def parse(cls: type[Some], variant: str) -> Some:
+        """The deviations named by "paper", "released", or field names separated by commas.
+
+        Raises:
+            UsageError: a name is none of these.
+        """
+        known = [field.name for field in fields(cls)]
+        corners = {"paper": [], "released": known}
+        if variant in corners:
+            return cls(**dict.fromkeys(corners[variant], True))
+        names = [name.strip() for name in variant.split(",")]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise UsageError(
+                f"There is no variant {unknown[0]!r}; give paper, released, or some of {', '.join(known)}"
+                " separated by commas."
+            )
+        return cls(**dict.fromkeys(names, True))
+
+
+@dataclass(frozen=True)
+class Deviations(Switches):
     """The differences between De Falco et al. 2024 and its public code; all off is the paper."""
 
     block_a_skipped: bool = False
@@ -19,29 +47,26 @@ class Deviations:
     """Full vertex: the second pass runs the first's 4-qubit circuit, and its own angles are dead."""
     basic_circuit_in_radians: bool = False
     """Full vertex: the 4-qubit circuits' angles start in U(0, 1) instead of U(0, 2π)."""
+    second_pass_reads_input: bool = False
+    """QuanResNet block: the second circuits are given the block's input instead of the hidden features."""
     attention_over_positions: bool = False
     """Vertex attention: q and k have unit length over the positions instead of over the features."""
 
-    @classmethod
-    def parse(cls, variant: str) -> "Deviations":
-        """The deviations named by "paper", "released", or field names separated by commas.
 
-        Raises:
-            UsageError: a name is none of these.
-        """
-        corners = {"paper": PAPER, "released": RELEASED}
-        if variant in corners:
-            return corners[variant]
-        names = [name.strip() for name in variant.split(",")]
-        known = [field.name for field in fields(cls)]
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise UsageError(
-                f"There is no variant {unknown[0]!r}; give paper, released, or some of {', '.join(known)}"
-                " separated by commas."
-            )
-        return cls(**dict.fromkeys(names, True))
+@dataclass(frozen=True)
+class CapeceDeviations(Switches):
+    """The differences between Capece 2025 and its public code; all off is the text."""
+
+    circuits_before_convs: bool = False
+    """What the circuits give takes the place of their channels before the block, so that its convolution sees all
+    channels; in the text the circuits stand instead of a part of the convolution."""
+    alternating_fqconv: bool = False
+    """FQConv: CRZ and CRX take turns along the pixels, instead of all CRZ before all CRX."""
+    wide_angles: bool = False
+    """Angles start in N(0, π²) instead of U(0, 2π)."""
+    idle_circuit: bool = False
+    """The classical network holds an FQConv circuit that nothing goes through: 24 of its 6,884,297 parameters."""
 
 
-PAPER = Deviations()
-RELEASED = Deviations(**{field.name: True for field in fields(Deviations)})
+PAPER = Deviations.parse("paper")
+RELEASED = Deviations.parse("released")

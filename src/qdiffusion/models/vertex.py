@@ -1,4 +1,4 @@
-"""The vertex of the QVU-Net: which channels go through which circuits (De Falco et al. 2024, section 3.1).
+"""Residual blocks with circuits: which channels go through which (De Falco et al. 2024, sections 3.1 and 3.2).
 
 A new ansatz is one function that returns a circuit, and one line in `ANSAETZE`.
 """
@@ -6,15 +6,18 @@ A new ansatz is one function that returns a circuit, and one line in `ANSAETZE`.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qdiffusion.circuits import Circuit, QuantumLayer, angle_encoding, basic_entangling, fqconv, hqconv, pauli_z
+from qdiffusion.circuits import Circuit, angle_encoding, basic_entangling, fqconv, hqconv
 from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.errors import UsageError
 from qdiffusion.models.blocks import ResBlock, standardised_conv
+from qdiffusion.models.controls import make_bank
+from qdiffusion.models.patches import SIDE, PatchCircuits
 from qdiffusion.models.variants import Deviations
 
 CHANNELS_PER_CIRCUIT = 3
@@ -63,34 +66,6 @@ def ansatz(name: str, request: AnsatzRequest) -> Circuit:
     return ANSAETZE[name](request)
 
 
-class PatchCircuits(nn.Module):
-    """Slides each circuit of a bank over the non-overlapping 2×2 patches of its own channels.
-
-    forward: (N, channels · n_circuits, H, W), H and W even, pixel values as angles in radians
-        → the same shape, expectation values in [-1, 1].
-
-    Args:
-        bank: circuits of 4 · channels wires, each read out on every wire.
-        channels: channels of each circuit.
-        pixel_major: wire = channels · pixel + channel, instead of 4 · channel + pixel.
-    """
-
-    def __init__(self, bank: QuantumLayer, channels: int, pixel_major: bool = False) -> None:
-        super().__init__()
-        self.bank = bank
-        self.channels = channels
-        self.pixel_major = pixel_major
-
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        batch, width, height, breadth = x.shape
-        wires = (2, 2, self.channels) if self.pixel_major else (self.channels, 2, 2)
-        patches = x.view(batch, -1, self.channels, height // 2, 2, breadth // 2, 2)
-        patches = patches.permute(0, 3, 5, 1, *((4, 6, 2) if self.pixel_major else (2, 4, 6)))
-        features = self.bank(patches.flatten(4)).to(x.dtype).unflatten(-1, wires)
-        restored = features.permute(0, 3, *((6, 1, 4, 2, 5) if self.pixel_major else (4, 1, 5, 2, 6)))
-        return restored.reshape(batch, width, height, breadth)
-
-
 class ChannelSplit(nn.Module):
     """The first `head_channels` channels through one map, the others through another."""
 
@@ -107,17 +82,15 @@ class ChannelSplit(nn.Module):
 
 @dataclass(frozen=True)
 class Layout:
-    """How the vertex's channels are divided: the first among circuits, the others go through `make_rest`'s map.
+    """How a block's channels are divided: the first among circuits, the others go through a map of another kind.
 
     Attributes:
         channels: of each circuit.
-        make_rest: from the number of the other channels.
-        has_conv: whether the block is partly classical, as the program's is with a counted number of circuits.
+        has_conv: whether the others are convolved; else each goes through a 4-qubit circuit.
     """
 
     channels: int
     n_circuits: int
-    make_rest: Callable[[int, Deviations], nn.Module]
     has_conv: bool
 
     @property
@@ -126,73 +99,95 @@ class Layout:
 
 
 def layout(circuits: int | str, width: int) -> Layout:
-    """The layout of `width` channels for a number of circuits, "full" or "joint".
+    """The layout of the vertex's `width` channels for a number of circuits, "full" or "joint".
 
     Raises:
         UsageError: there is no such layout, or there are more circuits than channels for them.
     """
     most = width // CHANNELS_PER_CIRCUIT
     named = {
-        "full": Layout(CHANNELS_PER_CIRCUIT, most, _basic_circuits, has_conv=False),
-        "joint": Layout(width, 1, _basic_circuits, has_conv=False),
+        "full": Layout(CHANNELS_PER_CIRCUIT, most, has_conv=False),
+        "joint": Layout(width, 1, has_conv=False),
     }
     if isinstance(circuits, str) and circuits in named:
         return named[circuits]
     if not isinstance(circuits, int) or not 1 <= circuits <= most:
         raise UsageError(
             f"The vertex got {circuits!r} circuits of 3 channels each, and has {width} channels;"
-            f' give 1 to {most}, "full" or "joint".'
+            f' give 0 to {most}, "full" or "joint".'
         )
-    return Layout(CHANNELS_PER_CIRCUIT, circuits, _square_conv, has_conv=True)
+    return Layout(CHANNELS_PER_CIRCUIT, circuits, has_conv=True)
 
 
-class QResBlock(ResBlock):
-    """The residual block of the vertex with circuits in both spatial maps (De Falco et al. 2024, figure 4).
+SecondReads = Literal["hidden", "input", "first"]
+"""What the circuits of a block's second map are given: the hidden features, as in the paper; the block's input; or
+nothing, and what the first map's circuits gave is used again."""
 
-    forward: as `ResBlock`, width to width.
 
-    Args:
+@dataclass(frozen=True)
+class Circuits:
+    """The circuits of a block.
+
+    Attributes:
         circuit: encoding and ansatz on the wires of one circuit's channels.
         layout: which channels go through the circuits.
         deviations: how the block departs from the paper.
+        control: what stands for the circuits, see `controls.make_bank`.
+        stride: pixels from one patch to the next.
+        second_reads: see `SecondReads`.
+    """
+
+    circuit: Circuit
+    layout: Layout
+    deviations: Deviations
+    control: str
+    stride: int = SIDE
+    second_reads: SecondReads = "hidden"
+
+    def map(self, in_channels: int, out_channels: int) -> ChannelSplit:
+        """A spatial map with circuits; the rest of `in_channels` becomes the rest of `out_channels`."""
+        bank = make_bank(self.circuit, self.layout.n_circuits, self.control)
+        head = PatchCircuits(bank, self.layout.channels, self.deviations.pixel_major_wires, self.stride)
+        taken = self.layout.head_channels
+        return ChannelSplit(taken, head, self._rest(in_channels - taken, out_channels - taken))
+
+    def _rest(self, in_channels: int, out_channels: int) -> nn.Module:
+        if not in_channels:
+            return nn.Identity()
+        if self.layout.has_conv:
+            return standardised_conv(in_channels, out_channels)
+        # The program trains these angles in radians, those of all others in turns.
+        circuit = angle_encoding(4, axis="x") >> basic_entangling(n_wires=4, n_layers=BASIC_LAYERS)
+        span = 1.0 if self.deviations.basic_circuit_in_radians else 2 * math.pi
+        return PatchCircuits(make_bank(circuit, in_channels, self.control, span=span, rate=1.0), channels=1)
+
+
+class QResBlock(ResBlock):
+    """The residual block with circuits in both spatial maps (De Falco et al. 2024, figures 4 and 8).
+
+    forward: as `ResBlock`.
     """
 
     first: ChannelSplit
     second: ChannelSplit
 
-    def __init__(
-        self, width: int, time_dim: int, groups: int, circuit: Circuit, layout: Layout, deviations: Deviations
-    ) -> None:
-        def make_map(in_channels: int, out_channels: int) -> ChannelSplit:
-            bank = QuantumLayer(circuit, pauli_z("each"), layout.n_circuits)
-            head = PatchCircuits(bank, layout.channels, deviations.pixel_major_wires)
-            return ChannelSplit(layout.head_channels, head, layout.make_rest(width - layout.head_channels, deviations))
+    def __init__(self, in_channels: int, out_channels: int, time_dim: int, groups: int, circuits: Circuits) -> None:
+        super().__init__(in_channels, out_channels, time_dim, groups, circuits.map)
+        self.second_reads = circuits.second_reads
+        self.share_rest = circuits.deviations.basic_circuit_shared and isinstance(self.first.rest, PatchCircuits)
 
-        super().__init__(width, width, time_dim, groups, make_map)
-        self.discard_second = deviations.second_pass_discarded and layout.has_conv
-        self.share_rest = deviations.basic_circuit_shared and isinstance(self.first.rest, PatchCircuits)
-
-    def second_map(self, hidden: Float[Tensor, "n c h w"], first: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        split = [self.second.head_channels]
-        head, rest = hidden.tensor_split(split, dim=1)
-        head = first.tensor_split(split, dim=1)[0] if self.discard_second else self.second.head(head)
-        return torch.cat([head, (self.first if self.share_rest else self.second).rest(rest)], dim=1)
+    def second_map(
+        self, hidden: Float[Tensor, "n c h w"], x: Float[Tensor, "n d h w"], first: Float[Tensor, "n c h w"]
+    ) -> Float[Tensor, "n c h w"]:
+        taken = self.second.head_channels
+        rest = (self.first if self.share_rest else self.second).rest(hidden[:, taken:])
+        if self.second_reads == "first":
+            return torch.cat([first[:, :taken], rest], dim=1)
+        read = hidden if self.second_reads == "hidden" else x
+        return torch.cat([self.second.head(read[:, :taken]), rest], dim=1)
 
 
 def vertex_circuit(name: str, request: AnsatzRequest) -> Circuit:
     """Pixels as RX angles, then the ansatz."""
     trained = ansatz(name, request)  # first: it refuses what is too large
     return angle_encoding(4 * request.n_channels, axis="x") >> trained
-
-
-def _square_conv(channels: int, deviations: Deviations) -> nn.Module:
-    return standardised_conv(channels, channels) if channels else nn.Identity()
-
-
-def _basic_circuits(channels: int, deviations: Deviations) -> nn.Module:
-    """A 4-qubit circuit a channel. The program trains their angles in radians, those of all others in turns."""
-    if not channels:
-        return nn.Identity()
-    circuit = angle_encoding(4, axis="x") >> basic_entangling(n_wires=4, n_layers=BASIC_LAYERS)
-    span = 1.0 if deviations.basic_circuit_in_radians else 2 * math.pi
-    return PatchCircuits(QuantumLayer(circuit, pauli_z("each"), channels, span=span, rate=1.0), channels=1)

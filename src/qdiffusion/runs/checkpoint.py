@@ -5,7 +5,7 @@ SHA-256 covers the metadata and, tensor by tensor in the order of names, name, d
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,13 @@ def list_checkpoints(run: Run) -> list[Path]:
     return sorted(run.checkpoints_path.glob("step-*.safetensors"))
 
 
-def prune(run: Run) -> None:
-    """Delete all checkpoints but the last two."""
+def prune(run: Run, spared: Collection[int] = ()) -> None:
+    """Delete all checkpoints but the last two and those of the steps `spared`."""
+    paths = {checkpoint_path(run, step) for step in spared}
     with told_as_run_error(run.checkpoints_path):
         for path in list_checkpoints(run)[:-KEPT]:
-            path.unlink()
+            if path not in paths:
+                path.unlink()
 
 
 def _damaged(path: Path, reason: str) -> str:

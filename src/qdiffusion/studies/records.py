@@ -78,4 +78,6 @@ def read_record(path: Path) -> CellRecord:
         return TypeAdapter(CellRecord).validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         reason = first_problem(error.errors()) if isinstance(error, ValidationError) else str(error)
-        raise RunError(f"{path} is no record of a study's cell ({reason}); delete it and run the study again.") from error
+        raise RunError(
+            f"{path} is no record of a study's cell ({reason}); delete it and run the study again."
+        ) from error

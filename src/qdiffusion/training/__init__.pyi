@@ -1,3 +1,4 @@
+from .branching import branch
 from .config import AdamConfig, AdamWConfig, EMAConfig, RateConfig
 from .describe import describe
 from .evaluation import evaluate_run
@@ -17,6 +18,7 @@ __all__ = [
     "Preset",
     "RateConfig",
     "Stage",
+    "branch",
     "describe",
     "evaluate_run",
     "from_json",

@@ -7,6 +7,7 @@ it stands for; the unions are spelt here and nowhere else. A new member is a lin
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -18,9 +19,10 @@ from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import UsageError, first_problem, require
 from qdiffusion.metrics.config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.models.capece_config import CapeceConfig
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
 from qdiffusion.models.codec_config import AutoencoderConfig, PixelsConfig, RawConfig
-from qdiffusion.models.config import MLPConfig, QVUNetConfig, UNetConfig
+from qdiffusion.models.config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
 from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig
 
 OneOf = Field(discriminator="kind")
@@ -28,7 +30,7 @@ OneOf = Field(discriminator="kind")
 Data = ImagesConfig | EnsembleConfig
 Codec = PixelsConfig | RawConfig | AutoencoderConfig
 Forward = GaussianConfig | ScramblerConfig | ScramblingConfig
-Model = UNetConfig | QVUNetConfig | MLPConfig | UnitaryConfig | ChainConfig
+Model = UNetConfig | QVUNetConfig | QuanvUNetConfig | CapeceConfig | MLPConfig | UnitaryConfig | ChainConfig
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig
 Sampling = SchedulerConfig | ChainSamplingConfig
@@ -113,6 +115,8 @@ class Experiment:
     """How the result is scored."""
     snapshots: tuple[int, ...] = ()
     """Steps whose averaged weights are kept; after the training each is sampled, and scored as the result is."""
+    branches: tuple[int, ...] = ()
+    """Steps whose checkpoint is kept for good, so that other runs can branch off there."""
     seed: int = 0
     """Fixes initial weights, order of items and noise, bit for bit on one machine."""
     log_every: int = 10
@@ -135,10 +139,8 @@ class Experiment:
         require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
         require(self.log_every >= 1, "log_every", self.log_every, "at least 1")
         require(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, "at least 1")
-        increasing = all(earlier < later for earlier, later in zip(self.snapshots, self.snapshots[1:], strict=False))
-        require(increasing, "snapshots", self.snapshots, "steps in increasing order, each once")
-        within = all(1 <= step <= self.total_steps for step in self.snapshots)
-        require(within, "snapshots", self.snapshots, f"steps from 1 to the last of the training, {self.total_steps:,}")
+        for name in ("snapshots", "branches"):
+            _check_steps(name, getattr(self, name), self.total_steps)
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -173,8 +175,17 @@ class Experiment:
     def with_steps(self, steps: int) -> "Experiment":
         """The experiment whose last stage has so many steps a round; snapshots beyond the end are left out."""
         *before, last = self.stages
-        shorter = replace(self, stages=(*before, replace(last, steps=steps)), snapshots=())
-        return replace(shorter, snapshots=tuple(step for step in self.snapshots if step <= shorter.total_steps))
+        shorter = replace(self, stages=(*before, replace(last, steps=steps)), snapshots=(), branches=())
+        snapshots, branches = (
+            tuple(step for step in kept if step <= shorter.total_steps) for kept in (self.snapshots, self.branches)
+        )
+        return replace(shorter, snapshots=snapshots, branches=branches)
+
+
+def _check_steps(name: str, steps: tuple[int, ...], total: int) -> None:
+    require(all(a < b for a, b in pairwise(steps)), name, steps, "steps in increasing order, each once")
+    within = all(1 <= step <= total for step in steps)
+    require(within, name, steps, f"steps from 1 to the last of the training, {total:,}")
 
 
 def to_json(experiment: Experiment) -> str:

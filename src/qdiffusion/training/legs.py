@@ -42,6 +42,7 @@ class Record:
     log_every: int
     checkpoint_every: int
     snapshots: tuple[int, ...]
+    branches: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,13 @@ class LegLoop:
                 self._log()
             if state.step in record.snapshots:
                 write_snapshot(record.run, state.step, state.ema.system)
-            if state.step % record.checkpoint_every == 0 or state.step == end or self.stop.received:
+            due = state.step % record.checkpoint_every == 0 or state.step in record.branches
+            if due or state.step == end or self.stop.received:
                 self._save()
             if self.stop.received:
                 raise Interrupted(record.run.path, f"after step {state.step}")
+        if state.figures:  # branched off from a run that went on here
+            self._log()
 
     def _step(self) -> dict[str, Tensor]:
         """One step of the optimiser; returns the loss and what else is logged, which nobody waits for."""
@@ -108,7 +112,7 @@ class LegLoop:
             raise self._diverged(self.state.step)
         run, log = self.record.run, self.record.log
         save(checkpoint_path(run, self.state.step), self.state.to_checkpoint(log.seconds))
-        prune(run)
+        prune(run, self.record.branches)
 
     def _finite_losses(self) -> list[float]:
         values = self.state.figures.get("loss")

@@ -61,7 +61,7 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Run:
     with locked(run.path, "run", "resume"):
         facts = read_experiment(run)
         run.repair()
-        prune(run)
+        prune(run, facts.experiment.branches)
         items = facts.experiment.data.load("train")
         check_same_items(items, facts)
         if not run.model_path.exists():

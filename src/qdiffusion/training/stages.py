@@ -49,7 +49,8 @@ def train_stages(run: Run, experiment: Experiment, items: ItemSet, progress: Pro
         open_log(run, experiment, checkpoint.meta["step"], checkpoint.meta["seconds"]) as log,
         progress.task("Training", legs[-1].end, checkpoint.meta["step"]) as task,
     ):
-        record = Record(run, log, task, experiment.log_every, experiment.checkpoint_every, experiment.snapshots)
+        every = experiment.log_every, experiment.checkpoint_every
+        record = Record(run, log, task, *every, experiment.snapshots, experiment.branches)
         work = Work(experiment, items, accelerator)
         state = work.begin(legs[first])
         if checkpoint.tensors:

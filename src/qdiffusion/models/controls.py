@@ -1,0 +1,111 @@
+"""What may stand where a hybrid network has circuits, to learn what the circuits themselves contribute."""
+
+import math
+from collections.abc import Callable
+from typing import get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from qdiffusion.circuits import Circuit, QuantumLayer, pauli_z
+from qdiffusion.errors import UsageError
+from qdiffusion.models.config import Control
+
+
+def make_bank(
+    circuit: Circuit, n_circuits: int, control: str, *, span: float = 2 * math.pi, rate: float | None = None
+) -> nn.Module:
+    """A bank of circuits read out on every wire, or its control: (*batch, n_circuits, n_wires) → the same shape.
+
+    Args:
+        control: "none", the circuits; "twin", a classical map with as many parameters (`ClassicalTwin`); "zero",
+            nothing comes out; "random", their angles stay as they were drawn; "product", every gate acts without its control,
+            so that no wire learns of another (`Circuit.uncontrolled`).
+        span, rate: of a `QuantumLayer`.
+
+    Raises:
+        UsageError: there is no such control.
+    """
+    if control not in CONTROLS:
+        raise UsageError(f"There is no control {control!r}; choose {', '.join(CONTROLS)}.")
+    return CONTROLS[control](circuit, n_circuits, span, rate)
+
+
+class ClassicalTwin(nn.Module):
+    """What is classical, bounded, sees what a circuit sees and has as many parameters.
+
+    y_k = tanh(b_k + Σ_{mj} w_{kmj} f_m(x_{(k+j) mod n})),  f_0(x) = x,  f_m(x) = sin(m x)
+
+    The first n weights of a circuit are b; the others are handed out in turn, output by output, then neighbour by
+    neighbour j, then m: 72 of them give each of 12 outputs 6 neighbours.
+
+    forward: (*batch, n_circuits, n) → the same shape, in [-1, 1].
+
+    Args:
+        n_wires: n.
+        n_weights: parameters of each circuit.
+        n_circuits: maps in the bank.
+    """
+
+    places: Tensor
+
+    def __init__(self, n_wires: int, n_weights: int, n_circuits: int) -> None:
+        super().__init__()
+        self.n_wires, self.n_bias = n_wires, min(n_wires, n_weights)
+        place = torch.arange(n_weights - self.n_bias)
+        output, turn = place % n_wires, place // n_wires
+        harmonic, neighbour = turn // n_wires, (output + turn) % n_wires
+        self.harmonics = int(harmonic.max()) + 1 if len(place) else 0
+        self.register_buffer("places", (output * self.harmonics + harmonic) * n_wires + neighbour, persistent=False)
+        self.weights = nn.Parameter(torch.empty(n_circuits, n_weights))
+        bound = max(1, math.ceil(len(place) / n_wires)) ** -0.5
+        nn.init.uniform_(self.weights, -bound, bound)
+
+    def forward(self, x: Float[Tensor, "*batch circuits n"]) -> Float[Tensor, "*batch circuits n"]:
+        bias, rest = self.weights.tensor_split([self.n_bias], dim=1)
+        matrix = bias.new_zeros(len(bias), self.n_wires * self.harmonics * self.n_wires)
+        matrix = matrix.index_add(1, self.places, rest).unflatten(1, (self.n_wires, -1))
+        features = [x if m == 0 else (m * x).sin() for m in range(self.harmonics)]
+        bias = nn.functional.pad(bias, (0, self.n_wires - self.n_bias))
+        if not features:
+            return bias.tanh().expand_as(x)
+        mapped = torch.einsum("...ci,cki->...ck", torch.cat(features, dim=-1), matrix)
+        return (bias + mapped).tanh()
+
+
+class Zero(nn.Module):
+    """Nothing comes out: 0 for every wire."""
+
+    def forward(self, x: Float[Tensor, "*batch circuits n"]) -> Float[Tensor, "*batch circuits n"]:
+        return torch.zeros_like(x)
+
+
+def _circuits(circuit: Circuit, n_circuits: int, span: float, rate: float | None) -> QuantumLayer:
+    return QuantumLayer(circuit, pauli_z("each"), n_circuits, span=span, rate=rate)
+
+
+def _twin(circuit: Circuit, n_circuits: int, span: float, rate: float | None) -> ClassicalTwin:
+    return ClassicalTwin(circuit.n_wires, circuit.n_weights, n_circuits)
+
+
+def _zero(circuit: Circuit, n_circuits: int, span: float, rate: float | None) -> Zero:
+    return Zero()
+
+
+def _random(circuit: Circuit, n_circuits: int, span: float, rate: float | None) -> QuantumLayer:
+    """Angles that are no parameters: saved with the weights, but never trained."""
+    layer = _circuits(circuit, n_circuits, span, rate)
+    angles = layer.weights.detach()
+    del layer.weights
+    layer.register_buffer("weights", angles)
+    return layer
+
+
+def _product(circuit: Circuit, n_circuits: int, span: float, rate: float | None) -> QuantumLayer:
+    return _circuits(circuit.uncontrolled(), n_circuits, span, rate)
+
+
+CONTROLS: dict[str, Callable[[Circuit, int, float, float | None], nn.Module]] = dict(
+    zip(get_args(Control), (_circuits, _twin, _zero, _random, _product), strict=True)
+)
