@@ -20,8 +20,8 @@ def make_bank(
 
     Args:
         control: "none", the circuits; "twin", a classical map with as many parameters (`ClassicalTwin`); "zero",
-            nothing comes out; "random", their angles stay as they were drawn; "product", every gate acts without its control,
-            so that no wire learns of another (`Circuit.uncontrolled`).
+            nothing comes out; "random", their angles stay as they were drawn; "product", every gate acts without its
+            control, so that no wire learns of another (`Circuit.uncontrolled`).
         span, rate: of a `QuantumLayer`.
 
     Raises:

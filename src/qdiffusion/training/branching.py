@@ -65,8 +65,8 @@ def _check_agree(before: Experiment, after: Experiment, step: int) -> None:
     """Raise UsageError where the experiments differ in what decides the steps up to `step`."""
     if not any(leg.end == step for leg in after.legs) or step > before.total_steps:
         raise UsageError(
-            f"A run is to branch off at step {step:,}, where no stage of it ends, or which the run it branches off from "
-            f"does not reach; give the end of a stage, up to step {before.total_steps:,}."
+            f"A run is to branch off at step {step:,}, where no stage of it ends, or which the run before does not "
+            f"reach; give the end of a stage, up to step {before.total_steps:,}."
         )
     common = after.stage_at(step) + 1
     pairs = [*zip(before.stages, after.stages, strict=False)][:common]

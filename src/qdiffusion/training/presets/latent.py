@@ -1,0 +1,36 @@
+"""Diffusion in the latent of an autoencoder."""
+
+from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
+from qdiffusion.metrics.config import ImagesEvaluationConfig
+from qdiffusion.models.codec_config import AutoencoderConfig
+from qdiffusion.models.config import MLPConfig
+from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
+from qdiffusion.training.experiment import Experiment, Stage
+from qdiffusion.training.presets.preset import Preset
+
+
+def latent_classical() -> Experiment:
+    """Diffusion in the latent of an autoencoder that is trained first."""
+    return Experiment(
+        name="latent-classical",
+        codec=AutoencoderConfig(latent=16, width=16),
+        forward=GaussianConfig(prediction="v"),
+        model=MLPConfig(),
+        stages=(
+            Stage(
+                "autoencoder",
+                1500,
+                objective=ReconstructConfig(),
+                # The latents' running statistics are those of weights that hardly move any more.
+                optimiser=AdamConfig(rate=RateConfig(decay="cosine")),
+                train=("codec.*",),
+                ema=EMAConfig(decay=0.0),
+            ),
+            Stage("denoiser", 6000, objective=DenoiseConfig(p2_gamma=0.0)),
+        ),
+        sampling=SchedulerConfig(clip=False),
+        evaluation=ImagesEvaluationConfig(count=1000),
+    )
+
+
+LATENT = (Preset("latent-classical", "diffusion in a trained autoencoder's latent of 16 numbers", latent_classical),)
