@@ -10,18 +10,37 @@ def section(title: str, *pieces: str) -> str:
     return "\n".join(["<section>", f"<h2>{escape(title)}</h2>", *pieces, "</section>"])
 
 
+def titled(title: str, *pieces: str) -> str:
+    """A part of a section under a title of its own."""
+    return "\n".join([f"<h3>{escape(title)}</h3>", *pieces])
+
+
 def facts(rows: Iterable[tuple[str, object]]) -> str:
     """A table of names and values."""
     lines = [f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>' for name, value in rows]
     return "\n".join(['<div class="scroll"><table><tbody>', *lines, "</tbody></table></div>"])
 
 
-def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with a head."""
+def columns(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "columns") -> str:
+    """A table with a head; its cells are one line each, unless `kind` is "sentences"."""
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     lines = ("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     body = "\n".join(lines)
-    return f'<div class="scroll columns"><table><thead><tr>{top}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    whole = f"<thead><tr>{top}</tr></thead>"
+    return f'<div class="scroll {escape(kind)}"><table>{whole}<tbody>\n{body}\n</tbody></table></div>'
+
+
+def grouped(groups: Sequence[tuple[str, Sequence[str]]], first: str, rows: Iterable[Sequence[str]]) -> str:
+    """A wide table whose columns stand in groups, each under its title; the first column, `first`, names the rows."""
+    titles = "".join(f'<th scope="colgroup" colspan="{len(names)}">{escape(title)}</th>' for title, names in groups)
+    names = "".join(f'<th scope="col">{escape(name)}</th>' for _, names in groups for name in names)
+    top = f'<tr><th scope="col" rowspan="2">{escape(first)}</th>{titles}</tr><tr>{names}</tr>'
+    lines = (
+        f'<tr><th scope="row">{escape(label)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        for label, *cells in rows
+    )
+    body = "\n".join(lines)
+    return f'<div class="scroll grouped"><table><thead>{top}</thead><tbody>\n{body}\n</tbody></table></div>'
 
 
 def image(png: bytes, alt: str) -> str:

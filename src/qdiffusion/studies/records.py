@@ -2,32 +2,32 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from qdiffusion.errors import RunError, first_problem
 from qdiffusion.runs.files import write_json_atomic
+from qdiffusion.runs.records import Finite
 
 
 @dataclass(frozen=True)
 class Score:
     """One score of one set of samples, dimensionless."""
 
-    value: float
-    std: float | None
+    value: Finite
+    std: Finite | None
     """Standard deviation over parts of the samples, where the score has one."""
-    floor: float | None
+    floor: Finite | None
     """What real images score against real ones."""
-    better: str
-    """lower or higher."""
+    better: Literal["lower", "higher"]
 
 
 @dataclass(frozen=True)
 class Mark:
     """How good a column was at one moment of its training."""
 
-    epoch: float
+    epoch: Annotated[Finite, Field(gt=0)]
     """Passes over the training images."""
     step: int
     """Steps of the optimiser."""
@@ -49,7 +49,7 @@ class CellRecord:
     """Trainable parameters of the denoiser that is sampled."""
     dead: int
     """Of these, how many cannot learn."""
-    marks: tuple[Mark, ...]
+    marks: Annotated[tuple[Mark, ...], Field(min_length=1)]
     """In order; the last is the finished training's."""
     training_seconds: float
     """Wall time of the training steps, those of the run it branched from included."""

@@ -1,0 +1,150 @@
+"""The finished cells of a study, read from its folder, and their scores by column, moment and seed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from qdiffusion.errors import RunError
+from qdiffusion.studies.records import CellRecord, Mark, read_record
+from qdiffusion.studies.spec import StudySpec
+from qdiffusion.studies.statistics import Estimate, estimate
+
+FOLDER = "cells"
+FARTHEST = 0.1  # a mark this far from a moment, in shares of the training, is not that moment's
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What is finished of a study."""
+
+    study: StudySpec
+    records: tuple[CellRecord, ...]
+    """At least one; in the order of the study's columns, then of the seeds."""
+    seeds: tuple[int, ...]
+    """Those that every column is to be trained with."""
+    ignored: tuple[str, ...] = ()
+    """Sentences about files that are no cells of this study."""
+
+    @property
+    def progress(self) -> str:
+        """How much is done, in a sentence."""
+        columns, seeds = len(self.study.columns), len(self.seeds)
+        wanted = f"{columns} columns × {seeds} seed{'s' if seeds > 1 else ''}"
+        return f"{len(self.records)} of {columns * seeds} cells are done ({wanted})."
+
+    @cached_property
+    def network(self) -> str:
+        """The feature network that all cells are scored with.
+
+        Raises:
+            RunError: there is none, or more than one.
+        """
+        names = {name for record in self.records for mark in record.marks for name in mark.scores}
+        networks = sorted(name.removeprefix("fid-") for name in names if name.startswith("fid-"))
+        if len(networks) != 1:
+            raise RunError(
+                f"The cells of {self.study.name} are scored by the feature networks "
+                f"{', '.join(networks) or 'none'}, but expected one for all; delete those of the others and run the "
+                "study again."
+            )
+        return networks[0]
+
+    def score_name(self, kind: str) -> str:
+        """A score's full name: "fid" → "fid-mnist-cnn"."""
+        return f"{kind}-{self.network}"
+
+    def kinds(self, moment: int) -> tuple[str, ...]:
+        """The scores of a moment by that network, in the order in which cells have them."""
+        marks = filter(None, (self.mark(record, moment) for record in self.records))
+        names = dict.fromkeys(name for mark in marks for name in mark.scores)
+        ending = f"-{self.network}"
+        return tuple(name.removesuffix(ending) for name in names if name.endswith(ending))
+
+    def better(self, name: str) -> str:
+        """Which direction of a score is better: lower, where no cell has it."""
+        marks = (mark for record in self.records for mark in record.marks)
+        return next((mark.scores[name].better for mark in marks if name in mark.scores), "lower")
+
+    def of(self, column: str) -> tuple[CellRecord, ...]:
+        """The cells of a column."""
+        return tuple(record for record in self.records if record.column == column)
+
+    def mark(self, record: CellRecord, moment: int) -> Mark | None:
+        """The mark of a cell that lies nearest to a moment of the study, None where none lies near it."""
+        moments, length = self.study.moments, record.marks[-1].epoch
+        wanted = moments[moment].share
+
+        def distance(mark: Mark) -> float:
+            return abs(mark.epoch / length - wanted)
+
+        def is_nearest(mark: Mark) -> bool:
+            return distance(mark) <= min(abs(mark.epoch / length - other.share) for other in moments)
+
+        near = [mark for mark in record.marks if distance(mark) <= FARTHEST and is_nearest(mark)]
+        return min(near, key=distance, default=None)
+
+    def values(self, column: str, moment: int, name: str) -> dict[int, float]:
+        """A score by seed."""
+        marks = {record.seed: self.mark(record, moment) for record in self.of(column)}
+        return {seed: mark.scores[name].value for seed, mark in marks.items() if mark and name in mark.scores}
+
+    def floors(self, moment: int, name: str) -> list[float]:
+        """What real images score, in all cells that say so."""
+        marks = filter(None, (self.mark(record, moment) for record in self.records))
+        scores = (mark.scores[name] for mark in marks if name in mark.scores)
+        return [score.floor for score in scores if score.floor is not None]
+
+    def estimate(self, column: str, moment: int, name: str) -> Estimate | None:
+        """A score over seeds, None where no cell has it."""
+        values = self.values(column, moment, name)
+        return estimate(list(values.values())) if values else None
+
+    def over_seeds(self, column: str, of: Callable[[CellRecord], float]) -> Estimate | None:
+        """A number of a column's cells over seeds."""
+        values = [of(record) for record in self.of(column)]
+        return estimate(values) if values else None
+
+
+def read_cells(out: Path, study: StudySpec, seeds: Sequence[int] | None = None) -> Cells:
+    """The cells in a study's folder; files that belong to another study, column or seed are ignored.
+
+    Args:
+        out: the folder that holds `cells/COLUMN-seedS.json`.
+        study: the study.
+        seeds: those that every column is to be trained with; None: those that any cell has.
+
+    Raises:
+        RunError: a file is damaged, or there is no cell.
+    """
+    records, ignored = [], []
+    for path in sorted((out / FOLDER).glob("*.json")):
+        record = read_record(path)
+        reason = _foreign(path, record, study, seeds)
+        if reason:
+            ignored.append(f"{path.name} is left out: {reason}.")
+        else:
+            records.append(record)
+    if not records:
+        raise RunError(f"{out / FOLDER} holds no finished cell of {study.name}; run the study first.")
+    records.sort(key=lambda record: (study.keys.index(record.column), record.seed))
+    wanted = seeds if seeds is not None else {record.seed for record in records}
+    return Cells(study, tuple(records), tuple(sorted(set(wanted))), tuple(ignored))
+
+
+def cell_name(column: str, seed: int) -> str:
+    """What the files of a cell are called, without their endings."""
+    return f"{column}-seed{seed}"
+
+
+def _foreign(path: Path, record: CellRecord, study: StudySpec, seeds: Sequence[int] | None) -> str | None:
+    """Why a record is no cell of this study."""
+    if record.study != study.name:
+        return f"it belongs to the study {record.study}"
+    if record.column not in study.keys:
+        return f"the study has no column {record.column}"
+    if seeds is not None and record.seed not in seeds:
+        return f"seed {record.seed} was not asked for"
+    if path.stem != cell_name(record.column, record.seed):
+        return f"it is the cell {cell_name(record.column, record.seed)} under another name"
+    return None

@@ -1,0 +1,135 @@
+"""FID along the training and at its end, and the cells' sample grids side by side."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from qdiffusion.errors import RunError
+from qdiffusion.plots.loss import is_logarithmic
+from qdiffusion.studies.cells import FOLDER, Cells, cell_name
+from qdiffusion.studies.statistics import Estimate, estimate
+
+# Okabe and Ito's colours, told apart in every common colour blindness; yellow, too pale for lines, is left out.
+_COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
+_LINES = ("solid", "dashed", "dotted")
+_MARKERS = "osD^vP*X<>ph"
+_GRIDS_A_ROW = 4
+
+
+def fid_figure(cells: Cells) -> Figure:
+    """Left: FID against the epoch, a line a column, bands of the 95 % interval over seeds; right: FID at the end."""
+    figure = Figure(figsize=(12, 5.2), layout="constrained")
+    along, end = figure.subplots(1, 2, width_ratios=[3, 2])
+    present = [index for index, key in enumerate(cells.study.keys) if cells.of(key)]
+    _draw_along(along, cells, present)
+    _draw_end(end, cells, present)
+    handles, labels = along.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=min(6, len(labels)), frameon=False, handlelength=3.2
+    )
+    return figure
+
+
+def grids_figure(out: Path, cells: Cells) -> Figure | None:
+    """The sample grids of each column's first seed, None where no cell has one.
+
+    Raises:
+        RunError: a picture is damaged.
+    """
+    found = list(_grids(out, cells))
+    if not found:
+        return None
+    columns = min(_GRIDS_A_ROW, len(found))
+    n_rows = ceil(len(found) / columns)
+    figure = Figure(figsize=(3 * columns, 3.25 * n_rows), layout="constrained")
+    panels = np.ravel(figure.subplots(n_rows, columns, squeeze=False))
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, (title, pixels) in zip(panels, found, strict=False):
+        axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=10, parse_math=False)
+    return figure
+
+
+def _style(index: int) -> dict[str, Any]:
+    line = _LINES[index // len(_COLOURS) % len(_LINES)]
+    return {
+        "color": _COLOURS[index % len(_COLOURS)],
+        "linestyle": line,
+        "marker": _MARKERS[index % len(_MARKERS)],
+    }
+
+
+def _draw_along(axes: Axes, cells: Cells, present: list[int]) -> None:
+    means: list[float] = []
+    for index in present:
+        epochs, estimates = _curve(cells, cells.study.keys[index])
+        values, style = [each.mean for each in estimates], _style(index)
+        widths = [each.half_width or 0.0 for each in estimates]
+        means += values
+        axes.plot(epochs, values, label=cells.study.columns[index].label, linewidth=1.6, markersize=5, **style)
+        low, high = np.subtract(values, widths), np.add(values, widths)
+        axes.fill_between(epochs, low, high, color=style["color"], alpha=0.1, linewidth=0)
+    if is_logarithmic(np.array(means)):
+        axes.set_yscale("log")
+        axes.set_ylim(min(means) / 1.25, max(means) * 1.25)
+    else:
+        room = 0.1 * (max(means) - min(means)) or 1.0
+        axes.set_ylim(min(means) - room, max(means) + room)
+    axes.set(xlabel="epoch", ylabel=f"FID ({cells.network})", title="Along the training")
+    _tidy(axes)
+
+
+def _draw_end(axes: Axes, cells: Cells, present: list[int]) -> None:
+    name = cells.score_name("fid")
+    for place, index in enumerate(present):
+        end = cells.estimate(cells.study.keys[index], -1, name)
+        if end is not None:
+            style = {**_style(index), "linestyle": "none"}
+            axes.errorbar(end.mean, place, xerr=end.half_width, markersize=6, capsize=3, linewidth=1.4, **style)
+    labels = [cells.study.columns[index].label for index in present]
+    axes.set_yticks(range(len(present)), labels, parse_math=False)
+    axes.invert_yaxis()
+    axes.margins(y=0.06)
+    axes.set(xlabel=f"FID ({cells.network})", title="At its end, with 95 % intervals")
+    _tidy(axes)
+
+
+def _curve(cells: Cells, column: str) -> tuple[list[float], list[Estimate]]:
+    """FID over seeds at every epoch at which the column is scored."""
+    name, by_epoch = cells.score_name("fid"), dict[float, list[float]]()
+    for record in cells.of(column):
+        for mark in record.marks:
+            if name in mark.scores:
+                by_epoch.setdefault(mark.epoch, []).append(mark.scores[name].value)
+    return sorted(by_epoch), [estimate(by_epoch[epoch]) for epoch in sorted(by_epoch)]
+
+
+def _grids(out: Path, cells: Cells) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    for column in cells.study.columns:
+        for record in cells.of(column.key)[:1]:
+            path = out / FOLDER / f"{cell_name(record.column, record.seed)}.png"
+            if path.exists():
+                yield f"{column.label}, seed {record.seed}", _pixels(path)
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
+    try:
+        with Image.open(BytesIO(path.read_bytes())) as picture:
+            grey = picture.mode in ("L", "1", "I;16")
+            return np.asarray(picture.convert("L" if grey else "RGB"))
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+        raise RunError(f"{path} is no picture ({error}); delete its cell and run the study again.") from error
+
+
+def _tidy(axes: Axes) -> None:
+    axes.grid(alpha=0.3, which="both")
+    axes.spines[["top", "right"]].set_visible(False)

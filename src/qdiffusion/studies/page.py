@@ -1,0 +1,92 @@
+"""Everything that is written from a study's finished cells."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from qdiffusion.plots import html
+from qdiffusion.plots.axes import save_figure
+from qdiffusion.plots.page import PAGE
+from qdiffusion.runs.files import remove, told_as_run_error, write_text_atomic
+from qdiffusion.studies import printed, table, verdict_tables
+from qdiffusion.studies.cells import Cells, read_cells
+from qdiffusion.studies.conditions import conditions
+from qdiffusion.studies.figures import fid_figure, grids_figure
+from qdiffusion.studies.spec import StudySpec
+from qdiffusion.studies.verdicts import judge
+
+_FID = (
+    "FID along the training and at its end, mean and 95 % interval over seeds where there are several. The "
+    "intervals are each column's own; whether two columns differ is decided above, by pairs of equal seeds."
+)
+_GRIDS = "Samples of each column's first seed; equal seeds start from equal noise."
+
+
+def write_tables(out: Path, study: StudySpec, seeds: Sequence[int] | None = None) -> Path:
+    """Write what the finished cells of a study say, each file whole or not at all.
+
+    `table.md`, `table.html`, `table.csv` (a line a cell and mark), `verdicts.md`, `fid.png`, `grids.png` where cells
+    have sample grids, and `index.html`, one page that holds all of it.
+
+    Args:
+        out: the study's folder, with `cells/COLUMN-seedS.json` and beside each its sample grid as PNG.
+        study: the study.
+        seeds: those that every column is to be trained with; None: those that any cell has.
+
+    Returns:
+        The page.
+
+    Raises:
+        RunError: a cell is damaged, none is finished, several networks scored them, or a file cannot be written.
+    """
+    cells = read_cells(out, study, seeds)
+    facts, judged = conditions(cells), judge(cells, study.claims)
+    curve, grids = fid_figure(cells), grids_figure(out, cells)
+    above, below = _table(cells), html.section("Conditions", html.facts(facts))
+    write_text_atomic(out / "table.csv", table.to_csv(cells))
+    write_text_atomic(out / "table.md", table.to_markdown(cells, facts))
+    write_text_atomic(out / "table.html", _page(cells, above, below))
+    write_text_atomic(out / "verdicts.md", verdict_tables.to_markdown(cells, judged))
+    page = _page(
+        cells,
+        above,
+        html.section("What the paper claims", *verdict_tables.to_html(cells, judged)),
+        html.section("FID", _picture(out / "fid.png", curve, _FID)),
+        _samples(out / "grids.png", grids),
+        html.section("What the paper printed", *(printed.to_html(study, block) for block in study.published)),
+        below,
+    )
+    write_text_atomic(out / "index.html", page)
+    return out / "index.html"
+
+
+def _page(cells: Cells, *sections: str) -> str:
+    return PAGE.substitute(
+        title=escape(cells.study.title), lead=escape(cells.progress), sections="\n".join(filter(None, sections))
+    )
+
+
+def _table(cells: Cells) -> str:
+    trained = html.facts((column.label, column.note) for column in cells.study.columns)
+    return html.section(
+        "Table",
+        html.grouped(table.groups(cells), "Column", table.rows(cells)),
+        *map(html.note, table.reading(cells)),
+        html.folded("What is trained in each column", trained),
+    )
+
+
+def _samples(path: Path, figure: Figure | None) -> str:
+    if figure is None:
+        with told_as_run_error(path):
+            remove(path)
+        return ""
+    return html.section("Samples", _picture(path, figure, _GRIDS))
+
+
+def _picture(path: Path, figure: Figure, caption: str) -> str:
+    """Write a figure as PNG; what stands in the page for it."""
+    save_figure(figure, path)
+    return html.figure(html.image(path.read_bytes(), caption), caption)
