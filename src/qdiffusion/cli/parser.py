@@ -72,6 +72,7 @@ def build_parser(words: Sequence[str] = ()) -> Parser:
     _add_sample(add)
     _add_evaluate(add)
     _add_report(add)
+    _add_reproduce(add)
     _add_data(add)
     return parser
 
@@ -152,6 +153,24 @@ def _add_report(add: Callable[..., Parser]) -> None:
     _run_folder(_verb(add, "report", verbs.report, "draw a run's figures and write its report.html again"))
 
 
+def _add_reproduce(add: Callable[..., Parser]) -> None:
+    parser = _verb(add, "reproduce", verbs.reproduce, "train every column of a paper's table, and write the table")
+    parser.add_argument("study", metavar="STUDY", help="de-falco-mnist, de-falco-fashion or capece")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the study's folder (default: results/STUDY)")
+    parser.add_argument("--seeds", type=int, default=1, metavar="S", help="seeds 0 … S-1 of every column (default: 1)")
+    parser.add_argument("--columns", type=_words, metavar="A,B", help="only these columns (default: all)")
+    parser.add_argument(
+        "--epochs", type=int, metavar="E", help="passes over the training images (default: the paper's)"
+    )
+    parser.add_argument("--train-size", type=int, metavar="N", help="training images (default: 60,000)")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="images a step (default: the paper's)")
+    parser.add_argument("--samples", type=int, metavar="N", help="images scored at each moment (default: 7,000)")
+    parser.add_argument("--sampler", metavar="NAME", help="ddpm, ddim or dpmpp (default: ddim)")
+    parser.add_argument("--sampling-steps", type=int, metavar="N", help="denoising steps an image (default: 50)")
+    parser.add_argument("--quick", action="store_true", help="minutes: shows that the study runs, and nothing else")
+    parser.add_argument("--dry-run", action="store_true", help="list the cells and which are done; train nothing")
+
+
 def _add_data(add: Callable[..., Parser]) -> None:
     parser = add("data", help="fetch and list image sets", description="Fetch and list image sets.")
     add_data = parser.add_subparsers(dest="data_verb", metavar="COMMAND", required=True).add_parser
@@ -169,6 +188,10 @@ def _run_folder(parser: Parser) -> Parser:
 def _json(parser: Parser) -> Parser:
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

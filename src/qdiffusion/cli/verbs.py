@@ -118,6 +118,34 @@ def report(request: Namespace) -> None:
     print(f"report  {run.report_path}")
 
 
+def reproduce(request: Namespace) -> None:
+    """`qdiffusion reproduce STUDY`"""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from qdiffusion.progress import RichProgress
+    from qdiffusion.studies.budget import QUICK
+    from qdiffusion.studies.catalog import get_study
+    from qdiffusion.studies.page import write_tables
+    from qdiffusion.studies.reproduce import Reproduction, chosen_seeds
+
+    study = get_study(request.study)
+    names = ("epochs", "train_size", "batch_size", "samples", "sampler", "sampling_steps")
+    given = {name: getattr(request, name) for name in names if getattr(request, name) is not None}
+    budget = replace(QUICK if request.quick else study.budget, **given)
+    out = request.out or Path("results") / request.study
+    columns = request.columns or study.spec.keys
+    reproduction = Reproduction(study, budget, out, columns, tuple(chosen_seeds(request.seeds)))
+    if request.dry_run:
+        for cell in reproduction.cells:
+            state = "done" if reproduction.is_done(cell) else "to be done"
+            print(f"{cell.column:<20} seed {cell.seed}  {cell.experiment.total_steps:>7,} steps  {state}")
+        return
+    reproduction.carry_out(RichProgress())
+    print(f"page   {write_tables(out, study.spec)}")
+    print(f"table  {out / 'table.md'}")
+
+
 def data_list(request: Namespace) -> None:
     """`qdiffusion data list`"""
     from qdiffusion.data import list_sets

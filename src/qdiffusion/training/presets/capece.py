@@ -13,6 +13,7 @@ from qdiffusion.training.presets.preset import Preset
 
 EPOCH = 937
 """Steps of 64 of the 60,000 images."""
+LINEAR = GaussianConfig(ScheduleConfig("linear"))
 CIRCUIT = ("denoiser.vertex.circuit.*",)
 """All that learns while a trained net is tuned."""
 
@@ -45,8 +46,7 @@ def finetune(name: str, model: CapeceConfig) -> Experiment:
 
 def _experiment(name: str, model: CapeceConfig, stages: tuple[Stage, ...]) -> Experiment:
     codec = PixelsConfig(scale="unit" if model.variant == "released" else "signed")
-    forward = GaussianConfig(ScheduleConfig("linear"))
-    return Experiment(name, ImagesConfig("fashion-mnist"), codec, forward, model, stages)
+    return Experiment(name, ImagesConfig("fashion-mnist"), codec, LINEAR, model, stages)
 
 
 BEFORE = "circuits_before_convs"

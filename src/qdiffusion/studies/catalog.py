@@ -1,0 +1,44 @@
+"""The studies by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from qdiffusion.errors import UsageError
+from qdiffusion.studies.budget import Budget
+from qdiffusion.studies.capece import CAPECE
+from qdiffusion.studies.de_falco import FASHION, MNIST
+from qdiffusion.studies.spec import StudySpec
+from qdiffusion.studies.trainings import Cell, capece_cell, de_falco_cell
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study: what its table shows, and how its cells are made."""
+
+    spec: StudySpec
+    budget: Budget
+    """The paper's own."""
+    cell: Callable[[StudySpec, str, int, Budget], Cell]
+    """(study, column, seed, budget) → cell."""
+
+
+STUDIES = {
+    study.spec.name: study
+    for study in (
+        Study(MNIST, Budget(), partial(de_falco_cell, "mnist")),
+        Study(FASHION, Budget(), partial(de_falco_cell, "fashion-mnist")),
+        Study(CAPECE, Budget(batch_size=64), partial(capece_cell, "mnist")),
+    )
+}
+
+
+def get_study(name: str) -> Study:
+    """The study of that name.
+
+    Raises:
+        UsageError: there is none; the sentence lists all of them.
+    """
+    if name not in STUDIES:
+        raise UsageError(f"There is no study {name!r}; there are {', '.join(STUDIES)}.")
+    return STUDIES[name]

@@ -1,0 +1,74 @@
+"""What is kept of a cell's run: its record, and a picture of its samples."""
+
+import subprocess
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from qdiffusion.plots.grid import sample_grid
+from qdiffusion.plots.pictures import newest_samples
+from qdiffusion.runs import Run
+from qdiffusion.runs.checkpoint import digest
+from qdiffusion.runs.description import read_description
+from qdiffusion.runs.samples import SampleSet
+from qdiffusion.runs.snapshots import read_snapshot_scores
+from qdiffusion.studies.budget import Budget
+from qdiffusion.studies.records import CellRecord, Mark, Score
+from qdiffusion.studies.trainings import Cell
+from qdiffusion.training.setup import read_experiment
+
+SHOWN = 64
+"""Samples in a cell's picture."""
+
+
+def record_of(run: Run, cell: Cell, study: str, budget: Budget) -> CellRecord:
+    """The record of a finished run.
+
+    Raises:
+        RunError: a file of the run is damaged or missing.
+    """
+    saved, facts = run.read_experiment(), read_experiment(run)
+    scored = [*read_snapshot_scores(run), (facts.experiment.total_steps, run.read_metrics())]
+    samples = _samples(run)
+    counts = (read_description(run) or ())[-1].parameters
+    return CellRecord(
+        study=study,
+        column=cell.column,
+        seed=cell.seed,
+        parameters=counts.total,
+        dead=counts.dead,
+        marks=tuple(_mark(step, metrics or {"rows": []}, budget) for step, metrics in scored),
+        training_seconds=run.read_stats()[-1]["seconds"],
+        sampling_seconds=samples.meta["seconds"],
+        conditions={"data": facts.source, **budget.to_dict()},
+        environment={**saved["environment"], "commit": _commit(), "date": date.today().isoformat()},
+        samples_sha256=digest({"items": samples.items}),
+    )
+
+
+def write_grid(run: Run, path: Path) -> None:
+    """Write the first samples of a finished run as PNG."""
+    sample_grid(_samples(run).items, path, SHOWN)
+
+
+def _samples(run: Run) -> SampleSet:
+    found = newest_samples(run)
+    assert found is not None  # a run that ends with an evaluation has drawn some
+    return found
+
+
+def _mark(step: int, metrics: dict[str, Any], budget: Budget) -> Mark:
+    scores = {
+        row["name"]: Score(row["value"], row["std"], row["beside"].get("floor"), row.get("better", "lower"))
+        for row in metrics["rows"]
+    }
+    return Mark(step / budget.steps_per_epoch, step, scores)
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, where it is a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,106 @@
+"""What each column of a study trains: from its key, a seed and a budget to an experiment."""
+
+from dataclasses import dataclass, replace
+
+from qdiffusion.data.config import ImagesConfig
+from qdiffusion.diffusion.config import SchedulerConfig
+from qdiffusion.metrics.config import ImagesEvaluationConfig
+from qdiffusion.models.capece_config import CapeceConfig
+from qdiffusion.models.config import QuanvUNetConfig, QVUNetConfig, UNetConfig
+from qdiffusion.studies.budget import Budget
+from qdiffusion.studies.spec import StudySpec
+from qdiffusion.training.experiment import Experiment, Model, Stage
+from qdiffusion.training.presets import capece, de_falco
+
+CLASSICAL = "classical"
+"""The column that others branch off from."""
+PACKAGED = {"mnist": 10_000, "fashion-mnist": 5_000}
+"""Training images that come with the package; more are taken from the whole set."""
+TRANSFERRED = {"mnist": 1 / 20, "fashion-mnist": 2 / 20}
+"""Share of the training that comes after a transfer, De Falco et al. 2024, section 4.4."""
+TUNED = 5 / 20
+"""Epochs that circuits alone are trained for, in epochs of the net before, Capece 2025, section 4.3."""
+
+FALCO_MODELS: dict[str, Model] = {
+    CLASSICAL: UNetConfig(),
+    "twin-1hq": QVUNetConfig(control="twin"),
+    "1hq": QVUNetConfig(),
+    "1fq": QVUNetConfig(ansatz="fqconv"),
+    "7hq": QVUNetConfig(circuits=7),
+    "7fq": QVUNetConfig(circuits=7, ansatz="fqconv"),
+    "full-hq": QVUNetConfig(circuits="full"),
+    "full-fq": QVUNetConfig(circuits="full", ansatz="fqconv"),
+    "quanv-hq": QuanvUNetConfig(),
+    "quanv-fq": QuanvUNetConfig(ansatz="fqconv"),
+}
+FALCO_TRANSFERS: dict[str, Model] = {"transfer-1fq": QVUNetConfig(ansatz="fqconv"), "transfer-classical": UNetConfig()}
+CAPECE_MODELS = {
+    CLASSICAL: CapeceConfig(),
+    "hq": CapeceConfig(ansatz="hqconv"),
+    "fq": CapeceConfig(ansatz="fqconv"),
+}
+CAPECE_TUNED = {
+    "finetune-hq": CapeceConfig(ansatz="hqconv", variant=capece.BEFORE),
+    "finetune-fq": CapeceConfig(ansatz="fqconv", variant=capece.BEFORE),
+    "finetune-twin": CapeceConfig(ansatz="hqconv", variant=capece.BEFORE, control="twin"),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One column with one seed, and what has to be there before it can be trained."""
+
+    column: str
+    seed: int
+    experiment: Experiment
+    branches_at: int | None = None
+    """The step at which it branches off from the classical cell of its seed; None: it starts from nothing."""
+
+
+def de_falco_cell(data: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
+    """A column of De Falco et al. 2024 on "mnist" or "fashion-mnist"."""
+    total = budget.steps_at(1)
+    last = budget.steps_at(TRANSFERRED[data])
+    first = Stage("train", total, budget.batch_size, optimiser=de_falco.IN_TURNS)
+    base = _base(data, study, column, seed, budget)
+    if column in FALCO_TRANSFERS:
+        model = FALCO_TRANSFERS[column]
+        begun = replace(first, name=CLASSICAL, steps=total - last)
+        ended = replace(first, name="transfer", steps=last, model=model, fresh=de_falco.VERTEX)
+        return Cell(column, seed, replace(base, stages=(begun, ended)), total - last)
+    branches = (total - last,) if column == CLASSICAL else ()
+    whole = replace(base, model=FALCO_MODELS[column], stages=(first,), branches=branches)
+    return Cell(column, seed, replace(whole, snapshots=_moments(study, budget)))
+
+
+def capece_cell(data: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
+    """A column of Capece 2025."""
+    total = budget.steps_at(1)
+    first = replace(capece.stage("train", 1), steps=total, batch_size=budget.batch_size)
+    base = replace(_base(data, study, column, seed, budget), forward=capece.LINEAR)
+    if column in CAPECE_TUNED:
+        tuned = replace(first, name="circuits", steps=budget.steps_at(TUNED), train=capece.CIRCUIT)
+        stages = (replace(first, name=CLASSICAL), replace(tuned, model=CAPECE_TUNED[column]))
+        return Cell(column, seed, replace(base, model=CapeceConfig(), stages=stages), total)
+    branches = (total,) if column == CLASSICAL else ()
+    whole = replace(base, model=CAPECE_MODELS[column], stages=(first,), branches=branches)
+    return Cell(column, seed, replace(whole, snapshots=_moments(study, budget)))
+
+
+def _base(data: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Experiment:
+    """What all columns have in common."""
+    name = f"{data}-subset" if budget.train_size <= PACKAGED[data] else data
+    return Experiment(
+        name=f"{study.name}-{column}",
+        data=ImagesConfig(name, count=budget.train_size),
+        sampling=SchedulerConfig(budget.sampler, budget.sampling_steps, count=0),
+        evaluation=ImagesEvaluationConfig(count=budget.samples),
+        seed=seed,
+        checkpoint_every=budget.steps_per_epoch,
+        track=(),
+    )
+
+
+def _moments(study: StudySpec, budget: Budget) -> tuple[int, ...]:
+    """The steps at which the study looks, but for the last."""
+    return tuple(sorted({budget.steps_at(moment.share) for moment in study.moments} - {budget.steps_at(1)}))
