@@ -53,13 +53,14 @@ class ClassicalTwin(nn.Module):
     def __init__(self, n_wires: int, n_weights: int, n_circuits: int) -> None:
         super().__init__()
         self.n_wires, self.n_bias = n_wires, min(n_wires, n_weights)
-        place = torch.arange(n_weights - self.n_bias)
+        n_mixing = n_weights - self.n_bias
+        place = torch.arange(n_mixing)
         output, turn = place % n_wires, place // n_wires
         harmonic, neighbour = turn // n_wires, (output + turn) % n_wires
-        self.harmonics = int(harmonic.max()) + 1 if len(place) else 0
+        self.harmonics = math.ceil(n_mixing / n_wires**2)
         self.register_buffer("places", (output * self.harmonics + harmonic) * n_wires + neighbour, persistent=False)
         self.weights = nn.Parameter(torch.empty(n_circuits, n_weights))
-        bound = max(1, math.ceil(len(place) / n_wires)) ** -0.5
+        bound = max(1, math.ceil(n_mixing / n_wires)) ** -0.5
         nn.init.uniform_(self.weights, -bound, bound)
 
     def forward(self, x: Float[Tensor, "*batch circuits n"]) -> Float[Tensor, "*batch circuits n"]:
