@@ -34,6 +34,9 @@ class ImagesConfig:
     classes: tuple[int, ...] | None = None
     """Keep only these classes; they are numbered anew 0, 1, ... in this order."""
 
+    count: int | None = None
+    """Train on the first so many images, in the set's own order; scores compare with all. None: on all."""
+
     size: int = 28
     """Height and width in pixels; other pictures are cropped to their central square and resized."""
 

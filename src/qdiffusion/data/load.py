@@ -33,7 +33,8 @@ def load_images(config: ImagesConfig, split: Split) -> ImageSet:
         The images, uint8 (N, C, size, size), with labels where the data has classes.
 
     Raises:
-        UsageError: the request is wrong: unknown name, split, class or colour, a size or limit below 1.
+        UsageError: the request is wrong: unknown name, split, class or colour, a size or limit below 1, a count of
+            training images below 1 or beyond those that there are.
         DataError: files are missing, damaged, larger than allowed, or not the published ones.
     """
     _check(config, split)
@@ -44,6 +45,8 @@ def load_images(config: ImagesConfig, split: Split) -> ImageSet:
         loaded = _load_known(config.name, config.root, split, config.max_bytes)
     if config.classes is not None:
         loaded = keep_classes(loaded, config.classes)
+    if config.count is not None and split == "train":
+        loaded = keep_first(loaded, config.count)
     return _fit(loaded, config)
 
 
@@ -54,6 +57,8 @@ def _check(config: ImagesConfig, split: str) -> None:
         raise UsageError(f"Unknown colour '{config.colour}'; choose auto, grey or rgb.")
     if config.size < 1:
         raise UsageError(f"The size is {config.size} pixels; choose 1 or more.")
+    if config.count is not None and config.count < 1:
+        raise UsageError(f"The count of training images is {config.count}; choose 1 or more, or leave it away.")
     if config.max_bytes < 1:
         raise UsageError(f"The limit of data is {config.max_bytes} bytes; choose 1 or more.")
     if config.path is None:
@@ -119,6 +124,22 @@ def keep_classes(images: ImageSet, classes: tuple[int, ...]) -> ImageSet:
         class_numbers=classes,
         source=f"{images.source}; only the {int(kept.sum()):,} of classes {listed}",
     )
+
+
+def keep_first(images: ImageSet, count: int) -> ImageSet:
+    """Keep the first `count` images, in the set's own order.
+
+    Raises:
+        UsageError: there are fewer.
+    """
+    if count > len(images):
+        raise UsageError(
+            f"The first {count:,} images were asked for, but there are {len(images):,}: {images.source}; ask for no "
+            "more than there are."
+        )
+    labels = None if images.labels is None else images.labels[:count]
+    source = f"{images.source}; only the first {count:,}"
+    return replace(images, images=images.images[:count], labels=labels, source=source)
 
 
 def _fit(images: ImageSet, config: ImagesConfig) -> ImageSet:
