@@ -1,6 +1,6 @@
 """How a run is scored, in plain values; what scores it loads with `score`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from qdiffusion.data.config import ImagesConfig, Split
@@ -16,23 +16,38 @@ if TYPE_CHECKING:
 PUBLISHED_COUNT = 7000
 """Images that De Falco et al. 2024 score, section 4."""
 FEW = 100
+FEWEST_IMAGES = 100
+"""Of fewer, a score says more of chance than of the model."""
+
+
+def check_enough(count: int) -> None:
+    """Raise UsageError where so many images are too few to score."""
+    if count < FEWEST_IMAGES:
+        raise UsageError(
+            f"A score takes at least {FEWEST_IMAGES} images, but got {count}: of fewer it is mostly chance; draw more."
+        )
 
 
 @dataclass(frozen=True)
 class ImagesEvaluationConfig:
-    """FID, KID and IS of images against real ones."""
+    """FID and KID of images against real ones; IS, confidence and balance where the feature network classifies."""
 
     kind: Literal["images"] = field(default="images", kw_only=True)
     """Names this evaluation in a saved experiment."""
     count: int = 0
-    """Images drawn and compared; 0: no evaluation."""
+    """Images drawn and compared, at least 100; 0: no evaluation."""
     features: str | None = None
     """Feature network: a packaged one's name or a TorchScript file; None: the one that fits the data."""
     split: Split = "train"
     """Images to compare with; published scores compare with the training images."""
 
     def __post_init__(self) -> None:
-        require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
+        require(
+            self.count == 0 or self.count >= FEWEST_IMAGES,
+            "count",
+            self.count,
+            f"0 (no evaluation) or at least {FEWEST_IMAGES}",
+        )
 
     def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
         """Raise UsageError or DataError where `count` samples of such data could not be scored."""
@@ -41,7 +56,7 @@ class ImagesEvaluationConfig:
             self._load(data, count)
 
     def score(self, subject: "Subject") -> "Scores":
-        """FID, KID and, where the network classifies, IS; raises as `check`."""
+        """As `score_images` does; raises as `check`."""
         from qdiffusion.metrics.scores import score_images
 
         reference, network = self._load(subject.data, subject.count)
@@ -60,7 +75,8 @@ class ImagesEvaluationConfig:
         from qdiffusion.metrics.features import default_features, load_features
         from qdiffusion.metrics.scores import check_scorable
 
-        reference = cast("ImageSet", data.load(self.split))  # `check` has seen to it
+        whole = replace(data, count=None) if isinstance(data, ImagesConfig) else data
+        reference = cast("ImageSet", whole.load(self.split))  # `check` has seen to it
         network = load_features(self.features or default_features(reference))
         check_scorable(count, reference, network)
         return reference, network

@@ -52,7 +52,7 @@ class FeatureNetwork(nn.Module):
         raise NotImplementedError
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return the class logits, floating (N, K), for the inception score."""
+        """Return the class logits, floating (N, K), for the inception score and what the classifier says."""
         raise NotImplementedError
 
 

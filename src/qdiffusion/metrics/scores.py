@@ -11,6 +11,8 @@ from torch import Tensor
 from qdiffusion.data import ImageSet
 from qdiffusion.data.images import check_images
 from qdiffusion.errors import UsageError
+from qdiffusion.metrics.confidence import CONFIDENT, class_rows
+from qdiffusion.metrics.config import check_enough
 from qdiffusion.metrics.distances import frechet_distance, inception_score, kernel_distance
 from qdiffusion.metrics.features import FeatureNetwork
 from qdiffusion.metrics.report import Row, Scores
@@ -19,13 +21,18 @@ DISTANCES = (
     "FID and KID measure how far the samples lie from the reference images in the feature network's space: lower is "
     "better, and the floor is what real images score against other real images."
 )
-CLASSES = "IS, higher is better, asks whether each sample looks like one class and all classes occur."
+CLASSES = (
+    "IS, higher is better, asks whether each sample looks like one class and all classes occur.",
+    f"Confidence: the network's probability of its likeliest class; confident: the share where it exceeds {CONFIDENT}; "
+    "higher is better. Balance: the total variation between the classes found in samples and in reference images; "
+    "lower is better.",
+    "Real: what the reference images score; of balance, what as many images drawn from them score on average.",
+)
 HONESTLY = (
     "Compare values only for the same network, counts and reference; none of them tells whether the model copies its "
     "training images."
 )
 _BATCH = 256
-_MIN_SAMPLES = 2
 _MIN_REFERENCE = 4  # two halves of two
 
 
@@ -37,13 +44,13 @@ def score_images(
     kid_subset_size: int = 100,
     is_splits: int = 10,
 ) -> Scores:
-    """Score samples by FID, KID and, where the network classifies, IS; and real images against real ones (the floor).
+    """Score samples by FID and KID and, where the network classifies, IS, confidence and balance (`class_rows`).
 
-    The floor compares two random disjoint halves of the reference. Fewer images than `kid_subset_size` or `is_splits`
-    make these smaller; the result says what was used.
+    The floor, real images against real ones, compares two random disjoint halves of the reference. Fewer images than
+    `kid_subset_size` or `is_splits` make these smaller; the result says what was used.
 
     Args:
-        samples: uint8 (N, C, H, W), 0 … 255, N at least 2.
+        samples: uint8 (N, C, H, W), 0 … 255, N at least 100.
         reference: an image set or uint8 (M, C, H, W), M at least 4, of the samples' C, H and W.
         features: the network; the images are moved to its device.
         seed: of KID's subsets, IS's parts and the floor's halves.
@@ -60,7 +67,6 @@ def score_images(
     halves = _halves(real_features, seed)
     subset_size = min(kid_subset_size, len(samples), len(real))
     kid_mean, kid_std = kernel_distance(sample_features, real_features, subset_size, seed)
-    splits = _parts(len(samples), is_splits)
     fid = frechet_distance(sample_features, real_features)
     floor_fid = frechet_distance(*halves)
     floor_kid = kernel_distance(*halves, min(kid_subset_size, len(real) // 2), seed)[0]
@@ -69,9 +75,11 @@ def score_images(
         Row(f"fid-{network}", fid, None, {"floor": floor_fid}),
         Row(f"kid-{network}", kid_mean, kid_std, {"floor": floor_kid}),
     ]
-    if features.classifies:
-        mean, std = inception_score(_apply(features.logits, samples, features.device), splits, seed)
-        rows.append(Row(f"is-{network}", mean, std, better="higher"))
+    splits = _parts(len(samples), is_splits) if features.classifies else None
+    if splits:
+        sample_logits, real_logits = (_apply(features.logits, images, features.device) for images in (samples, real))
+        rows.append(Row(f"is-{network}", *inception_score(sample_logits, splits, seed), better="higher"))
+        rows += class_rows(network, sample_logits, real_logits, _halves(real_logits, seed))
     details = {
         "features": network,
         "num_features": features.num_features,
@@ -80,7 +88,7 @@ def score_images(
         "n_reference": len(real),
         "n_floor": len(real) // 2,
         "kid_subset_size": subset_size,
-        "is_splits": splits if features.classifies else None,
+        "is_splits": splits,
         "fid_rank_deficient": min(len(samples), len(real)) <= features.num_features,
     }
     return Scores(f"Images in the features of {network}", tuple(rows), tuple(_conditions(details)), details)
@@ -101,7 +109,7 @@ def _conditions(details: dict[str, Any]) -> list[str]:
             f"The FID has a singular covariance ({details['num_features']} features need more images than that): "
             "compare it only with others of the same count."
         )
-    return [*told, DISTANCES, *([CLASSES] if details["is_splits"] else []), HONESTLY]
+    return [*told, DISTANCES, *(CLASSES if details["is_splits"] else ()), HONESTLY]
 
 
 def check_scorable(count: int, reference: ImageSet, features: FeatureNetwork) -> None:
@@ -142,10 +150,11 @@ def _check_request(samples: Tensor, real: Tensor, kid_subset_size: int, is_split
 
 
 def _check_counts(n_samples: int, n_reference: int) -> None:
-    if n_samples < _MIN_SAMPLES or n_reference < _MIN_REFERENCE:
+    check_enough(n_samples)
+    if n_reference < _MIN_REFERENCE:
         raise UsageError(
-            f"{n_samples} samples against {n_reference} reference images are too few; "
-            f"expected at least {_MIN_SAMPLES} and {_MIN_REFERENCE}."
+            f"{n_reference} reference images are too few to compare with; give at least {_MIN_REFERENCE}, better "
+            "thousands."
         )
 
 

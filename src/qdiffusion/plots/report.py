@@ -19,7 +19,7 @@ from qdiffusion.runs.description import Description, read_description
 from qdiffusion.runs.files import write_text_atomic
 
 ITEMS = {"images": "image", "states": "state", "vectors": "vector"}
-MOST_SCORED = 7000
+FEWEST_SCORED, MOST_SCORED = 100, 7000
 
 
 def write_report(run: Run, *, reproduce: str | None = None) -> Path:
@@ -94,7 +94,8 @@ def _curves(run: Run) -> str:
 def _scores(run: Run, count: int) -> str:
     metrics = run.read_metrics()
     if metrics is None:
-        return html.note(f"Not evaluated yet: qdiffusion evaluate {quote(str(run.path))} -n {min(count, MOST_SCORED)}")
+        scored = min(max(count, FEWEST_SCORED), MOST_SCORED)
+        return html.note(f"Not evaluated yet: qdiffusion evaluate {quote(str(run.path))} -n {scored}")
     told = map(html.note, metrics["conditions"])
     return "\n".join([html.note(metrics["title"]), html.columns(*table_rows(metrics)), *told])
 
