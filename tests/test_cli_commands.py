@@ -29,7 +29,7 @@ def output(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "tiny"
-    words = ["train", "unet-classical", *TINY, "--evaluation.count", "8", "--steps", "6", "--out", str(out)]
+    words = ["train", "unet-classical", *TINY, "--evaluation.count", "100", "--steps", "6", "--out", str(out)]
     assert main(words) == 0
     return out
 
@@ -95,7 +95,7 @@ def test_later_flags_win_over_the_shorthand(capsys):
 def test_training_leaves_everything(trained):
     run = Run.open(trained)
     assert [line["step"] for line in run.read_stats()] == [2, 4, 6]
-    assert run.read_metrics()["details"]["n_samples"] == 8
+    assert run.read_metrics()["details"]["n_samples"] == 100
     for path in (run.model_path, run.report_path, run.figures_path / "loss.png"):
         assert path.exists()
     for samples in run.samples_path.glob("*.safetensors"):
@@ -110,7 +110,7 @@ def test_resume_of_a_finished_run_says_what_there_is(trained, capsys):
     source = Run.open(trained).read_experiment()["data"]["source"]
     for told in ("fid-mnist-cnn", f"data    {source}", f"run     {trained}", f"qdiffusion sample {trained}"):
         assert told in shown
-    assert f"qdiffusion evaluate {trained} -n 8\n" in shown
+    assert f"qdiffusion evaluate {trained} -n 100\n" in shown
 
 
 def test_sample(trained, capsys):
@@ -123,10 +123,10 @@ def test_sample(trained, capsys):
 
 
 def test_evaluate(trained, capsys):
-    scores = json.loads(output(["evaluate", str(trained), "-n", "9", "--seed", "1", "--json"], capsys))
-    assert scores["details"]["n_samples"] == 9
+    scores = json.loads(output(["evaluate", str(trained), "-n", "101", "--seed", "1", "--json"], capsys))
+    assert scores["details"]["n_samples"] == 101
     assert scores["rows"] == Run.open(trained).read_metrics()["rows"]
-    shown = output(["evaluate", str(trained), "-n", "9", "--seed", "1", "--features", "mnist-cnn"], capsys)
+    shown = output(["evaluate", str(trained), "-n", "101", "--seed", "1", "--features", "mnist-cnn"], capsys)
     for row in scores["rows"]:
         assert re.search(rf"^{row['name']} +{row['value']:.4g}\b", shown, re.MULTILINE)
     assert scores["details"]["reference"] in shown

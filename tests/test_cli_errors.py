@@ -125,7 +125,7 @@ def test_foreign_folder_is_left_alone(capsys, tmp_path):
     assert (tmp_path / "diary.txt").read_text() == "dear"
 
 
-@pytest.mark.parametrize("words", [["resume"], ["report"], ["sample"], ["evaluate", "-n", "8"]])
+@pytest.mark.parametrize("words", [["resume"], ["report"], ["sample"], ["evaluate", "-n", "100"]])
 def test_no_run_there(words, capsys, tmp_path):
     exit_code, sentence = failure([words[0], str(tmp_path), *words[1:]], capsys)
     assert exit_code == 1
@@ -175,7 +175,17 @@ def test_wrong_sampling(flags, parts, trained, capsys):
     assert before.items() <= files(trained).items()
 
 
-def test_unknown_feature_network(trained, capsys):
-    exit_code, sentence = failure(["evaluate", str(trained), "-n", "8", "--features", "absent.pt"], capsys)
+@pytest.mark.parametrize(
+    ("flags", "parts"),
+    [
+        (["-n", "100", "--features", "absent.pt"], ["absent.pt"]),
+        (["-n", "50"], ["at least 100 images", "got 50", "draw more"]),
+    ],
+)
+def test_wrong_evaluation(flags, parts, trained, capsys):
+    before = files(trained)
+    exit_code, sentence = failure(["evaluate", str(trained), *flags], capsys)
     assert exit_code == 2
-    assert "absent.pt" in sentence
+    for part in parts:
+        assert part in sentence
+    assert before.items() <= files(trained).items()

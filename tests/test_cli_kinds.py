@@ -180,7 +180,7 @@ def switched(experiment: Experiment, chance: random.Random) -> Experiment:
 
 
 def shaken(node: Any, chance: random.Random) -> Any:
-    """A dataclass with some whole numbers larger by two and some truths reversed, where it can be."""
+    """A dataclass with some whole numbers larger and some truths reversed, where it can be."""
     changes = {}
     for field in fields(node):
         value = getattr(node, field.name)
@@ -191,7 +191,8 @@ def shaken(node: Any, chance: random.Random) -> Any:
         elif field.name == "carry":
             continue  # the first stage has nothing to carry
         elif isinstance(value, int) and chance.random() < 0.5:
-            changes[field.name] = not value if isinstance(value, bool) else value + 2
+            more = 100 if field.name == "count" else 2  # an evaluation takes no fewer
+            changes[field.name] = not value if isinstance(value, bool) else value + more
     return replace(node, **changes)
 
 

@@ -101,6 +101,28 @@ def test_classes_are_selected_and_numbered_in_the_order_asked_for() -> None:
     assert "only the 400 of classes 7, 3" in chosen.source
 
 
+@pytest.mark.parametrize("classes", [None, (7, 3)])
+def test_the_training_is_cut_to_the_first_images_and_the_test_split_is_not(classes: tuple[int, ...] | None) -> None:
+    whole = ImagesConfig(classes=classes)
+    cut = replace(whole, count=120)
+    everything, first = load_images(whole, "train"), load_images(cut, "train")
+    assert torch.equal(first.images, everything.images[:120])
+    assert torch.equal(first.labels, everything.labels[:120])
+    assert (first.space, first.n_classes) == (everything.space, everything.n_classes)
+    assert first.source == f"{everything.source}; only the first 120"
+    test = load_images(cut, "test")
+    assert torch.equal(test.images, load_images(whole, "test").images)
+    assert test.source == load_images(whole, "test").source
+
+
+def test_all_images_but_no_more_can_be_asked_for() -> None:
+    everything = load_images(ImagesConfig(classes=(7, 3)), "train")
+    config = ImagesConfig(classes=(7, 3), count=len(everything))
+    assert torch.equal(load_images(config, "train").images, everything.images)
+    with pytest.raises(UsageError, match=r"The first 2,001 images .* are 2,000: .*classes 7, 3; ask for no more"):
+        load_images(replace(config, count=2001), "train")
+
+
 def test_size_and_colour_are_applied_and_named() -> None:
     images = load_images(ImagesConfig(size=14, colour="rgb"), "test")
     assert images.images.shape == (2000, 3, 14, 14)
@@ -116,6 +138,8 @@ def test_size_and_colour_are_applied_and_named() -> None:
         ({"classes": (1, 1)}, r"different ones of 0 … 9"),
         ({"classes": ()}, r"different ones of 0 … 9"),
         ({"size": 0}, "0 pixels"),
+        ({"count": 0}, "count of training images is 0; choose 1 or more"),
+        ({"count": -5}, "count of training images is -5"),
         ({"colour": "blue"}, "Unknown colour 'blue'"),
     ],
 )

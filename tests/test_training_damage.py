@@ -26,7 +26,7 @@ from qdiffusion.training.setup import read_experiment
 from qdiffusion.training.stages import _last_checkpoint
 from training_tiny import tiny, write_images
 
-EVALUATE = ["evaluate", "-n", "4", "--features", "mnist-cnn"]
+EVALUATE = ["evaluate", "-n", "100", "--features", "mnist-cnn"]
 MISSING = object()
 WRONG = ("x", "", -1, 0, 0.5, 1e30, float("nan"), None, True, [], {}, [None], {"x": 1}, MISSING)
 FILES = ("experiment", "config", "metrics", "stats", "samples", "checkpoint")
@@ -38,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("damage")
     experiment = tiny(write_images(folder / "data.npz"), sampling=SchedulerConfig(steps=2, count=2))
     run = train(experiment, folder / "run")
-    evaluate_run(run, 4, features="mnist-cnn")
+    evaluate_run(run, 100, features="mnist-cnn")
     return run.path
 
 

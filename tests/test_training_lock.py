@@ -87,7 +87,7 @@ def test_a_training_under_way_is_left_alone(tmp_path: Path, data: Path, capsys: 
     overwrite = ["train", "unet-classical", "--overwrite", "--out", str(out)]
     with under_way(train_paused, data, out) as number:
         before = {name: (out / name).read_bytes() for name in files(out)}
-        for words in (["resume", str(out)], ["evaluate", str(out), "-n", "4", "--features", "mnist-cnn"], overwrite):
+        for words in (["resume", str(out)], ["evaluate", str(out), "-n", "100", "--features", "mnist-cnn"], overwrite):
             told = refusal(words, capsys)
             assert f"{out} is being written by `qdiffusion train` (process {number} on " in told
         assert {name: (out / name).read_bytes() for name in files(out)} == before

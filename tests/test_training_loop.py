@@ -270,12 +270,12 @@ WRONG: list[tuple[dict[str, Any], type[QDiffusionError], str]] = [
     ({"model": MLPConfig()}, UsageError, "An MLP takes vectors, but was given images of shape 1×8×8"),
     ({"sampling": SchedulerConfig(steps=21)}, UsageError, "21 steps; give 1 to 20"),
     ({"model": UNetConfig()}, UsageError, "Images of 8×8 pixels"),
-    ({"evaluation": ImagesEvaluationConfig(count=10)}, UsageError, "feature network"),
-    ({"evaluation": ImagesEvaluationConfig(count=10, features="nowhere.pt")}, UsageError, r"nowhere\.pt"),
+    ({"evaluation": ImagesEvaluationConfig(count=100)}, UsageError, "feature network"),
+    ({"evaluation": ImagesEvaluationConfig(count=100, features="nowhere.pt")}, UsageError, r"nowhere\.pt"),
     (
         {
             "data": ImagesConfig(name="mnist-subset", size=8, colour="rgb"),
-            "evaluation": ImagesEvaluationConfig(count=10),
+            "evaluation": ImagesEvaluationConfig(count=100),
         },
         UsageError,
         "mnist-cnn takes grey images",

@@ -50,7 +50,7 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (chain, part(codec=AutoencoderConfig()), "An autoencoder takes images, but was given states"),
     (
         chain,
-        part(evaluation=ImagesEvaluationConfig(count=4)),
+        part(evaluation=ImagesEvaluationConfig(count=100)),
         "An evaluation by FID takes images, but was given states",
     ),
     (chain, part(sampling=SchedulerConfig(steps=2)), "The sampler ddim takes Gaussian noise away"),

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,8 +170,8 @@ def test_requests_out_of_range_are_refused(trained: Run, asked: dict[str, int], 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_scores_are_those_of_the_samples_and_stay_in_the_run(trained: Run, data: Path, split: str) -> None:
-    scores = evaluate_run(trained, 20, features="mnist-cnn", seed=4, split=split)
-    samples = read_samples(trained.samples_path / "ddpm-3-seed4-n20.safetensors")
+    scores = evaluate_run(trained, 100, features="mnist-cnn", seed=4, split=split)
+    samples = read_samples(trained.samples_path / "ddpm-3-seed4-n100.safetensors")
     reference = load_images(tiny(data).data, split)
     assert scores == score_images(samples.items, reference, load_features("mnist-cnn"), seed=4)
     metrics = trained.read_metrics()
@@ -185,18 +186,27 @@ def test_the_split_is_the_experiments_unless_said(tmp_path: Path, data: Path) ->
     test = load_images(tiny(data).data, "test")
     assert test.source != load_images(tiny(data).data, "train").source
     run = train(tiny(data, evaluation=ImagesEvaluationConfig(split="test")), tmp_path / "run")
-    assert evaluate_run(run, 4, features="mnist-cnn").details["reference"] == test.source
+    assert evaluate_run(run, 100, features="mnist-cnn").details["reference"] == test.source
+
+
+def test_a_training_on_a_few_images_is_compared_with_all(tmp_path: Path, data: Path) -> None:
+    whole = tiny(data).data
+    run = train(replace(tiny(data), data=replace(whole, count=10)), tmp_path / "run")
+    assert run.read_experiment()["data"]["count"] == 10
+    details = evaluate_run(run, 100, features="mnist-cnn").details
+    assert details["reference"] == load_images(whole, "train").source
+    assert details["n_reference"] == len(load_images(whole, "train")) > 10
 
 
 def test_too_few_samples_are_refused_before_one_is_drawn(trained: Run) -> None:
     before = files(trained.path)
-    with pytest.raises(UsageError, match="1 samples against"):
-        evaluate_run(trained, 1, features="mnist-cnn", seed=5)
+    with pytest.raises(UsageError, match="A score takes at least 100 images, but got 99"):
+        evaluate_run(trained, 99, features="mnist-cnn", seed=5)
     assert files(trained.path) == before
 
 
 def test_own_data_need_a_named_feature_network(trained: Run) -> None:
     before = files(trained.path)
     with pytest.raises(UsageError, match="--features"):
-        evaluate_run(trained, 20)
+        evaluate_run(trained, 100)
     assert files(trained.path) == before
