@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from qdiffusion.runs import Run
-from qdiffusion.runs.description import CircuitDrawing, CircuitFacts, Description, GateFacts, LayerFacts, ParameterCount
+from qdiffusion.runs.description import (
+    CircuitDrawing,
+    CircuitFacts,
+    DeadParameters,
+    Description,
+    GateFacts,
+    LayerFacts,
+    ParameterCount,
+)
 from qdiffusion.runs.files import write_json_atomic
 from qdiffusion.runs.pictures import Strip
 from qdiffusion.runs.samples import write_samples
@@ -58,6 +66,7 @@ def description(dead: int = 5, name: str = "tiny", layer: str = "conv_in") -> De
         name=name,
         stage="train",
         parameters=ParameterCount(1234, 1200, 34, dead, dead, 0),
+        dead=(DeadParameters("denoiser.conv_in.bias", dead, 12, "0-4"),) if dead else (),
         circuits=(CircuitFacts("vertex.bank", "ansatz", 1, 2, 1, 3),),
         layers=(LayerFacts(layer, "Conv2d", 1200, (4, 8, 8)),),
         drawings=(drawing(2, gates),),

@@ -90,6 +90,17 @@ def test_what_the_released_program_leaves_dead() -> None:
     assert described(experiment).parameters.dead_quantum == 0
 
 
+def test_dead_parameters_are_named_with_their_places() -> None:
+    """Block B of the released HQConv reads the first 4 of a layer's 28 angles; its second circuits are not heard."""
+    experiment = get_preset("qvunet-1hq").build()
+    released = described(replace(experiment, model=replace(experiment.model, variant="released"))).dead
+    named = {each.name: (each.count, each.size, each.places) for each in released}
+    for vertex in ("vertex_in", "vertex_out"):
+        bank = f"denoiser.{vertex}.{{}}.head.bank.weights"
+        assert named[bank.format("first")] == (72, 84, "4-27, 32-55, 60-83")
+        assert named[bank.format("second")] == (84, 84, "all")
+
+
 def test_only_biases_that_a_norm_takes_out_are_dead_in_the_classical_net() -> None:
     """Ten groups of ten channels: the level of width 10 in the encoder, that in the decoder, and the last block."""
     dead = dead_parameters(build_system(get_preset("unet-classical").build(), MNIST))

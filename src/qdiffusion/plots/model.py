@@ -8,6 +8,7 @@ from qdiffusion.plots.circuit import MOST_GATES, draw_circuit, rows_drawn
 from qdiffusion.runs.description import (
     CircuitDrawing,
     CircuitFacts,
+    DeadParameters,
     Description,
     ParameterCount,
     grouped_circuits,
@@ -43,7 +44,14 @@ def _parts(description: Description) -> str:
         (layer.name, f"{layer.parameters:,}", " × ".join(map(str, layer.output)), layer.type)
         for layer in grouped_layers(description.layers)
     ]
-    return html.columns(("Part", "Parameters", "Output", "Type"), rows)
+    return html.columns(("Part", "Parameters", "Output", "Type"), rows) + _dead(description.dead)
+
+
+def _dead(dead: Sequence[DeadParameters]) -> str:
+    if not dead:
+        return ""
+    rows = [(each.name, f"{each.count:,} of {each.size:,}", each.places) for each in dead]
+    return html.folded("Parameters whose gradient is always zero", html.columns(("In", "Number", "Which"), rows))
 
 
 def _circuits(description: Description) -> str:

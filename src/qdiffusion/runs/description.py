@@ -28,6 +28,18 @@ class ParameterCount:
 
 
 @dataclass(frozen=True)
+class DeadParameters:
+    """The entries of one parameter that cannot learn."""
+
+    name: str
+    count: int
+    size: int
+    """Entries of the parameter, dead or not."""
+    places: str
+    """Which, row after row: "4-27, 32-55"; "all"."""
+
+
+@dataclass(frozen=True)
 class CircuitFacts:
     """One bank of circuits: `n_circuits` of one shape, each with its own weights."""
 
@@ -106,6 +118,7 @@ class Description:
     stage: str
     """The names of the stages that use it."""
     parameters: ParameterCount
+    dead: tuple[DeadParameters, ...]
     circuits: tuple[CircuitFacts, ...]
     layers: tuple[LayerFacts, ...]
     drawings: tuple[CircuitDrawing, ...]

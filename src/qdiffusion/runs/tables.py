@@ -1,10 +1,13 @@
 """A model on paper as tables for a terminal."""
 
+from collections.abc import Sequence
+
 from rich.console import Group
 from rich.table import Table
 
 from qdiffusion.runs.description import (
     CircuitFacts,
+    DeadParameters,
     Description,
     LayerFacts,
     ParameterCount,
@@ -20,6 +23,7 @@ def tables(description: Description) -> Group:
         _layers(f"{description.name}{stage}", grouped_layers(description.layers)),
         _circuits(grouped_circuits(description.circuits)),
         _parameters(description.parameters),
+        *([_dead(description.dead)] if description.dead else []),
     )
 
 
@@ -47,4 +51,13 @@ def _parameters(counts: ParameterCount) -> Table:
     table.add_row("classical", f"{counts.classical:,}", f"{counts.dead_classical:,}")
     table.add_row("quantum", f"{counts.quantum:,}", f"{counts.dead_quantum:,}")
     table.add_row("total", f"{counts.total:,}", f"{counts.dead:,}")
+    return table
+
+
+def _dead(dead: Sequence[DeadParameters]) -> Table:
+    table = Table("dead parameters in", "number", "of", "which")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    table.columns[0].overflow = "fold"
+    for each in dead:
+        table.add_row(each.name, f"{each.count:,}", f"{each.size:,}", each.places)
     return table

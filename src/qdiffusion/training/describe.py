@@ -1,5 +1,6 @@
 """What an experiment's models consist of: layers, circuits, and parameters by kind."""
 
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -8,11 +9,14 @@ from torch import Tensor, nn
 from qdiffusion.circuits import QuantumLayer
 from qdiffusion.data.space import Space
 from qdiffusion.diffusion.system import System
-from qdiffusion.runs.description import CircuitFacts, Description, LayerFacts, ParameterCount
+from qdiffusion.runs.description import CircuitFacts, DeadParameters, Description, LayerFacts, ParameterCount
 from qdiffusion.training.building import build_system
 from qdiffusion.training.dead import dead_parameters
 from qdiffusion.training.drawing import drawings
 from qdiffusion.training.experiment import Experiment
+
+MOST_RUNS = 6
+"""Runs of dead indices that are told of one parameter."""
 
 
 def describe(experiment: Experiment, space: Space | None = None) -> tuple[Description, ...]:
@@ -40,10 +44,12 @@ def describe(experiment: Experiment, space: Space | None = None) -> tuple[Descri
 def _describe(experiment: Experiment, space: Space, indices: list[int]) -> Description:
     system = build_system(experiment, space, indices[0]).eval()
     layers = tuple(_layers(system))
+    dead = dead_parameters(system)
     return Description(
         name=experiment.name,
         stage=", ".join(experiment.stages[index].name for index in indices),
-        parameters=_count(system, dead_parameters(system)),
+        parameters=_count(system, dead),
+        dead=tuple(_named(name, where.flatten()) for name, where in dead.items() if where.any()),
         circuits=tuple(_circuits(system)),
         layers=layers,
         drawings=drawings(system.denoiser),
@@ -69,6 +75,15 @@ def _count(system: nn.Module, dead: dict[str, Tensor]) -> ParameterCount:
         dead_classical=n_dead - dead_quantum,
         dead_quantum=dead_quantum,
     )
+
+
+def _named(name: str, dead: Tensor) -> DeadParameters:
+    """The dead entries of a parameter, bool (N,), told by runs of their indices."""
+    places = dead.nonzero()[:, 0].tolist()
+    runs = [list(run) for _, run in groupby(enumerate(places), key=lambda pair: pair[1] - pair[0])]
+    told = [f"{run[0][1]}" if len(run) == 1 else f"{run[0][1]}-{run[-1][1]}" for run in runs]
+    shown = ", ".join(told[:MOST_RUNS]) + (", …" if len(told) > MOST_RUNS else "")
+    return DeadParameters(name, len(places), len(dead), "all" if bool(dead.all()) else shown)
 
 
 def _circuits(system: System) -> list[CircuitFacts]:
