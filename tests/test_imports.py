@@ -64,6 +64,11 @@ def test_describe_loads_nothing_that_trains_scores_or_draws():
     assert not loaded(commands("describe unet-classical --json"), unneeded)
 
 
+def test_studies_are_told_without_a_library_that_computes():
+    code = "from qdiffusion.studies.de_falco import FASHION, MNIST; from qdiffusion.studies.capece import CAPECE"
+    assert not loaded(code, (*COMPUTING, *PRINTING))
+
+
 def test_circuits_leave_dynamo_alone():
     code = (
         "import torch; from qdiffusion.circuits import QuantumLayer, angle_encoding, fqconv\n"

@@ -36,7 +36,7 @@ def grouped(groups: Sequence[tuple[str, Sequence[str]]], first: str, rows: Itera
     names = "".join(f'<th scope="col">{escape(name)}</th>' for _, names in groups for name in names)
     top = f'<tr><th scope="col" rowspan="2">{escape(first)}</th>{titles}</tr><tr>{names}</tr>'
     lines = (
-        f'<tr><th scope="row">{escape(label)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        f'<tr><th scope="row">{escape(label)}</th>' + "".join(f"<td>{_spread(cell)}</td>" for cell in cells) + "</tr>"
         for label, *cells in rows
     )
     body = "\n".join(lines)
@@ -88,6 +88,12 @@ def code(text: str) -> str:
 def folded(summary: str, content: str) -> str:
     """Content that a click shows."""
     return f"<details><summary>{escape(summary)}</summary>\n{content}\n</details>"
+
+
+def _spread(text: str) -> str:
+    """A value above its ±."""
+    value, sign, width = escape(text).partition(" ± ")
+    return f"{value} <span>± {width}</span>" if sign else value
 
 
 def _line(text: str) -> str:

@@ -30,12 +30,15 @@ table { width: 100%; border-collapse: collapse; background: var(--card); }
 th, td { padding: .45rem .7rem; border: 1px solid var(--line); text-align: left; vertical-align: top; }
 td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .columns td { white-space: nowrap; overflow-wrap: normal; }
-.grouped { font-size: .85rem; }
-.grouped :is(th, td) { padding: .35rem .5rem; white-space: nowrap; overflow-wrap: normal; }
-.grouped td { text-align: right; }
+.sentences :is(th, td) { overflow-wrap: normal; }
+.grouped { font-size: .8rem; }
+.grouped table { width: auto; }
+.grouped :is(th, td) { padding: .3rem .4rem; overflow-wrap: normal; }
 .grouped thead th { text-align: center; vertical-align: bottom; }
-.grouped th:first-child { text-align: left; position: sticky; left: 0; background: var(--card); }
-.grouped tbody th:first-child { width: auto; color: inherit; }
+.grouped td { text-align: right; white-space: nowrap; }
+.grouped td span { display: block; color: var(--faint); }
+.grouped :is(tbody th, thead [rowspan]) { width: auto; color: inherit; text-align: left; white-space: nowrap;
+  position: sticky; left: 0; background: var(--card); }
 main:has(.grouped) { max-width: 84rem; }
 main:has(.grouped) :is(.note, ul, .lead) { max-width: 54rem; }
 th { font-weight: 600; }

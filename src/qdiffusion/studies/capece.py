@@ -16,7 +16,7 @@ CAPECE = StudySpec(
         Column("finetune-fq", "Tuned FQ", "the classical net, then FQConv circuits in it, trained alone"),
         Column("finetune-twin", "Tuned twin", "the classical net, then classical layers in place of the circuits"),
     ),
-    moments=(Moment(1 / 2, "half of the training"), Moment(1, "all of it")),
+    moments=(Moment(1 / 2, "half of the training"), Moment(1, "all of the training")),
     claims=(
         Claim(
             "Circuits in 10 % of the vertex, trained from scratch, are worse than none.", ("classical",), ("hq", "fq")

@@ -21,7 +21,11 @@ _HYBRIDS = ("1hq", "1fq", "7hq", "7fq", "full-hq", "full-fq", "quanv-hq", "quanv
 _QUANVOLUTIONAL = ("quanv-hq", "quanv-fq")
 _CLASSICAL = ("classical",)
 _FIRST, _MIDDLE = 0, 1
-_MOMENTS = (Moment(1 / 20, "1/20 of the training"), Moment(1 / 2, "half of it"), Moment(1, "all of it"))
+_MOMENTS = (
+    Moment(1 / 20, "1/20 of the training"),
+    Moment(1 / 2, "half of the training"),
+    Moment(1, "all of the training"),
+)
 
 _CLAIMS = (
     Claim("Hybrid nets learn faster: they are ahead at the beginning.", _HYBRIDS, _CLASSICAL, _FIRST),

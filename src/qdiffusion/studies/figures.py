@@ -1,4 +1,4 @@
-"""FID along the training and at its end, and the cells' sample grids side by side."""
+"""FID along the training and at its moments, and the cells' sample grids side by side."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from qdiffusion.errors import RunError
-from qdiffusion.plots.loss import is_logarithmic
 from qdiffusion.studies.cells import FOLDER, Cells, cell_name
 from qdiffusion.studies.statistics import Estimate, estimate
 
@@ -25,16 +25,17 @@ _GRIDS_A_ROW = 4
 
 
 def fid_figure(cells: Cells) -> Figure:
-    """Left: FID against the epoch, a line a column, bands of the 95 % interval over seeds; right: FID at the end."""
-    figure = Figure(figsize=(12, 5.2), layout="constrained")
-    along, end = figure.subplots(1, 2, width_ratios=[3, 2])
+    """Above: FID against the epoch, a line a column, bands of the 95 % interval over seeds; below: FID at each "
+    "moment."""
     present = [index for index, key in enumerate(cells.study.keys) if cells.of(key)]
-    _draw_along(along, cells, present)
-    _draw_end(end, cells, present)
-    handles, labels = along.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(6, len(labels)), frameon=False, handlelength=3.2
-    )
+    moments = cells.study.moments
+    height = 1.6 + 0.27 * len(present)
+    figure = Figure(figsize=(12, 4.4 + height), layout="constrained")
+    above, below = np.ravel(figure.subfigures(2, 1, squeeze=False, height_ratios=[4.4, height]))
+    _draw_along(above.subplots(), cells, present)
+    above.legend(loc="outside right center", frameon=False, handlelength=3.4)
+    for moment, axes in enumerate(np.ravel(below.subplots(1, len(moments), sharey=True, squeeze=False))):
+        _draw_at(axes, cells, present, moment)
     return figure
 
 
@@ -78,28 +79,31 @@ def _draw_along(axes: Axes, cells: Cells, present: list[int]) -> None:
         axes.plot(epochs, values, label=cells.study.columns[index].label, linewidth=1.6, markersize=5, **style)
         low, high = np.subtract(values, widths), np.add(values, widths)
         axes.fill_between(epochs, low, high, color=style["color"], alpha=0.1, linewidth=0)
-    if is_logarithmic(np.array(means)):
+    if min(means, default=0) > 0 and max(means) > 2 * min(means):
         axes.set_yscale("log")
+        axes.yaxis.set(major_formatter=ScalarFormatter(), minor_formatter=LogFormatter(labelOnlyBase=False))
         axes.set_ylim(min(means) / 1.25, max(means) * 1.25)
     else:
         room = 0.1 * (max(means) - min(means)) or 1.0
         axes.set_ylim(min(means) - room, max(means) + room)
-    axes.set(xlabel="epoch", ylabel=f"FID ({cells.network})", title="Along the training")
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylabel(f"FID ({cells.network})", parse_math=False)
     _tidy(axes)
 
 
-def _draw_end(axes: Axes, cells: Cells, present: list[int]) -> None:
+def _draw_at(axes: Axes, cells: Cells, present: list[int], moment: int) -> None:
+    """One moment's FID of every column below each other, on a scale of its own."""
     name = cells.score_name("fid")
     for place, index in enumerate(present):
-        end = cells.estimate(cells.study.keys[index], -1, name)
-        if end is not None:
+        found = cells.estimate(cells.study.keys[index], moment, name)
+        if found is not None:
             style = {**_style(index), "linestyle": "none"}
-            axes.errorbar(end.mean, place, xerr=end.half_width, markersize=6, capsize=3, linewidth=1.4, **style)
-    labels = [cells.study.columns[index].label for index in present]
-    axes.set_yticks(range(len(present)), labels, parse_math=False)
-    axes.invert_yaxis()
-    axes.margins(y=0.06)
-    axes.set(xlabel=f"FID ({cells.network})", title="At its end, with 95 % intervals")
+            axes.errorbar(found.mean, place, xerr=found.half_width, markersize=6, capsize=3, linewidth=1.4, **style)
+    axes.set_yticks(range(len(present)), [cells.study.columns[index].label for index in present], parse_math=False)
+    axes.set_ylim(len(present) - 0.4, -0.6)
+    axes.set_xlabel(f"FID ({cells.network})", parse_math=False)
+    axes.set_title(f"After {cells.study.moments[moment].label}", fontsize=11, parse_math=False)
     _tidy(axes)
 
 

@@ -18,8 +18,9 @@ from qdiffusion.studies.spec import StudySpec
 from qdiffusion.studies.verdicts import judge
 
 _FID = (
-    "FID along the training and at its end, mean and 95 % interval over seeds where there are several. The "
-    "intervals are each column's own; whether two columns differ is decided above, by pairs of equal seeds."
+    "FID along the training, and at each moment of it on a scale of its own: mean and 95 % interval over seeds "
+    "where there are several. The intervals are each column's own; whether two columns differ is decided above, by "
+    "pairs of equal seeds."
 )
 _GRIDS = "Samples of each column's first seed; equal seeds start from equal noise."
 

@@ -41,12 +41,11 @@ def rows(cells: Cells) -> list[list[str]]:
 
 
 def reading(cells: Cells) -> list[str]:
-    """Sentences: how much is done, and how the table is read."""
+    """Sentences: how the table is read, and what was left out of it."""
     return [
-        cells.progress,
-        f"FID, KID and IS are in the features of {cells.network}, ↓ lower is better, ↑ higher. Mean ± half of the "
-        "95 % interval over seeds (Student's t); one seed has no interval. Minutes are those of the training; dead "
-        "are parameters that cannot learn; real images are scored against other real ones.",
+        f"All scores are by the network {cells.network}; ↓ lower is better, ↑ higher. Mean ± half of the 95 % "
+        "interval over seeds (Student's t); one seed has no interval. Minutes are those of the training; dead are "
+        "parameters that cannot learn; real images are scored against other real ones.",
         *cells.ignored,
     ]
 
@@ -54,7 +53,13 @@ def reading(cells: Cells) -> list[str]:
 def to_markdown(cells: Cells, facts: Iterable[tuple[str, str]]) -> str:
     """The table, how to read it, and the conditions."""
     head = [f"{name} ({title})" if title else name for title, names in groups(cells) for name in names]
-    lines = [f"# {cells.study.title}", markdown_table(["Column", *head], rows(cells)), *reading(cells), "## Conditions"]
+    lines = [
+        f"# {cells.study.title}",
+        markdown_table(["Column", *head], rows(cells)),
+        cells.progress,
+        *reading(cells),
+        "## Conditions",
+    ]
     return "\n\n".join([*lines, markdown_table(["Condition", "Value"], facts)]) + "\n"
 
 

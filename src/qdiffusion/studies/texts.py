@@ -15,8 +15,8 @@ def score_title(kind: str, better: str) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits, never with an exponent: "45.28", "0.0523", "483321"."""
-    return f"{value:.{_decimals(value, 4)}f}"
+    """Four digits: "45.28", "0.0523"; all before the point where there are more."""
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
 
 
 def estimate_text(estimate: Estimate | None) -> str:
@@ -32,24 +32,24 @@ def estimate_text(estimate: Estimate | None) -> str:
 def difference_texts(difference: Difference | None) -> list[str]:
     """Difference, its interval, the bound it is tested against, p, and the number of seeds."""
     if difference is None:
-        return [MISSING] * 4 + ["0"]
-    estimate, interval = difference.estimate, difference.estimate.interval
+        return [*[MISSING] * 4, "0"]
+    found, interval = difference.estimate, difference.estimate.interval
+    decimals = _decimals(found.half_width or found.mean, 3)
+    mean, bound = _signed(found.mean, decimals), _signed(difference.null, decimals) if difference.null else "0"
     if interval is None or difference.p is None:
-        return [_signed(estimate.mean), MISSING, _signed(difference.null), MISSING, str(estimate.n)]
-    ends = " … ".join(map(_signed, interval))
+        return [mean, MISSING, bound, MISSING, str(found.n)]
     p = "< 0.0001" if difference.p < 1e-4 else f"{difference.p:.2g}"
-    return [_signed(estimate.mean), ends, _signed(difference.null), p, str(estimate.n)]
+    return [mean, " … ".join(_signed(end, decimals) for end in interval), bound, p, str(found.n)]
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, its first column to the left, the others to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def _signed(value: float) -> str:
-    shown = number(value)
-    return shown if value <= 0 else f"+{shown}"
+def _signed(value: float, decimals: int) -> str:
+    return f"{value:+.{decimals}f}".replace("-", "−")
 
 
 def _decimals(value: float, digits: int) -> int:

@@ -13,13 +13,14 @@ _COMPARISONS = ("Column", "Baseline", "Difference", "95 % interval", "Bound", "p
 
 def to_html(cells: Cells, judged: Sequence[Judged]) -> list[str]:
     """The claims with their verdicts, how these are reached, and every comparison."""
-    details = (
+    details = [
         html.titled(
             _claim(each), html.note(_outcome(cells, each)), html.columns(_COMPARISONS, _comparisons(cells, each))
         )
         for each in judged
-    )
-    return [html.columns(_CLAIMS, _claims(cells, judged), "sentences"), html.note(LEGEND), *details]
+    ]
+    folded = html.folded("Every comparison, with its test", "\n".join(details))
+    return [html.columns(_CLAIMS, _claims(cells, judged), "sentences"), html.note(LEGEND), folded]
 
 
 def to_markdown(cells: Cells, judged: Sequence[Judged]) -> str:

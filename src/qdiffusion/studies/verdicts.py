@@ -21,9 +21,9 @@ class Verdict(StrEnum):
 
 LEGEND = (
     "Each comparison pairs the seeds that both columns have; the difference is column minus baseline, with its 95 % "
-    "interval by Student's t and the two-sided p of the paired test. A comparison holds where the whole interval "
-    "lies on the claimed side of the bound, does not hold where it lies on the other, is undecided where it "
-    "contains the bound, and has no verdict with fewer than two common seeds. A claim holds where all its "
+    "interval by Student's t and the two-sided p of the paired test against the bound. A comparison holds where the "
+    "whole interval lies on the claimed side of the bound, does not hold where it lies on the other, is undecided "
+    "where it contains the bound, and has no verdict with fewer than two common seeds. A claim holds where all its "
     "comparisons do and does not hold where one does not. The p are not corrected for the number of comparisons: of "
     "twenty without any effect, one falls below 0.05."
 )

@@ -1,0 +1,105 @@
+"""Reading a study's folder: what belongs to it, what does not, and which mark is which moment's."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from qdiffusion.errors import RunError
+from qdiffusion.studies.cells import FOLDER, Cells, read_cells
+from qdiffusion.studies.records import read_record
+from studies_toys import cell, mark, spec, write_cells
+
+
+def test_records_are_read_back_in_the_order_of_columns_and_seeds(tmp_path: Path):
+    records = [cell("twin", 0), cell("hybrid", 10), cell("hybrid", 2), cell("plain", 1)]
+    write_cells(tmp_path, records, grids=False)
+    assert read_cells(tmp_path, spec()).records == tuple(records[::-1])
+
+
+def test_seeds_are_those_asked_for_or_those_found(tmp_path: Path):
+    write_cells(tmp_path, [cell("plain", 0), cell("plain", 3)], grids=False)
+    assert read_cells(tmp_path, spec()).progress == "2 of 6 cells are done (3 columns × 2 seeds)."
+    asked = read_cells(tmp_path, spec(), seeds=(3,))
+    assert asked.progress == "1 of 3 cells are done (3 columns × 1 seed)."
+    assert [record.seed for record in asked.records] == [3]
+    assert "seed 0 was not asked for" in asked.ignored[0]
+
+
+def test_what_is_no_cell_of_the_study_is_left_out_with_a_sentence(tmp_path: Path):
+    write_cells(tmp_path, [cell("plain", 0), cell("other", 0), cell("hybrid", 0, study="another")], grids=False)
+    folder = tmp_path / FOLDER
+    shutil.copy(folder / "plain-seed0.json", folder / "copy.json")
+    found = read_cells(tmp_path, spec())
+    assert found.records == (cell("plain", 0),)
+    told = " ".join(found.ignored)
+    assert len(found.ignored) == 3
+    assert all(word in told for word in ("no column other", "study another", "plain-seed0 under another name"))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"study": "toy"}', ""])
+def test_a_damaged_file_is_named(tmp_path: Path, content: str):
+    write_cells(tmp_path, [cell("plain", 0)], grids=False)
+    path = tmp_path / FOLDER / "hybrid-seed0.json"
+    path.write_text(content)
+    with pytest.raises(RunError, match=r"hybrid-seed0\.json is no record"):
+        read_cells(tmp_path, spec())
+
+
+@pytest.mark.parametrize(
+    ("sound", "broken"), [('"value": 40.0', '"value": NaN'), ('"better": "lower"', '"better": "up"')]
+)
+def test_a_score_that_cannot_be_compared_is_no_record(tmp_path: Path, sound: str, broken: str):
+    write_cells(tmp_path, [cell("plain", 0)], grids=False)
+    path = tmp_path / FOLDER / "plain-seed0.json"
+    text = path.read_text()
+    assert read_record(path) == cell("plain", 0)
+    assert sound in text
+    path.write_text(text.replace(sound, broken))
+    with pytest.raises(RunError, match="no record"):
+        read_record(path)
+
+
+def test_a_record_without_marks_is_none(tmp_path: Path):
+    write_cells(tmp_path, [cell("plain", 0, marks=())], grids=False)
+    with pytest.raises(RunError, match="at marks"):
+        read_cells(tmp_path, spec())
+
+
+def test_a_folder_without_cells_is_refused(tmp_path: Path):
+    with pytest.raises(RunError, match="no finished cell of toy"):
+        read_cells(tmp_path, spec())
+
+
+def test_one_feature_network_for_all(tmp_path: Path):
+    other = cell("hybrid", 0, marks=(mark(20, 100, 40.0, network="other-cnn"),))
+    for records, names in (
+        ([cell("plain", 0), other], "other-cnn, toy-cnn"),
+        ([cell("plain", 0), cell("twin", 1)], ""),
+    ):
+        found = Cells(spec(), tuple(records), (0, 1))
+        if names:
+            with pytest.raises(RunError, match=names):
+                _ = found.network
+        else:
+            assert found.network == "toy-cnn"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [
+        ((1, 10, 20), (10, 20)),
+        ((9.9, 10.2, 20), (9.9, 20)),  # the nearest
+        ((20,), (None, 20)),
+        ((19, 20), (None, 20)),  # a mark near the end is not the end
+        ((5, 20), (None, 20)),
+        ((0.5, 1), (0.5, 1)),  # a shorter training has the same moments
+        ((14, 20), (None, 20)),
+    ],
+)
+def test_a_moment_has_the_mark_nearest_to_its_share(epochs, expected):
+    record = cell("plain", 0, marks=tuple(mark(epoch, int(10 * epoch), 40.0) for epoch in epochs))
+    found = Cells(spec(), (record,), (0,))
+    marks = [found.mark(record, moment) for moment in (0, 1)]
+    assert tuple(each and each.epoch for each in marks) == expected
+    assert found.mark(record, -1) == marks[1]
