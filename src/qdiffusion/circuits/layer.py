@@ -1,6 +1,7 @@
 """Circuits as torch modules."""
 
 import math
+from copy import copy
 from typing import Any
 
 import torch
@@ -81,6 +82,7 @@ class QuantumLayer(nn.Module):
         self.n_circuits = n_circuits
         self.span, self.rate, self.check_norms = span, rate, check_norms
         self.plan = Plan(circuit, self.observable, differentiation=differentiation, shots=shots)
+        self._own_plan = self.plan
         readout = self.observable.on(circuit.n_wires)
         n_observable_weights = readout.n_weights if isinstance(readout, Expectations) else 0
         self.weights = nn.Parameter(torch.empty(n_circuits, circuit.n_weights))
@@ -95,6 +97,14 @@ class QuantumLayer(nn.Module):
             if self.observable_weights is not None:
                 self.observable_weights.normal_(generator=generator)
 
+    def frozen(self) -> "QuantumLayer":
+        """This layer, of the same weights, for as long as they do not change: the matrices that follow from them alone
+        are built in the first call. It has no gradients.
+        """
+        layer = copy(self)
+        layer._own_plan = self.plan.fixed()
+        return layer
+
     def forward(self, x: Tensor, weights: Tensor | None = None, *, generator: torch.Generator | None = None) -> Any:
         """Runs the bank; `weights`, broadcast to (*batch, n_circuits, n_weights), stand in for the layer's own where
         given; `generator` draws shots and sampled branches.
@@ -105,18 +115,18 @@ class QuantumLayer(nn.Module):
         bank, inputs = pack(x.to(dtype.to_complex() if x.is_complex() else dtype), given.to(dtype))
         # Autocast would run the products of a state's amplitudes in half precision.
         with torch.autocast(x.device.type, enabled=False):
-            outputs = self._untraced(bank, inputs, generator)
+            outputs = self._untraced(self._own_plan if weights is None else self.plan, bank, inputs, generator)
         if isinstance(outputs, Tensor):
             return unpack(outputs, x.shape[:-2])
         return tuple(unpack(output, x.shape[:-2]) for output in outputs)
 
-    def _untraced(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
+    def _untraced(self, plan: Plan, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
         """The plan's; Dynamo, which cannot trace gradients written by hand, breaks its graph around it."""
         if torch.compiler.is_compiling():
             from qdiffusion.circuits.untraced import untraced
 
-            return untraced(self.plan, weights, inputs, self.observable_weights, generator)
-        return self.plan(weights, inputs, self.observable_weights, generator)
+            return untraced(plan, weights, inputs, self.observable_weights, generator)
+        return plan(weights, inputs, self.observable_weights, generator)
 
     def _check(self, x: Tensor, weights: Tensor) -> None:
         n_inputs, n_weights = self.circuit.n_inputs, self.circuit.n_weights

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 GROUP_NORM_EPS = 1e-6
 
+PART = 1 << 20
+"""Numbers of q at a time, 4 MB."""
+
 
 class WeightStandardisedConv2d(nn.Conv2d):
     """A convolution whose filters have mean 0 and variance 1.
@@ -21,8 +24,20 @@ class WeightStandardisedConv2d(nn.Conv2d):
     """
 
     def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h w"]:
+        return self._conv_forward(input, self.standardised(), self.bias)
+
+    def standardised(self) -> Float[Tensor, "d c h w"]:
+        """ŵ."""
         variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
-        return self._conv_forward(input, (self.weight - mean) * torch.rsqrt(variance + 1e-5), self.bias)
+        return (self.weight - mean) * torch.rsqrt(variance + 1e-5)
+
+    def frozen(self) -> nn.Conv2d:
+        """A plain convolution with ŵ, for weights that no longer change."""
+        with torch.device("meta"):  # draws no chance
+            conv = nn.Conv2d(self.in_channels, self.out_channels, self.kernel_size)  # type: ignore[arg-type]
+        conv.stride, conv.padding, conv.dilation, conv.groups = self.stride, self.padding, self.dilation, self.groups
+        conv.weight, conv.bias = nn.Parameter(self.standardised().detach(), requires_grad=False), self.bias
+        return conv
 
 
 def standardised_conv(in_channels: int, out_channels: int) -> WeightStandardisedConv2d:
@@ -120,6 +135,28 @@ class LinearAttention(nn.Module):
         to_out = self.out.weight.view(channels, heads, head_dim).permute(1, 2, 0)
         attended = (values @ to_out).flatten(1, 2).mT @ q + self.out.bias[:, None]
         return x + self.out_norm(attended.view_as(x))
+
+    def frozen(self) -> "LinearAttentionInParts":
+        """The same a few images at a time, where nothing is kept for a gradient."""
+        return LinearAttentionInParts(self)
+
+
+class LinearAttentionInParts(nn.Module):
+    """`LinearAttention` of so few images at a time that q fits the processor's cache.
+
+    Of a large batch q and k are fresh memory in every call, and the system takes longer to hand it out than attention
+    takes to fill it: 64 images of 28×28 need half the time in parts.
+    """
+
+    def __init__(self, attention: LinearAttention) -> None:
+        super().__init__()
+        self.attention = attention
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        if x.device.type != "cpu":
+            return self.attention(x)
+        features = self.attention.heads * self.attention.head_dim * x.shape[2] * x.shape[3]
+        return torch.cat([self.attention(part) for part in x.split(max(1, PART // features))])
 
 
 class VertexAttention(nn.Module):

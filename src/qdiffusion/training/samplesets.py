@@ -1,6 +1,8 @@
 """A sample set in the making: batch after batch, so that it can be stopped and go on."""
 
 import time
+from collections.abc import Callable, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from qdiffusion.data.space import Space
+from qdiffusion.diffusion.frozen import frozen
 from qdiffusion.diffusion.system import Sampler, System
 from qdiffusion.errors import RunError
-from qdiffusion.progress import Progress, Task
+from qdiffusion.progress import Progress
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import remove, told_as_run_error, write_bytes_atomic, write_json_atomic
 from qdiffusion.runs.items import to_bytes
@@ -22,6 +25,7 @@ from qdiffusion.runs.samples import SampleSet, read_samples, steps_path, write_s
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.environment import environment
 from qdiffusion.training.pictures import Film, reverse_film
+from qdiffusion.training.threads import side_by_side
 
 SHOWN = 8
 """Items in the picture of `show_steps`."""
@@ -41,7 +45,7 @@ class Drawing:
         request: dict[str, Any],
         show_steps: int,
     ) -> None:
-        self.run, self.path, self.system, self.sampler = run, path, system, sampler
+        self.run, self.path, self.system, self.sampler = run, path, frozen(system), sampler
         self.space, self.labels, self.request = space, labels, request
         self.parts = _Parts(path.with_suffix(".parts"), request)
         self.films = {reverse_path(run, path.stem): reverse_film(sampler.levels, space)}
@@ -54,21 +58,20 @@ class Drawing:
             return self._all(progress)
         self.parts.remove()
         if not self._filmed():
-            with progress.task("Sampling", len(self.sampler.levels)) as task:
-                self._batch(0, task)
+            self._batches([0], 1, progress, lambda first, items: None)
         return found
 
     def _all(self, progress: Progress) -> SampleSet:
         begun = time.monotonic()
-        size, count, steps = self.request["batch_size"], self.request["count"], len(self.sampler.levels)
-        firsts = range(0, count, size)
-        with progress.task("Sampling", len(firsts) * steps) as task:
-            for index, first in enumerate(firsts):
-                there = self.parts.has(index, (self._size(first), *self.space.shape))
-                if first == 0 and not there:
-                    self._forget_strips()
-                if not there or (first == 0 and not self._filmed()):
-                    self.parts.write(index, self._batch(first, task, index * steps))
+        size = self.request["batch_size"]
+        firsts = range(0, self.request["count"], size)
+        there = {first for first in firsts if self.parts.has(first // size, (self._size(first), *self.space.shape))}
+        if 0 not in there:
+            self._forget_strips()
+        if not self._filmed():
+            there.discard(0)
+        missing = [first for first in firsts if first not in there]
+        self._batches(missing, len(firsts), progress, lambda first, items: self.parts.write(first // size, items))
         meta = {**self.request, "seconds": round(time.monotonic() - begun, 3), "environment": environment()}
         samples = write_samples(self.path, self.parts.read(len(firsts)), meta, self.labels)
         self.parts.remove()
@@ -89,27 +92,44 @@ class Drawing:
         """Items in the batch that begins with number `first`."""
         return min(self.request["batch_size"], self.request["count"] - first)
 
-    def _batch(self, first: int, task: Task, before: int = 0) -> Tensor:
-        """The batch of items from number `first` on, on the CPU; of the first batch the films are developed.
+    def _batches(self, firsts: Sequence[int], of: int, progress: Progress, keep: Callable[[int, Tensor], None]) -> None:
+        """Draw the batches that begin with these numbers, of so many in all; `keep` is handed each when it is done."""
+        steps = len(self.sampler.levels)
+        before = (of - len(firsts)) * steps
+        done = count(before + 1)
 
-        task: where to report the steps, `before` of which are done.
+        def developed(first: int, x: Tensor) -> None:
+            if first == 0:
+                for path, film in self.films.items():
+                    write_strip(path, film.strip(self.system))
+            keep(first, x)
+
+        with progress.task("Sampling", of * steps, before) as task:
+            side_by_side(self._batch, firsts, self._n_threads(), lambda: task.update(next(done)), developed)
+
+    def _n_threads(self) -> int:
+        """Batches at once: one a core, since small networks scale badly within an operation; on a GPU one."""
+        device = next(chain(self.system.parameters(), self.system.buffers()), torch.empty(0)).device
+        return torch.get_num_threads() if device.type == "cpu" else 1
+
+    @torch.no_grad()
+    def _batch(self, first: int, step: Callable[[], None]) -> Tensor:
+        """The batch of items from number `first` on, on the CPU; of the first batch films are kept.
+
+        step: called after each step.
         """
 
         def on_step(done: int, x: Tensor) -> None:
             if first == 0:
                 for film in self.films.values():
                     film.keep(done, x)
-            task.update(before + done)
+            if done:
+                step()
 
-        count = self._size(first)
+        size = self._size(first)
         generator = torch.Generator().manual_seed(derived_seed(self.request["seed"], first))
-        labels = None if self.labels is None else self.labels[first : first + count]
-        x = self.sampler(self.system, count, generator, labels, on_step)
-        if first == 0:
-            for path, film in self.films.items():
-                write_strip(path, film.strip(self.system))
-        with torch.no_grad():
-            return self.system.codec.decode(x).cpu()
+        labels = None if self.labels is None else self.labels[first : first + size]
+        return self.system.codec.decode(self.sampler(self.system, size, generator, labels, on_step)).cpu()
 
 
 def _moments(path: Path) -> int:

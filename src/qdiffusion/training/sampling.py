@@ -32,15 +32,16 @@ def sample_run(
     seed: int = 0,
     snapshot: int | None = None,
     show_steps: int = 0,
-    batch_size: int = 256,
+    batch_size: int = 64,
     progress: Progress | None = None,
     **options: Any,
 ) -> SampleSet:
     """Draw items from a run's averaged model into `samples/`; a set that is there already is read instead.
 
-    Every batch has a generator of its own, seeded by (seed, index of its first item): the items depend on seed and
-    batch size, not on what was drawn before. Finished batches lie in `samples/NAME.parts`, so that an interrupted
-    sampling goes on where it was. The first items' way from the prior is kept in `pictures/`.
+    Every batch has a generator of its own, seeded by (seed, index of its first item), and one thread: the items depend
+    on seed and batch size, not on what was drawn before or on how many batches are drawn at once: one a core. Finished
+    batches lie in `samples/NAME.parts`, so that an interrupted sampling goes on where it was. The first items' way from
+    the prior is kept in `pictures/`.
 
     Args:
         run: a run, finished or not; from one unfinished its last checkpoint is used, and `meta` says so.

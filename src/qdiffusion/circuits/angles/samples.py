@@ -41,9 +41,26 @@ def n_samples(weights: Tensor, inputs: Tensor) -> int:
     return weights.shape[0] * weights.shape[1] * inputs.shape[2]
 
 
-def in_turns(
-    prepared: Callable[[Tensor], Callable[[Tensor], Tensor]], weights: Tensor, inputs: Tensor, most: int
-) -> Tensor:
+Prepared = Callable[[Tensor], Callable[[Tensor], Tensor]]
+"""Of weights: a function of inputs that no longer computes what depends on the weights alone."""
+
+
+class Once:
+    """Weights that never change are prepared once for each device and precision, and not in every call."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        self._kept: dict[tuple[torch.device, torch.dtype], Callable[[Tensor], Tensor]] = {}
+
+    def __call__(self, weights: Tensor) -> Callable[[Tensor], Tensor]:
+        key = (weights.device, weights.dtype)
+        if key not in self._kept:
+            with torch.no_grad():
+                self._kept[key] = self._prepared(weights)
+        return self._kept[key]
+
+
+def in_turns(prepared: Prepared, weights: Tensor, inputs: Tensor, most: int) -> Tensor:
     """prepared(weights)(inputs) → (W, C, K, R, …), for at most `most` samples at a time; weights that all samples share
     are prepared once.
     """

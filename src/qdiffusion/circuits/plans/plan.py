@@ -49,6 +49,8 @@ class Plan:
             is the cheaper; "parameter-shift" runs shifted circuits.
         shots: estimate Pauli observables from this many measurements in each basis, and their gradients by parameter
             shift; None is exact.
+        fixed: every call is given the same weights: what follows from them alone is computed in the first, without
+            gradients, and kept.
 
     Raises:
         UsageError: the observable does not fit the circuit, its differentiation or shots, "adjoint" was asked for a
@@ -62,15 +64,21 @@ class Plan:
         *,
         differentiation: Differentiation = "auto",
         shots: int | None = None,
+        fixed: bool = False,
     ) -> None:
-        self.circuit = circuit
+        self.circuit, self.observable = circuit, observable
+        self._differentiation, self._shots = differentiation, shots
         readout = observable.on(circuit.n_wires)
         _check_shots(readout, differentiation, shots)
         self._computation: Computation
         if shots is not None or differentiation == "parameter-shift":
             self._computation = ShiftPlan(circuit, readout, partial(_compiled, readout=readout, shots=shots))
         else:
-            self._computation = _compiled(circuit, readout, differentiation=differentiation)
+            self._computation = _compiled(circuit, readout, differentiation=differentiation, fixed=fixed)
+
+    def fixed(self) -> "Plan":
+        """This plan for weights that are the same in every call."""
+        return Plan(self.circuit, self.observable, differentiation=self._differentiation, shots=self._shots, fixed=True)
 
     def __call__(
         self,
@@ -89,14 +97,18 @@ class Plan:
 
 
 def _compiled(
-    circuit: Circuit, readout: Readout, shots: int | None = None, differentiation: Evolution = "auto"
+    circuit: Circuit,
+    readout: Readout,
+    shots: int | None = None,
+    differentiation: Evolution = "auto",
+    fixed: bool = False,
 ) -> Computation:
     deferred = defer(circuit, _disturbed(readout, circuit.n_wires))
     _check_measurements(deferred, readout)
     check_evolution(differentiation, all(gate.is_unitary for gate in deferred.circuit.gates))
     if not isinstance(readout, Expectations):
         return StatePlan(deferred, readout, differentiation)
-    return WordPlan(deferred, readout, differentiation) if shots is None else ShotPlan(deferred, readout, shots)
+    return WordPlan(deferred, readout, differentiation, fixed) if shots is None else ShotPlan(deferred, readout, shots)
 
 
 def _disturbed(readout: Readout, n_wires: int) -> set[int]:

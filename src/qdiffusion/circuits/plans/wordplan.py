@@ -28,15 +28,17 @@ Method = DenseWords | ClusterWords
 
 
 class WordPlan:
-    """The plan for `Expectations`; arguments as for `Plan`.
+    """The plan for `Expectations`; arguments as for `Plan`; with `fixed`, weights are the same in every call.
 
     Which way is cheapest depends on the batch: it is decided anew for batches of about 1, 4, 16, … samples.
     """
 
-    def __init__(self, deferred: Deferred, readout: Expectations, differentiation: Evolution) -> None:
+    def __init__(
+        self, deferred: Deferred, readout: Expectations, differentiation: Evolution, fixed: bool = False
+    ) -> None:
         self._deferred = deferred
         self._words = readout.words
-        self._workshop = _Workshop(deferred.circuit.n_weights, differentiation)
+        self._workshop = _Workshop(deferred.circuit.n_weights, differentiation, fixed)
         self._batches: dict[int, BatchPlan] = {}
         self._for(USUAL_SAMPLES)
         self._sums = Sums(readout)
@@ -63,8 +65,8 @@ class WordPlan:
 class _Workshop:
     """Makes methods, each once: batches of several sizes share those that they agree on."""
 
-    def __init__(self, n_weights: int, differentiation: Evolution) -> None:
-        self._n_weights, self._differentiation = n_weights, differentiation
+    def __init__(self, n_weights: int, differentiation: Evolution, fixed: bool) -> None:
+        self._n_weights, self._differentiation, self._fixed = n_weights, differentiation, fixed
         self._made: dict[object, Method] = {}
         self._no_trees: set[Component] = set()
 
@@ -84,10 +86,10 @@ class _Workshop:
     def _make(self, components: Sequence[Component], words: Sequence[PauliWord], way: Way) -> Method:
         if way.tree is not None:
             try:
-                return ClusterWords(way.tree, way.prefix, words, self._n_weights)
+                return ClusterWords(way.tree, way.prefix, words, self._n_weights, self._fixed)
             except TooManyTermsError:
                 self._no_trees.add(components[0])
-        return DenseWords(components, words, self._n_weights, differentiation=self._differentiation)
+        return DenseWords(components, words, self._n_weights, differentiation=self._differentiation, fixed=self._fixed)
 
 
 class BatchPlan:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.angles.picking import angle_row
-from qdiffusion.circuits.angles.samples import in_turns, n_samples
+from qdiffusion.circuits.angles.samples import Once, Prepared, in_turns, n_samples
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.structure import renumber
@@ -22,12 +22,21 @@ CHUNK = 1024
 
 
 class ClusterWords:
-    """Pauli words of one component: what does not depend on the samples once a call, the rest chunk by chunk."""
+    """Pauli words of one component: what does not depend on the samples once a call, the rest chunk by chunk.
+
+    fixed: the weights are the same in every call.
+    """
 
     def __init__(
-        self, tree: ClusterTree, prefix: Sequence[list[Gate]], words: Sequence[PauliWord], n_weights: int
+        self,
+        tree: ClusterTree,
+        prefix: Sequence[list[Gate]],
+        words: Sequence[PauliWord],
+        n_weights: int,
+        fixed: bool = False,
     ) -> None:
         self.tree = tree
+        self._prepare: Prepared = Once(self._prepared) if fixed else self._prepared
         layout = Layout(Topology(tree))
         self._turns = RunMatrices([renumber(link.gates, (link.target,)) for link in tree.links], 1, n_weights)
         self._states = ClusterStates(layout, prefix, n_weights)
@@ -43,7 +52,7 @@ class ClusterWords:
         if n_samples(weights, inputs) == 0:
             nothing = weights.new_zeros(*weights.shape[:2], 1, inputs.shape[2], self._n_words)
             return nothing + weights.sum() + inputs.sum()
-        return in_turns(self._prepared, weights, inputs, max(1, CHUNK // weights.shape[1]))
+        return in_turns(self._prepare, weights, inputs, max(1, CHUNK // weights.shape[1]))
 
     def _prepared(self, weights: Tensor) -> Callable[[Tensor], Tensor]:
         """What does not depend on the samples is computed here."""

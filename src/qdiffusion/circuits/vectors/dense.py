@@ -5,8 +5,8 @@ samples where weights are shared, or 1), then what the tensor holds. W·R is the
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial, reduce
 from itertools import pairwise
 
 import torch
@@ -18,7 +18,7 @@ from qdiffusion.circuits.angles.composition import GateProducts
 from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.angles.picking import angle_row
 from qdiffusion.circuits.angles.product import ProductState
-from qdiffusion.circuits.angles.samples import in_turns
+from qdiffusion.circuits.angles.samples import Once, Prepared, in_turns
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import PauliWord
 from qdiffusion.circuits.structure import Block, Component, renumber
@@ -93,11 +93,19 @@ class DenseStates:
 
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, K, R, 2^n), wires in `order`."""
+        return self.prepared(weights)(inputs)
+
+    def prepared(self, weights: Tensor) -> Callable[[Tensor], Tensor]:
+        """The states as a function of the inputs; matrices that read no input are built here."""
+        shared = self._matrices(angle_row(weights), weights) if self._inputs_only else None
+        return partial(self._evolved, weights, shared)
+
+    def _evolved(self, weights: Tensor, shared: list[Tensor] | None, inputs: Tensor) -> Tensor:
         # Most circuits meet their inputs in the prefix alone: no row of all angles is then made for every sample.
         row = inputs.real if self._inputs_only else angle_row(weights, inputs.real)
         psi = _extended(reduce(_outer, self._starts(inputs, row)), self._n_idle)
         if self._route.sweeps:
-            matrices = self._matrices(angle_row(weights), row)
+            matrices = self._matrices(angle_row(weights), row) if shared is None else shared
             last = evolve(self._route, psi.flatten(0, 2), matrices, self._differentiation, self._is_unitary)
             psi = last.reshape(psi.shape)
         if self._is_unitary:
@@ -131,7 +139,10 @@ def largest(psi: Tensor) -> Tensor:
 
 
 class DenseWords:
-    """Pauli words of K components alike, read off their state vectors."""
+    """Pauli words of K components alike, read off their state vectors.
+
+    fixed: the weights are the same in every call.
+    """
 
     def __init__(
         self,
@@ -140,7 +151,9 @@ class DenseWords:
         n_weights: int,
         *,
         differentiation: Evolution = "auto",
+        fixed: bool = False,
     ) -> None:
+        self._prepare: Prepared = Once(self._prepared) if fixed else self._unprepared
         self._states = DenseStates(components, n_weights, differentiation=differentiation)
         self._read = WordValues(words, self._states.order)
         self._size = len(components) << len(components[0].wires)
@@ -149,7 +162,15 @@ class DenseWords:
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ (W, C, K, R, number of words)."""
         most = max(1, GROUP // (weights.shape[1] * self._size))
-        return in_turns(lambda own: lambda part: self._read(self._states(own, part)), weights, inputs, most)
+        return in_turns(self._prepare, weights, inputs, most)
+
+    def _prepared(self, weights: Tensor) -> Callable[[Tensor], Tensor]:
+        states = self._states.prepared(weights)
+        return lambda inputs: self._read(states(inputs))
+
+    def _unprepared(self, weights: Tensor) -> Callable[[Tensor], Tensor]:
+        # What a gradient passes is built anew for each part of the samples: kept, it would be summed in another order.
+        return lambda inputs: self._read(self._states(weights, inputs))
 
 
 def _extended(psi: Tensor, n_wires: int) -> Tensor:
