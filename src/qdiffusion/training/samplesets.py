@@ -24,6 +24,7 @@ from qdiffusion.runs.records import validated
 from qdiffusion.runs.samples import SampleSet, read_samples, steps_path, write_samples
 from qdiffusion.training.batches import derived_seed
 from qdiffusion.training.environment import environment
+from qdiffusion.training.memory import keep_memory
 from qdiffusion.training.pictures import Film, reverse_film
 from qdiffusion.training.threads import side_by_side
 
@@ -53,6 +54,7 @@ class Drawing:
             self.films[steps_path(path)] = Film(sampler.levels, show_steps, SHOWN)
 
     def draw(self, progress: Progress) -> SampleSet:
+        keep_memory()
         found = _existing(self.path, self.request, self.space)
         if found is None:
             return self._all(progress)

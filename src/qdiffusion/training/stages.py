@@ -28,6 +28,7 @@ from qdiffusion.training.experiment import Experiment, Leg
 from qdiffusion.training.interruption import stop_on_signal
 from qdiffusion.training.legs import LegLoop, LegWork, Record
 from qdiffusion.training.log import open_log
+from qdiffusion.training.memory import keep_memory
 from qdiffusion.training.setup import make_batches
 from qdiffusion.training.state import TrainingState, give_moments, moments
 
@@ -40,6 +41,7 @@ def train_stages(run: Run, experiment: Experiment, items: ItemSet, progress: Pro
         TrainingError: the loss or a weight became infinite or NaN.
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
     """
+    keep_memory()
     legs = experiment.legs
     checkpoint, first = _last_checkpoint(run, legs)
     accelerator = _accelerator(experiment.precision)  # before the log: accelerate's trackers need one
