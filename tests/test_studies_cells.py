@@ -1,6 +1,7 @@
 """Reading a study's folder: what belongs to it, what does not, and which mark is which moment's."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from qdiffusion.errors import RunError
 from qdiffusion.studies.cells import FOLDER, Cells, read_cells
 from qdiffusion.studies.records import read_record
+from qdiffusion.studies.spec import Moment
 from studies_toys import cell, mark, spec, write_cells
 
 
@@ -83,6 +85,15 @@ def test_one_feature_network_for_all(tmp_path: Path):
                 _ = found.network
         else:
             assert found.network == "toy-cnn"
+
+
+def test_a_mark_between_two_moments_is_the_nearer_ones():
+    study = replace(spec(), moments=(Moment(0.9, "nearly"), Moment(1, "all")))
+    record = cell("plain", 0, marks=(mark(17.5, 90, 41.0), mark(20, 100, 40.0)))
+    found = Cells(study, (record,), (0,))
+    assert [found.mark(record, moment).epoch for moment in (0, 1)] == [17.5, 20]
+    alone = replace(record, marks=record.marks[1:])
+    assert found.mark(alone, 0) is None
 
 
 @pytest.mark.parametrize(

@@ -140,3 +140,12 @@ def test_any_scores_can_be_drawn(tmp_path: Path, fids: tuple[float, float]):
     axes = fid_figure(read_cells(tmp_path, STUDY)).axes[0]
     low, high = axes.get_ylim()
     assert low < min(fids) + 20 <= max(fids) + 20 < high
+
+
+@pytest.mark.parametrize("ends", [(20.0, 30.0), (200.0, 260.0)])
+def test_wide_intervals_do_not_flatten_the_curves(tmp_path: Path, ends: tuple[float, float]):
+    """Two seeds 12.7 half-distances wide: the axis, logarithmic or not, shows the means."""
+    write_cells(tmp_path, [cell("plain", seed, (300.0 + 90 * seed, end)) for seed, end in enumerate(ends)], grids=False)
+    low, high = fid_figure(read_cells(tmp_path, STUDY)).axes[0].get_ylim()
+    means = 345.0, sum(ends) / 2
+    assert min(means) / 2 < low < high < 2 * max(means)

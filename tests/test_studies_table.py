@@ -76,7 +76,7 @@ def test_what_is_missing_is_a_dash():
 
 
 def test_markdown_is_a_table_of_equal_rows():
-    found = cells(spec(), {"plain": (40.0,)})
+    found = cells(spec(columns=("plain", "a|b")), {"plain": (40.0,)})
     text = to_markdown(found, conditions(found))
     table = [line for line in text.splitlines() if line.startswith("| ")]
     lengths = [line.replace("\\|", "").count("|") for line in table[: 2 + len(rows(found))]]
