@@ -8,7 +8,8 @@ from pathlib import Path
 from qdiffusion.errors import RunError, UsageError, require
 from qdiffusion.progress import Progress
 from qdiffusion.runs import Run
-from qdiffusion.runs.lock import held_elsewhere
+from qdiffusion.runs.checkpoint import checkpoint_path
+from qdiffusion.runs.lock import held_elsewhere, locked
 from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.catalog import Study
 from qdiffusion.studies.cells import FOLDER, cell_name
@@ -107,8 +108,11 @@ class Reproduction:
                 continue
             done = len(self.cells) - len(left)
             place = f"Cell {done + 1} of {len(self.cells)}: {cell.column}, seed {cell.seed}"
-            progress.say(f"{place}{clock.left(sum(map(self._cost, left)))}.")
-            self._make(cell, progress)
+            with locked(self.run_path(cell), "cell", "reproduce", on_wait=progress.say):
+                if self.is_done(cell):
+                    continue
+                progress.say(f"{place}{clock.left(sum(map(self._cost, left)))}.")
+                self._make(cell, progress)
             clock.spent += self._cost(cell)
 
     def _is_ready(self, cell: Cell) -> bool:
@@ -123,15 +127,19 @@ class Reproduction:
             if read_experiment(run).experiment != cell.experiment:
                 raise RunError(f"{path} holds another training than this study's; delete it, or give another --out.")
             run = resume(path, progress=progress)
-        elif cell.branches_at is None:
-            run = train(cell.experiment, path, progress=progress)
         else:
-            source = Run.open(self.run_path(self._cell(CLASSICAL, cell.seed)))
-            branch(source, cell.branches_at, cell.experiment, path)
-            run = resume(path, progress=progress)
+            run = self._begun(cell, path, progress)
         self.record_path(cell).parent.mkdir(parents=True, exist_ok=True)
         write_grid(run, self.record_path(cell).with_suffix(".png"))
         write_record(self.record_path(cell), record_of(run, cell, self.study.spec.name, self.budget))
+
+    def _begun(self, cell: Cell, path: Path, progress: Progress) -> Run:
+        """A new run, branched off where the classical one is still there; from the start it ends up the same."""
+        source = Run(self.run_path(self._cell(CLASSICAL, cell.seed)))
+        if cell.branches_at is None or not checkpoint_path(source, cell.branches_at).exists():
+            return train(cell.experiment, path, progress=progress)
+        branch(source, cell.branches_at, cell.experiment, path)
+        return resume(path, progress=progress)
 
     def _cost(self, cell: Cell) -> float:
         """Images that go through the network, a step of the training counted as three times forward."""
