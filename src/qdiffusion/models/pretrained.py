@@ -4,18 +4,38 @@ diffusers takes longer to load than torch, so the networks themselves stand apar
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 
 from qdiffusion.models.autoencoder import AutoencoderNetwork
 from qdiffusion.models.mlp import MLPNetwork
+from qdiffusion.models.packaged import packaged_folder
 from qdiffusion.models.qvunet import QVUNetwork
 from qdiffusion.models.unet import UNetwork
 
 
-class UNet(UNetwork, ModelMixin, ConfigMixin):
+class Pretrained(ModelMixin, ConfigMixin):
+    """A diffusers model that also loads from the checkpoints of the package."""
+
+    part = "model"
+    """The folder of a run that holds such a network."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Path | str, **options: Any) -> Any:
+        """diffusers' own, for `pretrained:NAME` too.
+
+        Raises:
+            UsageError: the package has no checkpoint of that name.
+        """
+        packaged = packaged_folder(pretrained_model_name_or_path)
+        folder = pretrained_model_name_or_path if packaged is None else packaged / cls.part
+        return super().from_pretrained(folder, **options)
+
+
+class UNet(UNetwork, Pretrained):
     """Predicts the noise in noisy images; usable wherever diffusers takes a `UNet2DModel`. Arguments as `UNetwork`."""
 
     @register_to_config
@@ -35,7 +55,7 @@ class UNet(UNetwork, ModelMixin, ConfigMixin):
         super().__init__(*sizes, n_classes=n_classes)
 
 
-class QVUNet(QVUNetwork, ModelMixin, ConfigMixin):
+class QVUNet(QVUNetwork, Pretrained):
     """As `UNet`, with quantum circuits at the vertex. Arguments as `QVUNetwork`."""
 
     @register_to_config
@@ -59,7 +79,7 @@ class QVUNet(QVUNetwork, ModelMixin, ConfigMixin):
         super().__init__(*sizes, circuits, ansatz, n_layers, direction, n_classes)
 
 
-class MLP(MLPNetwork, ModelMixin, ConfigMixin):
+class MLP(MLPNetwork, Pretrained):
     """Predicts the noise in noisy vectors. Arguments as `MLPNetwork`."""
 
     @register_to_config
@@ -67,8 +87,10 @@ class MLP(MLPNetwork, ModelMixin, ConfigMixin):
         super().__init__(features, width, depth, n_classes)
 
 
-class Autoencoder(AutoencoderNetwork, ModelMixin, ConfigMixin):
+class Autoencoder(AutoencoderNetwork, Pretrained):
     """Images as latents of unit variance, and back. Arguments as `AutoencoderNetwork`."""
+
+    part = "codec"
 
     @register_to_config
     def __init__(
