@@ -16,10 +16,10 @@ lint: setup
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# Peers and this project side by side, about 20 minutes on a quiet machine; results into benchmarks/results and docs/benchmarks.md.
+# Peers and this project side by side, about 22 minutes on a quiet machine; results into benchmarks/results and docs/benchmarks.md.
 bench: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
-	for name in circuits banks training_step chain_step dense cost_model; do $(BIN)/python benchmarks/$$name.py --out benchmarks/results/$$name.json || exit 1; done
+	for name in circuits banks training_step sampling chain_step dense cost_model; do $(BIN)/python benchmarks/$$name.py --out benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/table.py
 
 setup: .venv/ready

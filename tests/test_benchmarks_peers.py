@@ -12,6 +12,7 @@ import harness
 import numpy as np
 import peers
 import pytest
+import sampling
 import table
 import torch
 import training_step
@@ -19,7 +20,9 @@ from plain_unet import PlainUNet
 from problem import Answer, Problem, check
 
 from qdiffusion.data import Space
-from qdiffusion.models import UNetConfig
+from qdiffusion.diffusion import GaussianConfig, System
+from qdiffusion.diffusion.frozen import frozen
+from qdiffusion.models import PixelsConfig, UNetConfig
 
 QUICK = harness.Effort(repeats=1, seconds=0.0)
 PEERS = [name for name in peers.PEERS if "JAX" not in name]
@@ -162,6 +165,35 @@ def test_training_bars_are_ratios_to_our_classical_step():
     )
     bars = training_step.bars(rows)
     assert [(bar.value, bar.met) for bar in bars] == [(0.5, True), (1.1, False)]
+
+
+def test_sampling_is_scaled_to_an_image_and_step_and_held_to_the_classical_model():
+    times = {
+        name: seconds(time)
+        for name, time in (
+            ("unet-classical", 2.0),
+            ("plain loop, unet-classical", 5.0),
+            ("qvunet-1fq", 2.4),
+            ("plain loop, qvunet-1fq", 4.8),
+        )
+    }
+    rows = sampling.rows_of(times, count=100)
+    assert [(row["image_step_s"].median, row["plain_s"].median) for row in rows] == [(0.01, 0.025), (0.012, 0.024)]
+    assert [row["of_plain"] for row in rows] == pytest.approx([0.4, 0.5])
+    minutes, ratio = sampling.bars(rows)
+    assert (minutes.value, minutes.met) == (pytest.approx(7000 * 50 * 0.01 / 60), False)
+    assert (ratio.value, ratio.met) == (pytest.approx(1.2), False)
+
+
+def test_a_frozen_network_that_samples_otherwise_is_not_timed():
+    space = Space("images", (1, 8, 8))
+    system, other = (
+        System(PixelsConfig().build(space), UNetConfig(**small).build(space).eval(), GaussianConfig().build(space, 0))
+        for small in [{"dim": 4, "multipliers": (1, 2), "heads": 1, "head_dim": 4, "groups": 4}] * 2
+    )
+    sampling.check("same", system, frozen(system))
+    with pytest.raises(SystemExit, match=r"differs from itself .* not timed"):
+        sampling.check("other", system, frozen(other))
 
 
 def test_results_are_json_that_becomes_a_table(tmp_path, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -42,6 +43,8 @@ def test_each_task_has_one_thread_of_torchs_and_the_caller_keeps_its_own() -> No
         side_by_side(work, range(4), 2, lambda: None, lambda _, threads: found.append(threads))
         assert found == [1] * 4
         assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as later:  # a thread of later takes what the process has
+            assert later.submit(torch.get_num_threads).result() == 3
     finally:
         torch.set_num_threads(before)
 

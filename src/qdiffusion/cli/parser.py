@@ -128,7 +128,7 @@ def _add_resume(add: Callable[..., Parser]) -> None:
 
 
 def _add_sample(add: Callable[..., Parser]) -> None:
-    parser = _run_folder(_verb(add, "sample", verbs.sample, "draw samples from a trained run"))
+    parser = _trained(_verb(add, "sample", verbs.sample, "draw samples from a trained run"))
     _sampling(parser, default_count=64)
     parser.add_argument(
         "--classes", type=_numbers, metavar="A,B", help="draw these classes in turn, from a class-conditional model"
@@ -139,7 +139,7 @@ def _add_sample(add: Callable[..., Parser]) -> None:
 
 
 def _add_evaluate(add: Callable[..., Parser]) -> None:
-    parser = _run_folder(_verb(add, "evaluate", verbs.evaluate, "score samples drawn from a trained run"))
+    parser = _trained(_verb(add, "evaluate", verbs.evaluate, "score samples drawn from a trained run"))
     _sampling(parser, default_count=None)
     parser.add_argument(
         "--features",
@@ -150,7 +150,7 @@ def _add_evaluate(add: Callable[..., Parser]) -> None:
 
 
 def _add_report(add: Callable[..., Parser]) -> None:
-    _run_folder(_verb(add, "report", verbs.report, "draw a run's figures and write its report.html again"))
+    _trained(_verb(add, "report", verbs.report, "draw a run's figures and write its report.html again"))
 
 
 def _add_reproduce(add: Callable[..., Parser]) -> None:
@@ -182,6 +182,17 @@ def _add_data(add: Callable[..., Parser]) -> None:
 
 def _run_folder(parser: Parser) -> Parser:
     parser.add_argument("run", type=Path, metavar="DIR", help="the run folder")
+    return parser
+
+
+def _trained(parser: Parser) -> Parser:
+    parser.add_argument(
+        "run",
+        type=Path,
+        metavar="DIR|pretrained:NAME",
+        help="the run folder, or a checkpoint that comes with qdiffusion",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to copy pretrained:NAME to (default: ./NAME)")
     return parser
 
 

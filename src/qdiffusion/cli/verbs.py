@@ -69,10 +69,9 @@ def resume(request: Namespace) -> None:
 def sample(request: Namespace) -> None:
     """`qdiffusion sample DIR -n N`"""
     from qdiffusion.progress import RichProgress
-    from qdiffusion.runs import Run
-    from qdiffusion.training import sample_run
+    from qdiffusion.training import sample_run, unpacked
 
-    run = Run.open(request.run)
+    run = unpacked(request.run, request.out)
     samples = sample_run(
         run,
         request.count,
@@ -91,10 +90,9 @@ def sample(request: Namespace) -> None:
 def evaluate(request: Namespace) -> None:
     """`qdiffusion evaluate DIR -n N`"""
     from qdiffusion.progress import RichProgress
-    from qdiffusion.runs import Run
-    from qdiffusion.training import evaluate_run
+    from qdiffusion.training import evaluate_run, unpacked
 
-    run = Run.open(request.run)
+    run = unpacked(request.run, request.out)
     options = {} if request.features is None else {"features": request.features}
     scores = evaluate_run(run, request.count, progress=RichProgress(), **options, **_drawn(request))
     _refresh(run)
@@ -111,9 +109,9 @@ def _drawn(request: Namespace) -> dict[str, Any]:
 
 def report(request: Namespace) -> None:
     """`qdiffusion report DIR`"""
-    from qdiffusion.runs import Run
+    from qdiffusion.training import unpacked
 
-    run = Run.open(request.run)
+    run = unpacked(request.run, request.out)
     _refresh(run)
     print(f"report  {run.report_path}")
 

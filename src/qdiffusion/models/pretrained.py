@@ -4,7 +4,8 @@ diffusers takes longer to load than torch, so the networks themselves stand apar
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -13,11 +14,30 @@ from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.models.autoencoder import AutoencoderNetwork
 from qdiffusion.models.capece import CapeceNetwork
 from qdiffusion.models.mlp import MLPNetwork
+from qdiffusion.models.packaged import packaged_folder
 from qdiffusion.models.qvunet import QuanvUNetwork, QVUNetwork
 from qdiffusion.models.unet import UNetwork
 
 
-class UNet(UNetwork, ModelMixin, ConfigMixin):
+class Pretrained(ModelMixin, ConfigMixin):
+    """A diffusers model that also loads from the checkpoints of the package."""
+
+    part = "model"
+    """The folder of a run that holds such a network."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Path | str, **options: Any) -> Any:
+        """diffusers' own, for `pretrained:NAME` too.
+
+        Raises:
+            UsageError: the package has no checkpoint of that name.
+        """
+        packaged = packaged_folder(pretrained_model_name_or_path)
+        folder = pretrained_model_name_or_path if packaged is None else packaged / cls.part
+        return super().from_pretrained(folder, **options)
+
+
+class UNet(UNetwork, Pretrained):
     """Predicts the noise in noisy images; usable wherever diffusers takes a `UNet2DModel`. Arguments as `UNetwork`."""
 
     @register_to_config
@@ -37,7 +57,7 @@ class UNet(UNetwork, ModelMixin, ConfigMixin):
         super().__init__(*sizes, n_classes=n_classes)
 
 
-class QVUNet(QVUNetwork, ModelMixin, ConfigMixin):
+class QVUNet(QVUNetwork, Pretrained):
     """As `UNet`, with quantum circuits at the vertex. Arguments as `QVUNetwork`."""
 
     @register_to_config
@@ -62,7 +82,7 @@ class QVUNet(QVUNetwork, ModelMixin, ConfigMixin):
         super().__init__(*sizes, circuits, ansatz, n_layers, direction, control, n_classes)
 
 
-class QuanvUNet(QuanvUNetwork, ModelMixin, ConfigMixin):
+class QuanvUNet(QuanvUNetwork, Pretrained):
     """As `QVUNet`, with circuits that slide over other levels' feature maps. Arguments as `QuanvUNetwork`."""
 
     @register_to_config
@@ -93,7 +113,7 @@ class QuanvUNet(QuanvUNetwork, ModelMixin, ConfigMixin):
         super().__init__(*sizes, *chosen, encoder, decoder, level_circuits, level_channels, stride, n_classes)
 
 
-class CapeceUNet(CapeceNetwork, ModelMixin, ConfigMixin):
+class CapeceUNet(CapeceNetwork, Pretrained):
     """As `UNet`, of Capece 2025. Arguments as `CapeceNetwork`."""
 
     @register_to_config
@@ -116,7 +136,7 @@ class CapeceUNet(CapeceNetwork, ModelMixin, ConfigMixin):
         super().__init__(*sizes, ansatz, n_layers, direction, share, control)
 
 
-class MLP(MLPNetwork, ModelMixin, ConfigMixin):
+class MLP(MLPNetwork, Pretrained):
     """Predicts the noise in noisy vectors. Arguments as `MLPNetwork`."""
 
     @register_to_config
@@ -124,8 +144,10 @@ class MLP(MLPNetwork, ModelMixin, ConfigMixin):
         super().__init__(features, width, depth, n_classes)
 
 
-class Autoencoder(AutoencoderNetwork, ModelMixin, ConfigMixin):
+class Autoencoder(AutoencoderNetwork, Pretrained):
     """Images as latents of unit variance, and back. Arguments as `AutoencoderNetwork`."""
+
+    part = "codec"
 
     @register_to_config
     def __init__(

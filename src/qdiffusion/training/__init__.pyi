@@ -7,6 +7,7 @@ from .interruption import Interrupted
 from .loop import resume, train
 from .presets import PRESETS, Preset, get_preset
 from .sampling import sample_run
+from .unpacking import unpacked
 
 __all__ = [
     "PRESETS",
@@ -27,4 +28,5 @@ __all__ = [
     "sample_run",
     "to_json",
     "train",
+    "unpacked",
 ]
