@@ -105,7 +105,7 @@ def test_a_mark_between_two_moments_is_the_nearer_ones():
         ((19, 20), (None, 20)),  # a mark near the end is not the end
         ((5, 20), (None, 20)),
         ((0.5, 1), (0.5, 1)),  # a shorter training has the same moments
-        ((14, 20), (None, 20)),
+        ((15, 20), (None, 20)),
     ],
 )
 def test_a_moment_has_the_mark_nearest_to_its_share(epochs, expected):
