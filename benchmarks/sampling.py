@@ -22,7 +22,7 @@ from qdiffusion.training.presets import PRESETS
 from qdiffusion.training.threads import side_by_side
 
 CLASSICAL, PLAIN = "unet-classical", "plain loop, "
-MOST_RATIO = {"qvunet-1hq": 1.15, "qvunet-1fq": 1.15, "qvunet-full-hq": 1.15}
+MOST_RATIO = {"qvunet-1hq": 1.15, "qvunet-1fq": 1.15, "qvunet-full-hq": 1.15, "quanvunet-hq": 1.5, "quanvunet-fq": 1.5}
 """Presets beside the classical one, and how many times as long they may take."""
 MOST_MINUTES = 12
 IMAGES, STEPS, MEASURED = 7000, 50, 2
