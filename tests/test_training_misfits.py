@@ -12,10 +12,10 @@ from qdiffusion.diffusion import DenoiseConfig, GaussianConfig, ReconstructConfi
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.metrics import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
-from qdiffusion.models import AutoencoderConfig, ChainConfig, MLPConfig, PixelsConfig, RawConfig
+from qdiffusion.models import AutoencoderConfig, CapeceConfig, ChainConfig, MLPConfig, PixelsConfig, RawConfig
 from qdiffusion.training import Experiment, Stage, evaluate_run, get_preset, resume, sample_run, train
 from training_families import chain, conditional, latent, scrambling, transfer
-from training_tiny import UNET, files
+from training_tiny import QVUNET, UNET, files
 
 Change = Callable[[Experiment], Experiment]
 
@@ -82,6 +82,12 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
         stage(forward=GaussianConfig(ScheduleConfig(timesteps=1))),
         "Sampling got 2 steps; give 1 to 1, the noise levels",  # the snapshot of step 2 is that stage's
     ),
+    (
+        transfer,
+        last(model=replace(QVUNET, dim=8)),
+        r"cannot take over denoiser\.time_embedding\.network\.0\.weight: it has shape \(16, 4\) in the net before and",
+    ),
+    (transfer, last(model=CapeceConfig(widths=(16, 16)), fresh=()), r"cannot take over denoiser\.conv_in\.weight"),
     (transfer, last(fresh=("vertex*",)), r"'vertex\*' of fresh matches no parameter"),
     (transfer, stage(fresh=("denoiser.vertex_*",)), "Stage classical is the first: there is nothing before it"),
     (scrambling, stage(carry=True), "Stage depth-1 is the first: there is nothing before it"),

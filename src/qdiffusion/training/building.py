@@ -52,6 +52,21 @@ def agreeing(system: System, before: System, fresh: tuple[str, ...]) -> dict[str
     }
 
 
+def check_takeover(system: System, before: System, fresh: tuple[str, ...], stage: str) -> None:
+    """Refuse to take over from a net of other sizes: what has the same name has to have the same shape, or be fresh.
+
+    Raises:
+        UsageError: a shape differs.
+    """
+    old = before.state_dict()
+    for name, value in system.state_dict().items():
+        if name in old and old[name].shape != value.shape and not _matches(name, fresh):
+            raise UsageError(
+                f"Stage {stage} cannot take over {name}: it has shape {tuple(old[name].shape)} in the net before and "
+                f"{tuple(value.shape)} in this one; make the nets' sizes equal, or name it in fresh to draw it anew."
+            )
+
+
 def choose_trained(system: System, globs: tuple[str, ...], within: str) -> None:
     """Let only the parameters that match one of `globs`, and `within`, ask for a gradient.
 

@@ -16,7 +16,7 @@ from qdiffusion.runs.checkpoint import digest
 from qdiffusion.runs.files import write_json_atomic
 from qdiffusion.runs.run import FORMAT
 from qdiffusion.training.batches import Batches
-from qdiffusion.training.building import FLIPS, ORDER, build_system, check_globs, choose_trained
+from qdiffusion.training.building import FLIPS, ORDER, build_system, check_globs, check_takeover, choose_trained
 from qdiffusion.training.environment import environment
 from qdiffusion.training.experiment import Experiment, Leg, from_json, to_json
 from qdiffusion.training.fit import check_steps_fit
@@ -49,10 +49,14 @@ def load_training_items(experiment: Experiment) -> ItemSet:
     items = experiment.data.load("train")
     sampled = {experiment.stage_at(step) for step in (*experiment.snapshots, experiment.total_steps)}
     levels = 1
-    for index in range(len(experiment.stages)):
+    before: System | None = None
+    for index, stage in enumerate(experiment.stages):
         check_steps_fit(experiment, items.space, index)
         system = build_system(experiment, items.space, index)
         _check_stage(experiment, items, index, system)
+        if before is not None and stage.model is not None:
+            check_takeover(system, before, stage.fresh, stage.name)
+        before = system
         if index in sampled:
             experiment.sampling.build(system)
             levels = max(levels, system.denoiser.levels)
