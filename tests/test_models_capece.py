@@ -128,8 +128,12 @@ def test_its_deviations_are_switches() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"share": 0.05, "ansatz": "hqconv"}, "A share of 0.05 of 32 channels is 0 channels in circuits of 3"),
+        ({"share": 0.05, "ansatz": "hqconv"}, "A share of 0.05 of 32 channels .*; give 0.094 to 1"),
         ({"share": 1.5, "ansatz": "hqconv"}, "A share of 1.5 of 32 channels"),
+        ({"share": math.nan, "ansatz": "hqconv"}, "A share of nan of 32 channels"),
+        ({"share": math.inf, "ansatz": "hqconv"}, "A share of inf of 32 channels"),
+        ({"share": 1.0, "ansatz": "hqconv"}, "puts 30 of the vertex's 32 channels .* has to make 16"),
+        ({"control": "twin"}, "control 'twin' was asked for, but this network has no circuits"),
         ({"heads": 3}, "3 heads and 8 groups do not both divide"),
         ({"widths": (16,)}, "two or more positive whole numbers"),
         ({"time_dim": 7}, "The time embedding has 7 features"),

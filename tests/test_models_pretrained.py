@@ -11,7 +11,14 @@ from safetensors.torch import save_file
 
 from qdiffusion import models
 from qdiffusion.data import Space
-from qdiffusion.models import AutoencoderConfig, MLPConfig, QVUNetConfig, UNetConfig
+from qdiffusion.models import (
+    AutoencoderConfig,
+    CapeceConfig,
+    MLPConfig,
+    QuanvUNetConfig,
+    QVUNetConfig,
+    UNetConfig,
+)
 
 TINY = {"dim": 4, "multipliers": (1, 2), "heads": 2, "head_dim": 4, "groups": 4}
 GREY, COLOUR, VECTORS = (
@@ -28,9 +35,12 @@ CASES = [
             UNetConfig(**TINY, variant="released", conditional=True),
             QVUNetConfig(**TINY, circuits=2, ansatz="fqconv", n_layers=1, conditional=True),
             QVUNetConfig(**TINY, circuits="full", variant="released", n_layers=1),
+            QuanvUNetConfig(**TINY, encoder=(0,), decoder=(0,), n_layers=1, level_channels=1, stride=1),
             AutoencoderConfig(latent=5, width=3),
         )
     ),
+    *((QVUNetConfig(**TINY, n_layers=1, control=control), GREY) for control in ("twin", "random")),
+    (CapeceConfig(widths=(8, 16, 32), ansatz="fqconv", variant="released", share=0.2), Space("images", (1, 16, 16))),
     (MLPConfig(width=16, depth=2), VECTORS),
     (MLPConfig(width=16, depth=2, conditional=True), VECTORS),
 ]
@@ -48,7 +58,7 @@ def heard(caplog):
     diffusers_logging.disable_propagation()
 
 
-def write(folder: Path, config: UNetConfig | QVUNetConfig | MLPConfig | AutoencoderConfig, space: Space) -> dict:
+def write(folder: Path, config: object, space: Space) -> dict:
     """diffusers' layout by hand, of random weights and buffers; returns them."""
     state = config.build(space).state_dict()
     for tensor in state.values():
@@ -92,9 +102,11 @@ def test_the_network_without_diffusers_is_the_same(config, space):
     assert [type(part) for part in model.modules()][1:] == [type(part) for part in network.modules()][1:]
 
 
-@pytest.mark.parametrize("name", ["UNet", "QVUNet", "MLP", "Autoencoder"])
-def test_diffusers_defaults_are_those_of_the_configurations(name):
-    config = {"UNet": UNetConfig, "QVUNet": QVUNetConfig, "MLP": MLPConfig, "Autoencoder": AutoencoderConfig}[name]()
+@pytest.mark.parametrize(
+    "kind", [UNetConfig, QVUNetConfig, QuanvUNetConfig, CapeceConfig, MLPConfig, AutoencoderConfig]
+)
+def test_diffusers_defaults_are_those_of_the_configurations(kind):
+    config, name = kind(), kind.class_name
     space = Space("vectors", (6,)) if name == "MLP" else Space("images", (1, 28, 28))
     model = getattr(models, name)(*([6] if name == "MLP" else []))
     assert json.loads(json.dumps({k: v for k, v in model.config.items() if k[0] != "_"})) == config.arguments(space)
@@ -102,11 +114,11 @@ def test_diffusers_defaults_are_those_of_the_configurations(name):
 
 @pytest.mark.parametrize(("config", "space"), [case for case in CASES if case[0].kind != "autoencoder"], ids=str)
 def test_loaded_denoisers_answer_alike(config, space, tmp_path):
-    network = config.build(space)
+    network = config.build(space).eval()
     network.load_state_dict(write(tmp_path, config, space))
     loaded = getattr(models, config.class_name).from_pretrained(tmp_path)
     x = torch.randn((2, *space.shape), generator=torch.Generator().manual_seed(0))
-    labels = torch.tensor([1, 2]) if config.conditional else None
+    labels = torch.tensor([1, 2]) if getattr(config, "conditional", False) else None
     t = torch.tensor([3, 700])
     assert torch.equal(loaded(x, t, labels).sample, network(x, t, labels, return_dict=False)[0])
 

@@ -110,6 +110,11 @@ def test_discarding_the_second_pass_is_of_the_vertex_alone() -> None:
         ({"encoder": (3,)}, "at level 3; the U-Net has levels 0 to 2"),
         ({"decoder": (-1,)}, "at level -1; the U-Net has levels 0 to 2"),
         ({"level_circuits": 2, "encoder": (0,)}, "2 circuits of 3 channels each, and has 4 channels; give at most 1"),
+        (
+            {"level_circuits": 2, "level_channels": 2, "encoder": (), "decoder": (0,)},
+            "decoder got 2 circuits of 2 channels each, and has 4 channels; give at most 1",
+        ),
+        ({"encoder": (), "control": "twin"}, "control 'twin' was asked for, but this network has no circuits"),
         ({"level_channels": 3, "encoder": (0,), "stride": 4}, "8×8 pixels, of which patches of 2 with stride 4"),
         ({"stride": 0}, "1 circuits of 3 channels and stride 0; give at least 1 of each"),
     ],

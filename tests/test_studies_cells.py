@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qdiffusion.errors import RunError
+from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.cells import FOLDER, Cells, read_cells
 from qdiffusion.studies.records import read_record
 from qdiffusion.studies.spec import Moment
@@ -94,6 +95,19 @@ def test_a_mark_between_two_moments_is_the_nearer_ones():
     assert [found.mark(record, moment).epoch for moment in (0, 1)] == [17.5, 20]
     alone = replace(record, marks=record.marks[1:])
     assert found.mark(alone, 0) is None
+
+
+@pytest.mark.parametrize("epochs", range(2, 31))
+def test_a_moment_rounded_to_whole_epochs_is_found(epochs: int):
+    """What a budget scores, however short, is where the table looks; an epoch of two moments is the nearer one's."""
+    study = replace(spec(), moments=(Moment(1 / 20, "begin"), Moment(1 / 2, "half"), Moment(1, "all")))
+    budget = Budget(epochs=epochs)
+    scored = [budget.steps_at(moment.share) for moment in study.moments]
+    marks = tuple(mark(step / budget.steps_per_epoch, step, 40.0) for step in sorted(set(scored)))
+    record = cell("plain", 0, marks=marks)
+    found = [Cells(study, (record,), (0,)).mark(record, moment) for moment in range(3)]
+    expected = [None, *scored[1:]] if epochs == 2 else scored
+    assert [each and each.step for each in found] == expected
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from qdiffusion.studies import reproduce
 from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.catalog import STUDIES, Study, get_study
 from qdiffusion.studies.page import write_tables
-from qdiffusion.studies.records import CellRecord, read_record
+from qdiffusion.studies.records import CellRecord, read_record, write_record
 from qdiffusion.studies.reproduce import Reproduction
 from qdiffusion.studies.spec import StudySpec
 from qdiffusion.studies.trainings import Cell
@@ -133,6 +133,15 @@ def test_cells_of_another_budget_are_not_mixed_in(toy: Callable[..., Reproductio
         toy(budget=replace(BUDGET, sampling_steps=1)).carry_out(SilentProgress())
 
 
+def test_cells_of_another_study_are_not_taken_for_ones_own(toy: Callable[..., Reproduction]) -> None:
+    study = toy(columns=("classical",))
+    study.carry_out(SilentProgress())
+    path = study.record_path(study.cells[0])
+    write_record(path, replace(read_record(path), study="other"))
+    with pytest.raises(UsageError, match="belongs to the study other; give another --out for toy"):
+        study.carry_out(SilentProgress())
+
+
 def test_a_run_of_another_training_is_left_alone(toy: Callable[..., Reproduction]) -> None:
     study = toy(columns=("classical",))
     study.carry_out(SilentProgress())
@@ -187,7 +196,13 @@ def test_an_unknown_study_is_told_from_the_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"), [({"epochs": 1}, "epochs is 1"), ({"train_size": 7}, "train_size is 7")]
+    ("changes", "message"),
+    [
+        ({"epochs": 1}, "epochs is 1"),
+        ({"train_size": 7}, "train_size is 7"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"samples": 0}, "samples is 0, but must be at least 100"),
+    ],
 )
 def test_a_budget_holds_a_batch_and_two_epochs(changes: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -55,6 +55,16 @@ def test_what_differs_before_the_branch_is_refused(tmp_path: Path, change, messa
     assert not (tmp_path / "branched").exists()
 
 
+@pytest.mark.parametrize("lengths", [(2, 6), (1, 2, 5)])
+def test_stages_that_end_elsewhere_are_refused(tmp_path: Path, lengths: tuple[int, ...]) -> None:
+    """Alike but for their lengths: step 3 of the source is of another stage, or of one that began elsewhere."""
+    first = classical(tmp_path).stages[0]
+    stages = tuple(replace(first, steps=steps) for steps in lengths)
+    source = train(replace(classical(tmp_path), stages=stages), tmp_path / "source")
+    with pytest.raises(UsageError, match="differ in where their stages begin"):
+        branch(source, 3, transfer(tmp_path), tmp_path / "branched")
+
+
 def test_a_rate_that_knows_its_end_cannot_be_cut(tmp_path: Path) -> None:
     """A cosine of 8 steps is another cosine than one of 3, from the first step on."""
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from qdiffusion.circuits import QuantumLayer, angle_encoding, fqconv, hqconv
 from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.errors import UsageError
-from qdiffusion.models.controls import make_bank
+from qdiffusion.models.controls import NO_CIRCUITS, make_bank
 from qdiffusion.models.output import output
 from qdiffusion.models.patches import PatchCircuits
 from qdiffusion.models.sizes import check_image_size, level_sizes
@@ -132,6 +132,12 @@ class Vertex(nn.Module):
         super().__init__()
         self.circuit = circuit
         taken = [0 if circuit is None else _taken(width, share) for width in widths]
+        if not before and taken[0] >= widths[1]:
+            raise UsageError(
+                f"A share of {share:g} puts {taken[0]} of the vertex's {widths[0]} channels in circuits, and its first "
+                f"convolution has to make {widths[1]} with one left to it; give a smaller share, or the variant "
+                "circuits_before_convs."
+            )
         self.taken, self.before = taken, before
         spared = [0, 0] if before else taken
         self.first = Block(widths[0], widths[1], time_dim, groups, spared[0])
@@ -159,8 +165,8 @@ class CapeceNetwork(nn.Module):
         in_channels: channels of the images.
         widths: channels after the first convolution and after each level; the last is the vertex's.
         time_dim: features of the time embedding; even.
-        heads: attention heads; divides every width.
-        groups: groups of the group normalisation; divides every width, and 16.
+        heads: attention heads; divides every width, and 16.
+        groups: groups of the group normalisation; the same.
         variant: "paper", "released", or deviations by name (`CapeceDeviations.parse`).
         ansatz: "none" for the classical network, "hqconv" or "fqconv".
         n_layers: repetitions of the ansatz.
@@ -169,7 +175,8 @@ class CapeceNetwork(nn.Module):
         control: what stands for the circuit, see `controls.make_bank`.
 
     Raises:
-        UsageError: the sizes do not fit each other, or the share of channels is below one circuit's, or above all.
+        UsageError: the sizes do not fit each other, the share of channels is below one circuit's or leaves none to a
+            convolution, or a control was asked for where there is no circuit.
 
     Source: Capece 2025, section 4.1 and figure 8, and its public code.
     """
@@ -195,6 +202,8 @@ class CapeceNetwork(nn.Module):
         super().__init__()
         _check(widths, time_dim, heads, groups)
         check_image_size(sample_size, len(widths), vertex_multiple=1 if ansatz == "none" else 2)
+        if ansatz == "none" and control != "none":
+            raise UsageError(NO_CIRCUITS.format(control))
         deviations = CapeceDeviations.parse(variant)
         self.time_dim = time_dim
         self._image_shape = (in_channels, sample_size, sample_size)
@@ -284,13 +293,13 @@ def _circuit(
 
 def _taken(width: int, share: float) -> int:
     """Channels that go through the circuit: whole circuits within the share."""
-    taken = int(share * width) // CHANNELS_PER_CIRCUIT * CHANNELS_PER_CIRCUIT
-    if not 0 < taken <= width:
+    if not CHANNELS_PER_CIRCUIT <= share * width <= width:
+        least = math.ceil(1000 * CHANNELS_PER_CIRCUIT / width) / 1000
         raise UsageError(
-            f"A share of {share:g} of {width} channels is {taken} channels in circuits of {CHANNELS_PER_CIRCUIT}; give"
-            f" {CHANNELS_PER_CIRCUIT / width:.3g} to 1."
+            f"A share of {share:g} of {width} channels was asked for, in circuits of {CHANNELS_PER_CIRCUIT}; give"
+            f" {least:g} to 1."
         )
-    return taken
+    return int(share * width) // CHANNELS_PER_CIRCUIT * CHANNELS_PER_CIRCUIT
 
 
 def _padding(size: int) -> int:

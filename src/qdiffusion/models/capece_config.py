@@ -23,7 +23,7 @@ class CapeceConfig:
     time_dim: int = 128
     """Features of the time embedding."""
     heads: int = 4
-    """Attention heads; divides every width."""
+    """Attention heads; divides every width, and 16."""
     groups: int = 8
     """Groups of the group normalisation; divides every width, and 16."""
     variant: str = "paper"

@@ -12,6 +12,8 @@ from qdiffusion.circuits import Circuit, QuantumLayer, pauli_z
 from qdiffusion.errors import UsageError
 from qdiffusion.models.config import Control
 
+NO_CIRCUITS = "The control {!r} was asked for, but this network has no circuits; leave it out, or choose circuits."
+
 
 def make_bank(
     circuit: Circuit, n_circuits: int, control: str, *, span: float = 2 * math.pi, rate: float | None = None

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from torch import nn
 
 from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.models.autoencoder import AutoencoderNetwork
@@ -35,6 +36,10 @@ class Pretrained(ModelMixin, ConfigMixin):
         packaged = packaged_folder(pretrained_model_name_or_path)
         folder = pretrained_model_name_or_path if packaged is None else packaged / cls.part
         return super().from_pretrained(folder, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        # diffusers answers with an argument of that name first: with the levels `encoder` for the module `encoder`.
+        return nn.Module.__getattr__(self, name)
 
 
 class UNet(UNetwork, Pretrained):

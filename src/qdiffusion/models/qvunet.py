@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.errors import UsageError
 from qdiffusion.models.blocks import ResBlock
+from qdiffusion.models.controls import NO_CIRCUITS
 from qdiffusion.models.patches import SIDE
 from qdiffusion.models.unet import Place, UNetwork
 from qdiffusion.models.variants import Deviations
@@ -45,6 +46,11 @@ class Quanvolution:
                 " give at least 1 of each."
             )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no level has any."""
+        return not (self.encoder or self.decoder)
+
     def holds(self, place: Place) -> bool:
         """Whether the blocks of that place slide circuits."""
         return place.level in (self.encoder if place.part == "encoder" else self.decoder)
@@ -56,10 +62,12 @@ class Quanvolution:
             UsageError: there are more circuits than channels, or the patches do not reach the last pixels.
         """
         where = f"Level {place.level} of the {place.part}"
-        if self.circuits * self.channels > width:
+        # A level of the decoder takes a skip's channels in, which only its convolution can turn into those it gives.
+        most = (width - (place.part == "decoder")) // self.channels
+        if self.circuits > most:
             raise UsageError(
                 f"{where} got {self.circuits} circuits of {self.channels} channels each, and has {width} channels;"
-                f" give at most {width // self.channels}."
+                f" give at most {most}."
             )
         if place.side < SIDE or (place.side - SIDE) % self.stride:
             raise UsageError(
@@ -88,7 +96,8 @@ class QVUNetwork(UNetwork):
         quanvolution: circuits at further levels.
 
     Raises:
-        UsageError: the sizes do not fit each other, or there are more circuits than channels for them.
+        UsageError: the sizes do not fit each other, there are more circuits than channels for them, or none where a
+            control was asked for.
     """
 
     def __init__(
@@ -128,6 +137,8 @@ class QVUNetwork(UNetwork):
 
         if quanvolution is not None:
             quanvolution.check(len(multipliers))
+        if control != "none" and circuits == 0 and (quanvolution is None or quanvolution.is_empty):
+            raise UsageError(NO_CIRCUITS.format(control))
         sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
         super().__init__(*sizes, make_block, vertex_multiple=SIDE if circuits != 0 else 1, n_classes=n_classes)
 

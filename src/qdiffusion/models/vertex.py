@@ -75,7 +75,7 @@ class ChannelSplit(nn.Module):
         self.head = head
         self.rest = rest
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h w"]:
         head, rest = x.tensor_split([self.head_channels], dim=1)
         return torch.cat([self.head(head), self.rest(rest)], dim=1)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from qdiffusion.diffusion.config import SamplerName
 from qdiffusion.errors import require
+from qdiffusion.metrics.config import FEWEST_IMAGES
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         require(self.epochs >= 2, "epochs", self.epochs, "at least 2, one before a transfer and one behind it")
+        require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
+        require(self.samples >= FEWEST_IMAGES, "samples", self.samples, f"at least {FEWEST_IMAGES} to be scored")
         require(
             self.batch_size <= self.train_size,
             "train_size",
@@ -37,17 +40,18 @@ class Budget:
     def steps_per_epoch(self) -> int:
         return self.train_size // self.batch_size
 
-    def epochs_at(self, share: float) -> int:
-        """Whole epochs after a share of the training, at least one."""
-        return max(1, round(share * self.epochs))
-
     def steps_at(self, share: float) -> int:
         """Steps after a share of the training, rounded to whole epochs."""
-        return self.epochs_at(share) * self.steps_per_epoch
+        return epochs_at(share, self.epochs) * self.steps_per_epoch
 
     def to_dict(self) -> dict[str, Any]:
         """What stands under the table."""
         return asdict(self)
+
+
+def epochs_at(share: float, epochs: float) -> int:
+    """Whole epochs after a share of a training, at least one."""
+    return max(1, round(share * epochs))
 
 
 QUICK = Budget(epochs=2, train_size=640, batch_size=32, samples=100, sampler="dpmpp", sampling_steps=5)

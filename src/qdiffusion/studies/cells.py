@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from qdiffusion.errors import RunError
+from qdiffusion.studies.budget import epochs_at
 from qdiffusion.studies.records import CellRecord, Mark, read_record
 from qdiffusion.studies.spec import StudySpec
 from qdiffusion.studies.statistics import Estimate, estimate
@@ -71,18 +72,23 @@ class Cells:
         return tuple(record for record in self.records if record.column == column)
 
     def mark(self, record: CellRecord, moment: int) -> Mark | None:
-        """The mark of a cell that lies nearest to a moment of the study, None where none lies near it."""
-        moments, length = self.study.moments, record.marks[-1].epoch
-        wanted = moments[moment].share
+        """The mark of a cell that lies nearest to a moment of the study, None where none lies near it.
 
-        def distance(mark: Mark) -> float:
-            return abs(mark.epoch / length - wanted)
+        A mark at the moment's whole epoch (`epochs_at`) is its own, however few epochs there are; where that is the
+        epoch of several moments, it is that of the nearest alone.
+        """
+        length = record.marks[-1].epoch
 
-        def is_nearest(mark: Mark) -> bool:
-            return distance(mark) <= min(abs(mark.epoch / length - other.share) for other in moments)
+        def distance(mark: Mark, share: float) -> tuple[float, float]:
+            apart = abs(mark.epoch / length - share)
+            return (0.0 if mark.epoch == epochs_at(share, length) else apart), apart
 
-        near = [mark for mark in record.marks if distance(mark) <= FARTHEST and is_nearest(mark)]
-        return min(near, key=distance, default=None)
+        def distances(mark: Mark) -> list[tuple[float, float]]:
+            return [distance(mark, each.share) for each in self.study.moments]
+
+        found = [(distances(mark), mark) for mark in record.marks]
+        near = [(own[moment], mark) for own, mark in found if own[moment][0] <= FARTHEST and own[moment] <= min(own)]
+        return min(near, key=lambda pair: pair[0], default=(None, None))[1]
 
     def values(self, column: str, moment: int, name: str) -> dict[int, float]:
         """A score by seed."""

@@ -76,13 +76,18 @@ class Reproduction:
         """Whether the cell's record is there.
 
         Raises:
-            UsageError: it was made with another budget.
+            UsageError: it was made with another budget, or by another study.
             RunError: it is damaged.
         """
         path = self.record_path(cell)
         if not path.exists():
             return False
-        made = read_record(path).conditions
+        record = read_record(path)
+        if record.study != self.study.spec.name:
+            raise UsageError(
+                f"{path} belongs to the study {record.study}; give another --out for {self.study.spec.name}."
+            )
+        made = record.conditions
         wanted = self.budget.to_dict()
         differing = [name for name, value in wanted.items() if made.get(name) != value]
         if differing:
@@ -96,16 +101,19 @@ class Reproduction:
         """Make every cell that is not there; a cell that another process is making is left to it.
 
         Raises:
-            UsageError: a cell was made with another budget.
+            UsageError: a cell was made with another budget, or by another study.
             RunError, DataError, TrainingError, Interrupted: as `training.train`; a second call goes on.
         """
-        clock = _Clock(time.monotonic())
+        clock, is_waiting = _Clock(time.monotonic()), False
         while left := [cell for cell in self.cells if not self.is_done(cell)]:
             cell = next((cell for cell in left if self._is_ready(cell)), None)
             if cell is None:
-                progress.say("All cells that are left are being made by other processes; waiting for them.")
+                if not is_waiting:
+                    progress.say("All cells that are left are being made by other processes; waiting for them.")
+                is_waiting = True
                 time.sleep(PATIENCE)
                 continue
+            is_waiting = False
             done = len(self.cells) - len(left)
             place = f"Cell {done + 1} of {len(self.cells)}: {cell.column}, seed {cell.seed}"
             with locked(self.run_path(cell), "cell", "reproduce", on_wait=progress.say):

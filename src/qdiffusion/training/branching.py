@@ -68,8 +68,7 @@ def _check_agree(before: Experiment, after: Experiment, step: int) -> None:
             f"A run is to branch off at step {step:,}, where no stage of it ends, or which the run before does not "
             f"reach; give the end of a stage, up to step {before.total_steps:,}."
         )
-    common = after.stage_at(step) + 1
-    pairs = [*zip(before.stages, after.stages, strict=False)][:common]
+    pairs = [*zip(before.stages, after.stages, strict=False)][: after.stage_at(step) + 1]
     differing = [
         name
         for name in ("data", "codec", "forward", "model", "seed", "precision")
@@ -78,11 +77,17 @@ def _check_agree(before: Experiment, after: Experiment, step: int) -> None:
     differing += [f"stage {mine.name}" for theirs, mine in pairs if _decisive(theirs) != _decisive(mine)]
     if not set(_before(after, step)) <= set(before.snapshots):
         differing.append("snapshots")
-    if differing or len(pairs) < common:
+    if _begun(before, step) != _begun(after, step):
+        differing.append("where their stages begin")
+    if differing:
         raise UsageError(
             f"A run is to branch off at step {step:,}, but up to there the two experiments differ in "
-            f"{', '.join(differing) or 'their number of stages'}; make these equal."
+            f"{', '.join(differing)}; make these equal."
         )
+
+
+def _begun(experiment: Experiment, step: int) -> list[tuple[int, int, int]]:
+    return [(leg.index, leg.round, leg.begin) for leg in experiment.legs if leg.begin < step]
 
 
 def _decisive(stage: Stage) -> Stage:
