@@ -111,7 +111,7 @@ def test_several_fields_may_change_their_kind_at_once() -> None:
     [
         (
             "--model.kind transformer",
-            "expects unet or qvunet or mlp or unitary or chain, but transformer was",
+            "expects unet or qvunet or quanvunet or capece or mlp or unitary or chain, but transformer was",
         ),
         ("--model.kind", "--model.kind expects unet .* but nothing was given"),
         ("--model.kind=", "--model.kind expects unet .* but nothing was given"),
@@ -135,10 +135,10 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
         "data": ("images", ("images", "ensemble")),
         "codec": ("pixels", ("pixels", "raw", "autoencoder")),
         "forward": ("gaussian", ("gaussian", "scrambler", "scrambling")),
-        "model": ("unet", ("unet", "qvunet", "mlp", "unitary", "chain")),
+        "model": ("unet", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain")),
         "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "chain")),
         "stages.0.optimiser": ("adam", ("adam", "adamw")),
-        "stages.0.model": ("None", ("unet", "qvunet", "mlp", "unitary", "chain", "None")),
+        "stages.0.model": ("None", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "None")),
         "stages.0.forward": ("None", ("gaussian", "scrambler", "scrambling", "None")),
         "sampling": ("scheduler", ("scheduler", "chain")),
         "evaluation": ("images", ("images", "states", "denoising")),

@@ -21,7 +21,7 @@ TOOLS = Path(__file__).resolve().parents[1] / "tools"
 TINY = (
     *("--data.name", "mnist-subset", "--data.size", "16", "--data.classes", "0", "1", "--stages.0.batch-size", "8"),
     *("--model.dim", "8", "--model.groups", "4", "--model.multipliers", "1", "1", "--steps", "2"),
-    *("--sampling.count", "0", "--sampling.steps", "2", "--evaluation.count", "8"),
+    *("--sampling.count", "0", "--sampling.steps", "2", "--evaluation.count", "100"),
 )
 
 
@@ -57,7 +57,7 @@ def test_a_shipped_checkpoint_is_sampled_as_the_run_it_was(shipped, trained, cap
     assert "Parameters" in Path("small/report.html").read_text()
 
 
-@pytest.mark.parametrize("words", [["evaluate", "-n", "6"], ["report"]])
+@pytest.mark.parametrize("words", [["evaluate", "-n", "100"], ["report"]])
 def test_it_is_scored_and_reported_too_and_copied_once(shipped, words, capsys):
     verb, *flags = words
     assert main([verb, "pretrained:small", *flags, "--out", "elsewhere"]) == 0

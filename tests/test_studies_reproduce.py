@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qdiffusion.errors import RunError, UsageError
+from qdiffusion.errors import RunError, TrainingError, UsageError
 from qdiffusion.metrics import ImagesEvaluationConfig
 from qdiffusion.progress import SilentProgress
 from qdiffusion.runs.files import remove
@@ -188,6 +188,24 @@ def test_transfers_take_the_papers_share(name: str, after: int) -> None:
     epoch = study.budget.steps_per_epoch
     assert stages[1].steps == after * epoch
     assert stages[0].steps == (20 if name == "capece" else 20 - after) * epoch
+
+
+def test_a_cell_that_diverges_leaves_the_others_to_be_made(
+    toy: Callable[..., Reproduction], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = reproduce.train
+
+    def diverging(experiment: object, *rest: object, **named: object) -> object:
+        if experiment.name == "classical":
+            raise TrainingError("The loss became infinite at step 3.")
+        return train(experiment, *rest, **named)
+
+    monkeypatch.setattr(reproduce, "train", diverging)
+    study, told = toy(), []
+    with pytest.raises(TrainingError, match=r"classical-seed0 and what rests on it was given up: .* step 3"):
+        study.carry_out(SilentProgress(), on_cell=lambda: told.append(study.is_done(study.cells[1])))
+    assert [study.is_done(cell) for cell in study.cells] == [False, True, False]
+    assert told == [True]
 
 
 def test_an_unknown_study_is_told_from_the_known() -> None:

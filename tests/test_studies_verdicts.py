@@ -89,5 +89,7 @@ def test_a_claim_holds_where_all_hold_and_fails_where_one_does():
     holds, fails, undecided, none = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED, Verdict.NONE
     assert overall([holds, holds]) is holds
     assert overall([holds, undecided]) is undecided
-    assert overall([holds, undecided, none]) is none
+    assert overall([holds, undecided, none]) is undecided
+    assert overall([holds, none]) is holds
+    assert overall([none, none]) is none
     assert overall([none, fails, holds]) is fails

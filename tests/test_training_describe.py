@@ -176,7 +176,7 @@ def test_dict_is_plain_and_table_prints_it(tmp_path: Path) -> None:
     description = described(tiny(write_images(tmp_path / "data.npz"), model=QVUNET))
     plain = description.to_dict()
     assert json.loads(json.dumps(plain))["parameters"]["total"] == description.parameters.total
-    assert {"name", "stage", "parameters", "circuits", "layers", "drawings"} == plain.keys()
+    assert {"name", "stage", "parameters", "dead", "circuits", "layers", "drawings"} == plain.keys()
     console = Console(record=True, width=120)
     with console.capture() as capture:
         console.print(description.table())

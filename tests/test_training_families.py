@@ -143,7 +143,8 @@ def test_carried_moments_go_on_and_others_start_afresh(tmp_path: Path) -> None:
 def test_moments_of_another_shape_or_of_fresh_parameters_are_not_carried(tmp_path: Path) -> None:
     """A wider circuit, or a fresh one, has parameters of the same name that the moments do not belong to."""
     experiment = scrambling(tmp_path)
-    for name, changes in (("wider", {"model": UnitaryConfig(n_layers=3)}), ("fresh", {"fresh": ("denoiser.*",)})):
+    fresh = {"fresh": ("denoiser.*",)}
+    for name, changes in (("wider", {"model": UnitaryConfig(n_layers=3), **fresh}), ("fresh", fresh)):
         changed = replace(experiment, stages=(experiment.stages[0], replace(experiment.stages[1], **changes)))
         last = load(list_checkpoints(train(changed, tmp_path / name))[-1])
         assert int(last.tensors["optimiser/denoiser.circuit.weights/step"]) == 3

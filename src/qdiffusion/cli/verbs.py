@@ -139,7 +139,7 @@ def reproduce(request: Namespace) -> None:
             state = "done" if reproduction.is_done(cell) else "to be done"
             print(f"{cell.column:<20} seed {cell.seed}  {cell.experiment.total_steps:>7,} steps  {state}")
         return
-    reproduction.carry_out(RichProgress())
+    reproduction.carry_out(RichProgress(), on_cell=lambda: write_tables(out, study.spec))
     print(f"page   {write_tables(out, study.spec)}")
     print(f"table  {out / 'table.md'}")
 

@@ -69,9 +69,9 @@ def check_unlocked(run: Path) -> None:
         raise RunError(f"{_held(path)}; wait until that ends, or stop it.")
 
 
-def held_elsewhere(run: Path) -> list[Path]:
-    """The locks that other processes or threads hold."""
-    return [path for path in sorted((run / FOLDER).glob("*.lock")) if not _is_free(path)]
+def held_elsewhere(run: Path, part: str = "*") -> list[Path]:
+    """The locks that other processes or threads hold, of one part or of all."""
+    return [path for path in sorted((run / FOLDER).glob(f"{part}.lock")) if not _is_free(path)]
 
 
 def _is_free(path: Path) -> bool:

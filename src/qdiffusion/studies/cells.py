@@ -12,7 +12,7 @@ from qdiffusion.studies.spec import StudySpec
 from qdiffusion.studies.statistics import Estimate, estimate
 
 FOLDER = "cells"
-FARTHEST = 0.2  # a mark this far from a moment, in shares of the training, is not that moment's; few epochs are coarse
+FARTHEST = 0.1  # a mark this far from a moment, in shares of the training, is not that moment's
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ def record_of(run: Run, cell: Cell, study: str, budget: Budget) -> CellRecord:
         RunError: a file of the run is damaged or missing.
     """
     saved, facts = run.read_experiment(), read_experiment(run)
-    scored = [*read_snapshot_scores(run), (facts.experiment.total_steps, run.read_metrics())]
+    last = run.read_metrics()
+    assert last is not None  # a budget scores at least 100 samples
+    scored = [*read_snapshot_scores(run), (facts.experiment.total_steps, last)]
     samples = _samples(run)
     counts = (read_description(run) or ())[-1].parameters
     return CellRecord(
@@ -37,7 +39,7 @@ def record_of(run: Run, cell: Cell, study: str, budget: Budget) -> CellRecord:
         seed=cell.seed,
         parameters=counts.total,
         dead=counts.dead,
-        marks=tuple(_mark(step, metrics or {"rows": []}, budget) for step, metrics in scored),
+        marks=tuple(_mark(step, metrics, budget) for step, metrics in scored),
         training_seconds=run.read_stats()[-1]["seconds"],
         sampling_seconds=samples.meta["seconds"],
         conditions={"data": facts.source, **budget.to_dict()},
@@ -59,16 +61,24 @@ def _samples(run: Run) -> SampleSet:
 
 def _mark(step: int, metrics: dict[str, Any], budget: Budget) -> Mark:
     scores = {
-        row["name"]: Score(row["value"], row["std"], row["beside"].get("floor"), row.get("better", "lower"))
+        row["name"]: Score(row["value"], row["std"], _real(row["beside"]), row.get("better", "lower"))
         for row in metrics["rows"]
     }
     return Mark(step / budget.steps_per_epoch, step, scores)
 
 
+def _real(beside: dict[str, float | None]) -> float | None:
+    """What real images score: so many of them, where that is known, else two halves."""
+    return beside.get("real", beside.get("floor"))
+
+
 def _commit() -> str | None:
     """The commit of the code that runs, where it is a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    git = ["git", "-C", str(Path(__file__).parent)]
     try:
+        # Someone else's repository may hold an installed package, but does not track it.
+        subprocess.run([*git, "ls-files", "--error-unmatch", __file__], capture_output=True, check=True)
+        command = [*git, "describe", "--always", "--dirty", "--abbrev=12"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None

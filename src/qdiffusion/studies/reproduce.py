@@ -1,11 +1,11 @@
 """A study carried out: cell after cell, each resumable, none done twice, by as many processes as are started."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qdiffusion.errors import RunError, UsageError, require
+from qdiffusion.errors import RunError, TrainingError, UsageError, require
 from qdiffusion.progress import Progress
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import checkpoint_path
@@ -97,15 +97,22 @@ class Reproduction:
             )
         return True
 
-    def carry_out(self, progress: Progress) -> None:
+    def carry_out(self, progress: Progress, on_cell: Callable[[], object] = lambda: None) -> None:
         """Make every cell that is not there; a cell that another process is making is left to it.
+
+        A cell whose training diverges is given up, and told of when the others are done.
+
+        Args:
+            progress: where to report.
+            on_cell: called after each cell.
 
         Raises:
             UsageError: a cell was made with another budget, or by another study.
             RunError, DataError, TrainingError, Interrupted: as `training.train`; a second call goes on.
         """
         clock, is_waiting = _Clock(time.monotonic()), False
-        while left := [cell for cell in self.cells if not self.is_done(cell)]:
+        diverged: dict[Cell, TrainingError] = {}
+        while left := [cell for cell in self.cells if not self.is_done(cell) and not self._rests_on(cell, diverged)]:
             cell = next((cell for cell in left if self._is_ready(cell)), None)
             if cell is None:
                 if not is_waiting:
@@ -120,11 +127,24 @@ class Reproduction:
                 if self.is_done(cell):
                     continue
                 progress.say(f"{place}{clock.left(sum(map(self._cost, left)))}.")
-                self._make(cell, progress)
+                try:
+                    self._make(cell, progress)
+                except TrainingError as error:
+                    diverged[cell] = error
+                    progress.say(str(error))
+                    continue
+            on_cell()
             clock.spent += self._cost(cell)
 
+        for cell, reason in diverged.items():
+            raise TrainingError(f"{cell_name(cell.column, cell.seed)} and what rests on it was given up: {reason}")
+
+    def _rests_on(self, cell: Cell, others: Collection[Cell]) -> bool:
+        """Whether it is one of the others, or branches off from one."""
+        return cell in others or (cell.branches_at is not None and self._cell(CLASSICAL, cell.seed) in others)
+
     def _is_ready(self, cell: Cell) -> bool:
-        if held_elsewhere(self.run_path(cell)):
+        if held_elsewhere(self.run_path(cell), "cell"):
             return False
         return cell.branches_at is None or self.is_done(self._cell(CLASSICAL, cell.seed))
 

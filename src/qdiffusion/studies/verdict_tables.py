@@ -52,7 +52,10 @@ def _outcome(cells: Cells, each: Judged) -> str:
 
 
 def _holding(each: Judged) -> str:
-    return f"{sum(pair.verdict is Verdict.HOLDS for pair in each.comparisons)} of {len(each.comparisons)}"
+    verdicts = [pair.verdict for pair in each.comparisons]
+    judged = len(verdicts) - verdicts.count(Verdict.NONE)
+    unjudged = "" if judged == len(verdicts) else f" judged, {len(verdicts)} in all"
+    return f"{verdicts.count(Verdict.HOLDS)} of {judged}{unjudged}"
 
 
 def _measure(cells: Cells, each: Judged) -> str:

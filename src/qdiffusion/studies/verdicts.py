@@ -23,9 +23,9 @@ LEGEND = (
     "Each comparison pairs the seeds that both columns have; the difference is column minus baseline, with its 95 % "
     "interval by Student's t and the two-sided p of the paired test against the bound. A comparison holds where the "
     "whole interval lies on the claimed side of the bound, does not hold where it lies on the other, is undecided "
-    "where it contains the bound, and has no verdict with fewer than two common seeds. A claim holds where all its "
-    "comparisons do and does not hold where one does not. The p are not corrected for the number of comparisons: of "
-    "twenty without any effect, one falls below 0.05."
+    "where it contains the bound, and has no verdict with fewer than two common seeds. A claim is judged by those of "
+    "its comparisons that have one: it holds where all of these do, and does not where one does not. The p are not "
+    "corrected for the number of comparisons: of twenty without any effect, one falls below 0.05."
 )
 
 
@@ -82,8 +82,9 @@ def _verdict(difference: Difference | None, sign: int) -> Verdict:
 
 
 def overall(verdicts: Sequence[Verdict]) -> Verdict:
-    """All have to hold; one that does not decides."""
-    for decisive in (Verdict.FAILS, Verdict.NONE, Verdict.UNDECIDED):
-        if decisive in verdicts:
+    """Of the comparisons that are judged all have to hold; one that does not decides."""
+    judged = [verdict for verdict in verdicts if verdict is not Verdict.NONE]
+    for decisive in (Verdict.FAILS, Verdict.UNDECIDED):
+        if decisive in judged:
             return decisive
-    return Verdict.HOLDS
+    return Verdict.HOLDS if judged else Verdict.NONE

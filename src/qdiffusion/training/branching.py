@@ -47,13 +47,14 @@ def branch(source: Run, step: int, experiment: Experiment, out: Path | str) -> R
         write_experiment(run, experiment, items)
         with told_as_run_error(run.path):
             run.snapshots_path.mkdir(exist_ok=True)
-            copied = {path: checkpoint_path(run, step)}
-            copied |= {snapshot_path(source, kept): snapshot_path(run, kept) for kept in _before(experiment, step)}
-            for old, new in copied.items():
-                write_bytes_atomic(new, old.read_bytes())
+            for kept in _before(experiment, step):
+                write_bytes_atomic(snapshot_path(run, kept), snapshot_path(source, kept).read_bytes())
         for line in source.read_stats():
             if line["step"] <= step:
                 run.append_stats({**line, "stage": experiment.stages[experiment.stage_at(line["step"])].name})
+        # Last: without it the run is trained from its start, to the same end.
+        with told_as_run_error(run.path):
+            write_bytes_atomic(checkpoint_path(run, step), path.read_bytes())
     return run
 
 
