@@ -219,7 +219,7 @@ class CapeceNetwork(nn.Module):
         circuit = None if ansatz == "none" else _circuit(ansatz, n_layers, direction, control, deviations)
         self.vertex = Vertex((widths[-1], widths[-2]), *shared, circuit, share, deviations.circuits_before_convs)
         if circuit is None and deviations.idle_circuit:
-            self.idle_circuit = _circuit("fqconv", n_layers, direction, control, deviations)
+            self.idle_circuit = _circuit("fqconv", n_layers, direction, "none", deviations)
         ends = [LAST_WIDTH, *widths[:-2]]
         self.decoder = nn.ModuleList(
             Units(2 * width, end, *shared) for width, end in reversed(list(zip(widths[:-1], ends, strict=True)))

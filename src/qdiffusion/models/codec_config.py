@@ -22,7 +22,8 @@ class PixelsConfig:
     class_name: ClassVar[str] = "Pixels"
     """The class of the codec; it has no weights."""
     scale: Scale = "signed"
-    """signed: in [-1, 1]; unit: in [0, 1], as in the program of Capece 2025."""
+    """signed: in [-1, 1]; unit: in [0, 1], as in the program of Capece 2025, whose sampler clips to [-1, 1] all the
+    same."""
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """The codec's keyword arguments for images of `space`, as JSON holds them.

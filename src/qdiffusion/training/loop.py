@@ -27,6 +27,8 @@ from qdiffusion.training.stages import train_stages
 def train(experiment: Experiment, out: Path | str, *, overwrite: bool = False, progress: Progress | None = None) -> Run:
     """Train an experiment into a new run folder, then sample and evaluate as it says.
 
+    From here on the process keeps the memory that it frees (`memory.keep_memory`).
+
     Args:
         experiment: what to do.
         out: the run folder to write.

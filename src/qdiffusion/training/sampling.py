@@ -41,7 +41,7 @@ def sample_run(
     Every batch has a generator of its own, seeded by (seed, index of its first item), and one thread: the items depend
     on seed and batch size, not on what was drawn before or on how many batches are drawn at once: one a core. Finished
     batches lie in `samples/NAME.parts`, so that an interrupted sampling goes on where it was. The first items' way from
-    the prior is kept in `pictures/`.
+    the prior is kept in `pictures/`. From here on the process keeps the memory that it frees (`memory.keep_memory`).
 
     Args:
         run: a run, finished or not; from one unfinished its last checkpoint is used, and `meta` says so.
