@@ -127,6 +127,7 @@ class Reproduction:
                 if self.is_done(cell):
                     continue
                 progress.say(f"{place}{clock.left(sum(map(self._cost, left)))}.")
+                begun = self.run_path(cell).joinpath("experiment.json").exists()
                 try:
                     self._make(cell, progress)
                 except TrainingError as error:
@@ -134,7 +135,10 @@ class Reproduction:
                     progress.say(str(error))
                     continue
             on_cell()
-            clock.spent += self._cost(cell)
+            if begun:
+                clock = _Clock(time.monotonic())  # what an earlier process did says nothing of the pace
+            else:
+                clock.spent += self._cost(cell)
 
         for cell, reason in diverged.items():
             raise TrainingError(f"{cell_name(cell.column, cell.seed)} and what rests on it was given up: {reason}")
