@@ -8,7 +8,7 @@ demo: setup
 	$(BIN)/qdiffusion train quickstart --out runs/quickstart --overwrite
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,3 +1,8 @@
+import os
+
+# Before torch is loaded. A thread a worker: threads that wait for each other on busy cores take ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import jaxtyping
 import pytest
 import torch

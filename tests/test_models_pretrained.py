@@ -35,7 +35,7 @@ CASES = [
             UNetConfig(**TINY, variant="released", conditional=True),
             QVUNetConfig(**TINY, circuits=2, ansatz="fqconv", n_layers=1, conditional=True),
             QVUNetConfig(**TINY, circuits="full", variant="released", n_layers=1),
-            QuanvUNetConfig(**TINY, encoder=(0,), decoder=(0,), n_layers=1, level_channels=1, stride=1),
+            QuanvUNetConfig(**TINY, encoder_levels=(0,), decoder_levels=(0,), n_layers=1, level_channels=1, stride=1),
             AutoencoderConfig(latent=5, width=3),
         )
     ),
@@ -63,7 +63,7 @@ def write(folder: Path, config: object, space: Space) -> dict:
     state = config.build(space).state_dict()
     for tensor in state.values():
         if tensor.is_floating_point():
-            tensor.uniform_(0.5, 1.5)
+            tensor.uniform_(0.02, 0.1)
     content = json.dumps({"_class_name": config.class_name, **config.arguments(space)})
     (folder / "config.json").write_text(content)
     save_file(state, folder / "diffusion_pytorch_model.safetensors")

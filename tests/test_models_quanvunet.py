@@ -50,7 +50,7 @@ def test_no_circuit_at_all_is_the_classical_net() -> None:
     shape = {name: value for name, value in SMALL.items() if name != "n_layers"}
     torch.manual_seed(1)
     classical = UNetConfig(**shape).build(TINY).double()
-    for model in (small(circuits=0, encoder=()), QVUNetConfig(**SMALL, circuits=0)):
+    for model in (small(circuits=0, encoder_levels=()), QVUNetConfig(**SMALL, circuits=0)):
         if isinstance(model, QVUNetConfig):
             torch.manual_seed(1)
             model = model.build(TINY).double()
@@ -61,10 +61,10 @@ def test_no_circuit_at_all_is_the_classical_net() -> None:
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
-        ({"encoder": (0,)}, {"encoder.0.first", "encoder.0.second"}),
-        ({"encoder": (), "decoder": (1,)}, {"decoder.1.first", "decoder.1.second"}),
+        ({"encoder_levels": (0,)}, {"encoder.0.first", "encoder.0.second"}),
+        ({"encoder_levels": (), "decoder_levels": (1,)}, {"decoder.1.first", "decoder.1.second"}),
         (
-            {"encoder": (1,), "decoder": (0,)},
+            {"encoder_levels": (1,), "decoder_levels": (0,)},
             {"encoder.1.first", "encoder.1.second", "decoder.2.first", "decoder.2.second"},
         ),
     ],
@@ -91,7 +91,7 @@ def test_a_pixel_is_the_mean_of_the_patches_that_hold_it(stride: int, side: int)
 def test_the_second_pass_reads_the_input_in_the_program_and_the_hidden_features_in_the_paper() -> None:
     x, hidden = features(4, 4), features(4, 4).flip(0)
     for variant, read in (("paper", hidden), ("second_pass_reads_input", x)):
-        block = small(encoder=(0,), level_channels=3, circuits=0, variant=variant).encoder[0].first
+        block = small(encoder_levels=(0,), level_channels=3, circuits=0, variant=variant).encoder[0].first
         out = block.second_map(hidden, x, features(4, 4) + 1)
         torch.testing.assert_close(out[:, :3], block.second.head(read[:, :3]))
         torch.testing.assert_close(out[:, 3:], block.second.rest(hidden[:, 3:]))
@@ -107,15 +107,18 @@ def test_discarding_the_second_pass_is_of_the_vertex_alone() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"encoder": (3,)}, "at level 3; the U-Net has levels 0 to 2"),
-        ({"decoder": (-1,)}, "at level -1; the U-Net has levels 0 to 2"),
-        ({"level_circuits": 2, "encoder": (0,)}, "2 circuits of 3 channels each, and has 4 channels; give at most 1"),
+        ({"encoder_levels": (3,)}, "at level 3; the U-Net has levels 0 to 2"),
+        ({"decoder_levels": (-1,)}, "at level -1; the U-Net has levels 0 to 2"),
         (
-            {"level_circuits": 2, "level_channels": 2, "encoder": (), "decoder": (0,)},
+            {"level_circuits": 2, "encoder_levels": (0,)},
+            "2 circuits of 3 channels each, and has 4 channels; give at most 1",
+        ),
+        (
+            {"level_circuits": 2, "level_channels": 2, "encoder_levels": (), "decoder_levels": (0,)},
             "decoder got 2 circuits of 2 channels each, and has 4 channels; give at most 1",
         ),
-        ({"encoder": (), "control": "twin"}, "control 'twin' was asked for, but this network has no circuits"),
-        ({"level_channels": 3, "encoder": (0,), "stride": 4}, "8×8 pixels, of which patches of 2 with stride 4"),
+        ({"encoder_levels": (), "control": "twin"}, "control 'twin' was asked for, but this network has no circuits"),
+        ({"level_channels": 3, "encoder_levels": (0,), "stride": 4}, "8×8 pixels, of which patches of 2 with stride 4"),
         ({"stride": 0}, "1 circuits of 3 channels and stride 0; give at least 1 of each"),
     ],
 )
@@ -126,5 +129,5 @@ def test_levels_and_circuits_that_do_not_fit_are_refused(options: dict, message:
 
 def test_odd_sides_take_stride_1() -> None:
     with pytest.raises(UsageError, match=r"7×7 pixels.*use stride 1"):
-        QuanvUNetConfig(encoder=(2,)).build(MNIST)
-    QuanvUNetConfig(encoder=(2,), stride=1).build(MNIST)
+        QuanvUNetConfig(encoder_levels=(2,)).build(MNIST)
+    QuanvUNetConfig(encoder_levels=(2,), stride=1).build(MNIST)

@@ -118,22 +118,22 @@ def report(request: Namespace) -> None:
 
 def reproduce(request: Namespace) -> None:
     """`qdiffusion reproduce STUDY`"""
-    from dataclasses import replace
+    from dataclasses import fields, replace
     from pathlib import Path
 
     from qdiffusion.progress import RichProgress
-    from qdiffusion.studies.budget import QUICK
+    from qdiffusion.studies.budget import QUICK, Budget
     from qdiffusion.studies.catalog import get_study
     from qdiffusion.studies.page import write_tables
-    from qdiffusion.studies.reproduce import Reproduction, chosen_seeds
+    from qdiffusion.studies.reproduce import Reproduction
 
     study = get_study(request.study)
-    names = ("epochs", "train_size", "batch_size", "samples", "sampler", "sampling_steps")
-    given = {name: getattr(request, name) for name in names if getattr(request, name) is not None}
+    given = {field.name: getattr(request, field.name) for field in fields(Budget)}
+    given = {name: value for name, value in given.items() if value is not None}
     budget = replace(QUICK if request.quick else study.budget, **given)
     out = request.out or Path("results") / request.study
     columns = request.columns or study.spec.keys
-    reproduction = Reproduction(study, budget, out, columns, tuple(chosen_seeds(request.seeds)))
+    reproduction = Reproduction(study, budget, out, columns, tuple(range(request.seeds)))
     if request.dry_run:
         for cell in reproduction.cells:
             state = "done" if reproduction.is_done(cell) else "to be done"

@@ -55,6 +55,11 @@ class FeatureNetwork(nn.Module):
         """Return the class logits, floating (N, K), for the inception score and what the classifier says."""
         raise NotImplementedError
 
+    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both; logits (N, 0) where it does not classify."""
+        features = self(images)
+        return features, self.logits(images) if self.classifies else features[:, :0]
+
 
 class PackagedCNN(FeatureNetwork):
     """A `FeatureCNN` trained on grey 28 x 28 pictures.
@@ -76,6 +81,10 @@ class PackagedCNN(FeatureNetwork):
 
     def logits(self, images: Tensor) -> Tensor:
         return self.network(self._prepare(images))
+
+    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self(images)
+        return features, self.network.head(features)
 
     def _prepare(self, images: Tensor) -> Tensor:
         if images.shape[1] != 1:

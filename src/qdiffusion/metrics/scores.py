@@ -1,6 +1,5 @@
 """Scores of samples against a reference set, never without what is needed to read them."""
 
-from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -63,7 +62,8 @@ def score_images(
     real = reference.images if isinstance(reference, ImageSet) else reference
     source = reference.source if isinstance(reference, ImageSet) else "images given by the caller"
     _check_request(samples, real, kid_subset_size, is_splits)
-    sample_features, real_features = (_apply(features, images, features.device) for images in (samples, real))
+    sample_features, sample_logits = _seen(features, samples)
+    real_features, real_logits = _seen(features, real)
     halves = _halves(real_features, seed)
     subset_size = min(kid_subset_size, len(samples), len(real))
     kid_mean, kid_std = kernel_distance(sample_features, real_features, subset_size, seed)
@@ -77,7 +77,6 @@ def score_images(
     ]
     splits = _parts(len(samples), is_splits) if features.classifies else None
     if splits:
-        sample_logits, real_logits = (_apply(features.logits, images, features.device) for images in (samples, real))
         rows.append(Row(f"is-{network}", *inception_score(sample_logits, splits, seed), better="higher"))
         rows += class_rows(network, sample_logits, real_logits, _halves(real_logits, seed))
     details = {
@@ -120,18 +119,20 @@ def check_scorable(count: int, reference: ImageSet, features: FeatureNetwork) ->
     """
     _check_counts(count, len(reference))
     try:
-        _apply(features, reference.images[:1], features.device)
+        _seen(features, reference.images[:1])
     except RuntimeError as error:
         shape = tuple(reference.images.shape[1:])
         raise UsageError(f"{features.name} does not take images of shape {shape}; name another network.") from error
 
 
 @torch.no_grad()
-def _apply(
-    function: Callable[[Tensor], Tensor], images: UInt8[Tensor, "n c h w"], device: torch.device
-) -> Float64[Tensor, "n d"]:
-    """Return the vectors of uint8 (N, C, H, W) as float64 (N, D) on the CPU."""
-    return torch.cat([function(batch.to(device)).double().cpu() for batch in images.split(_BATCH)])
+def _seen(
+    network: FeatureNetwork, images: UInt8[Tensor, "n c h w"]
+) -> tuple[Float64[Tensor, "n d"], Float64[Tensor, "n k"]]:
+    """Return the features (N, D) and the logits (N, K) of uint8 images, float64 on the CPU."""
+    batches = (network.features_and_logits(batch.to(network.device)) for batch in images.split(_BATCH))
+    features, logits = zip(*((seen.double().cpu() for seen in both) for both in batches), strict=True)
+    return torch.cat(features), torch.cat(logits)
 
 
 def _check_request(samples: Tensor, real: Tensor, kid_subset_size: int, is_splits: int) -> None:

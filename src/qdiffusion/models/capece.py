@@ -20,8 +20,10 @@ from qdiffusion.circuits import QuantumLayer, angle_encoding, fqconv, hqconv
 from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.errors import UsageError
 from qdiffusion.models.controls import NO_CIRCUITS, make_bank
+from qdiffusion.models.embedding import sinusoids
+from qdiffusion.models.inputs import check_images, refuse_labels
 from qdiffusion.models.output import output
-from qdiffusion.models.patches import PatchCircuits
+from qdiffusion.models.patches import PatchCircuits, split_channels
 from qdiffusion.models.sizes import check_image_size, level_sizes
 from qdiffusion.models.variants import CapeceDeviations
 
@@ -40,12 +42,16 @@ class Block(nn.Module):
     forward: x (N, in_channels, H, W), time (N, time_dim) → (N, out_channels, H, W).
 
     Args:
-        spared: leading channels that the first convolution neither reads nor makes; `instead` of it gives them.
+        taken: leading channels that a circuit maps: in place of the first convolution, which neither reads nor makes
+            them, or `before` the norm.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, time_dim: int, groups: int, spared: int = 0) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, time_dim: int, groups: int, taken: int = 0, before: bool = False
+    ) -> None:
         super().__init__()
-        self.spared = spared
+        self.taken, self.before = taken, before
+        spared = 0 if before else taken
         self.first_norm = nn.GroupNorm(groups, in_channels)
         self.first = nn.Conv2d(in_channels - spared, out_channels - spared, 3, padding=1)
         self.time = nn.Sequential(nn.SiLU(), nn.Linear(time_dim, out_channels))
@@ -54,12 +60,14 @@ class Block(nn.Module):
         self.residual = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(
-        self, x: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"], before: nn.Module, instead: nn.Module
+        self, x: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"], circuit: nn.Module | None = None
     ) -> Float[Tensor, "n d h w"]:
-        """`before` maps the block's input, but for its residual; `instead` the channels that are spared."""
-        normed = nn.functional.silu(self.first_norm(before(x)))
-        spared, rest = normed.tensor_split([self.spared], dim=1)
-        hidden = torch.cat([instead(spared), self.first(rest)], dim=1) + self.time(time)[:, :, None, None]
+        """`circuit` maps the channels that are taken."""
+        before, instead = (circuit, None) if self.before else (None, circuit)
+        read = x if before is None else split_channels(x, self.taken, before, nn.Identity())
+        normed = nn.functional.silu(self.first_norm(read))
+        hidden = self.first(normed) if instead is None else split_channels(normed, self.taken, instead, self.first)
+        hidden = hidden + self.time(time)[:, :, None, None]
         return self.second(nn.functional.silu(self.second_norm(hidden))) + self.residual(x)
 
 
@@ -85,11 +93,10 @@ class Units(nn.Module):
         widths = [in_channels] + UNITS * [out_channels]
         self.blocks = nn.ModuleList(Block(*step, time_dim, groups) for step in pairwise(widths))
         self.attentions = nn.ModuleList(Attention(out_channels, heads, groups) for _ in range(UNITS))
-        self.plain = nn.Identity()
 
     def forward(self, x: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"]) -> Float[Tensor, "n d h w"]:
         for block, attention in zip(self.blocks, self.attentions, strict=True):
-            x = attention(block(x, time, self.plain, self.plain))
+            x = attention(block(x, time))
         return x
 
 
@@ -102,18 +109,6 @@ class SharedCircuit(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch groups wires"]) -> Float[Tensor, "*batch groups wires"]:
         return self.bank(x[..., None, :])[..., 0, :]
-
-
-class LeadingChannels(nn.Module):
-    """The first channels through a map, the others as they are."""
-
-    def __init__(self, taken: int, head: nn.Module) -> None:
-        super().__init__()
-        self.taken, self.head = taken, head
-
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        head, rest = x.tensor_split([self.taken], dim=1)
-        return torch.cat([self.head(head), rest], dim=1)
 
 
 class Vertex(nn.Module):
@@ -138,21 +133,12 @@ class Vertex(nn.Module):
                 f"convolution has to make {widths[1]} with one left to it; give a smaller share, or the variant "
                 "circuits_before_convs."
             )
-        self.taken, self.before = taken, before
-        spared = [0, 0] if before else taken
-        self.first = Block(widths[0], widths[1], time_dim, groups, spared[0])
+        self.first = Block(widths[0], widths[1], time_dim, groups, taken[0], before)
         self.attention = Attention(widths[1], heads, groups)
-        self.second = Block(widths[1], widths[1], time_dim, groups, spared[1])
-        self.plain = nn.Identity()
+        self.second = Block(widths[1], widths[1], time_dim, groups, taken[1], before)
 
     def forward(self, x: Float[Tensor, "n c h w"], time: Float[Tensor, "n features"]) -> Float[Tensor, "n d h w"]:
-        x = self.attention(self.first(x, time, *self._maps(self.taken[0])))
-        return self.second(x, time, *self._maps(self.taken[1]))
-
-    def _maps(self, taken: int) -> tuple[nn.Module, nn.Module]:
-        if self.circuit is None:
-            return self.plain, self.plain
-        return (LeadingChannels(taken, self.circuit), self.plain) if self.before else (self.plain, self.circuit)
+        return self.second(self.attention(self.first(x, time, self.circuit)), time, self.circuit)
 
 
 class CapeceNetwork(nn.Module):
@@ -252,12 +238,10 @@ class CapeceNetwork(nn.Module):
         Raises:
             UsageError: images of another shape, or labels.
         """
-        if sample.shape[1:] != self._image_shape:
-            given = tuple(sample.shape[1:])
-            raise UsageError(f"Images of shape {given} do not fit this model; it takes {self._image_shape} (C, H, W).")
-        if class_labels is not None:
-            raise UsageError("This model is unconditional and got class labels; leave class_labels out.")
-        time = self._time(torch.as_tensor(timestep, device=sample.device).expand(len(sample)))
+        check_images(sample, self._image_shape)
+        refuse_labels(class_labels)
+        t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
+        time = self.time(sinusoids(t, self.time_dim, last=self.time_dim // 2).to(self.conv_in.weight.dtype))
         x = self.conv_in(sample)
         skips = []
         for level, down in zip(self.encoder, self.ways_down, strict=True):
@@ -267,13 +251,6 @@ class CapeceNetwork(nn.Module):
         for level, up in zip(self.decoder, self.ways_up, strict=True):
             x = level(torch.cat([up(x), skips.pop()], dim=1), time)
         return output(self.conv_out(nn.functional.silu(self.norm_out(x))), return_dict)
-
-    def _time(self, t: Int64[Tensor, " n"]) -> Float[Tensor, "n features"]:
-        """sin(t ω_i), then cos(t ω_i), ω_i = 10000^(-i / half), through two layers."""
-        half = self.time_dim // 2
-        frequencies = torch.exp(torch.arange(half, device=t.device) * (-math.log(10000) / half))
-        phases = t[:, None] * frequencies
-        return self.time(torch.cat([phases.sin(), phases.cos()], dim=1).to(self.conv_in.weight.dtype))
 
 
 def _circuit(

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from qdiffusion.circuits import Circuit, QuantumLayer, branches, circuit_of, cz_brickwork, measure, state_preparation
 from qdiffusion.circuits.plans.draw import draw
 from qdiffusion.errors import UsageError
-from qdiffusion.models.denoised import Denoised, refuse_labels
+from qdiffusion.models.denoised import Denoised
+from qdiffusion.models.inputs import refuse_labels
 
 
 class ChainDenoiser(nn.Module):

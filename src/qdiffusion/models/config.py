@@ -8,7 +8,7 @@ from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
     from qdiffusion.models.mlp import MLPNetwork
-    from qdiffusion.models.qvunet import QuanvUNetwork, QVUNetwork
+    from qdiffusion.models.qvunet import QVUNetwork
     from qdiffusion.models.unet import UNetwork
 
 Control = Literal["none", "twin", "zero", "random", "product"]
@@ -102,9 +102,9 @@ class QuanvUNetConfig(QVUNetFields):
     """Names this architecture in a saved experiment."""
     class_name: ClassVar[str] = "QuanvUNet"
     """The diffusers model that loads its weights."""
-    encoder: tuple[int, ...] = (1,)
+    encoder_levels: tuple[int, ...] = (1,)
     """Levels of the encoder whose residual blocks slide circuits; 0 is the images' own size."""
-    decoder: tuple[int, ...] = ()
+    decoder_levels: tuple[int, ...] = ()
     """The same of the decoder."""
     level_circuits: int = 1
     """Circuits in each of the two maps of such a block."""
@@ -113,11 +113,11 @@ class QuanvUNetConfig(QVUNetFields):
     stride: int = 2
     """Pixels from one 2×2 patch to the next; where patches overlap, what they say is averaged."""
 
-    def build(self, space: Space) -> "QuanvUNetwork":
-        """The network for images of `space`; raises what `arguments` and `QuanvUNetwork` raise."""
-        from qdiffusion.models.qvunet import QuanvUNetwork
+    def build(self, space: Space) -> "QVUNetwork":
+        """The network for images of `space`; raises what `arguments` and `QVUNetwork` raise."""
+        from qdiffusion.models.qvunet import QVUNetwork
 
-        return QuanvUNetwork(**self.arguments(space))
+        return QVUNetwork(**self.arguments(space))
 
 
 @dataclass(frozen=True)

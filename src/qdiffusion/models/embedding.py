@@ -7,12 +7,23 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
+from qdiffusion.models.inputs import refuse_labels
+
+
+def sinusoids(t: Int64[Tensor, " n"], dim: int, last: int) -> Float[Tensor, "n features"]:
+    """Noise levels as waves: sin(t ω_i), then cos(t ω_i), ω_i = 10000^(-i / last), i = 0 … dim / 2 - 1.
+
+    t (N,) → float32 (N, dim).
+    """
+    exponents = torch.arange(dim // 2, dtype=torch.float32, device=t.device) / last
+    phases = t.float()[:, None] * torch.exp(-math.log(10000) * exponents)
+    return torch.cat([phases.sin(), phases.cos()], dim=1)
 
 
 class TimeEmbedding(nn.Module):
     """Noise levels as smooth features: sinusoids through a small network; with classes, the label's row on top.
 
-    e_i = sin(t ω_i), e_{half+i} = cos(t ω_i), ω_i = 10000^(-i / (half - 1)), i = 0 … half - 1, half = dim / 2
+    The sinusoids' slowest frequency is 1/10000 (`sinusoids`).
 
     forward: t (N,), labels (N,) or None → (N, 4 · dim).
 
@@ -30,13 +41,10 @@ class TimeEmbedding(nn.Module):
         self.classes = ClassEmbedding(n_classes, 4 * dim) if n_classes else None
 
     def forward(self, t: Int64[Tensor, " n"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n features"]:
-        if self.classes is None and labels is not None:
-            raise UsageError("This model is unconditional and got class labels; leave class_labels out.")
-        half = self.dim // 2
-        exponents = torch.arange(half, dtype=torch.float32, device=t.device) / (half - 1)
-        phases = t.float()[:, None] * torch.exp(-math.log(10000) * exponents)
-        sinusoids = torch.cat([phases.sin(), phases.cos()], dim=1)
-        embedded = self.network(sinusoids.to(next(self.network.parameters()).dtype))
+        if self.classes is None:
+            refuse_labels(labels)
+        features = sinusoids(t, self.dim, last=self.dim // 2 - 1)
+        embedded = self.network(features.to(next(self.network.parameters()).dtype))
         return embedded if self.classes is None else self.classes(embedded, labels)
 
 

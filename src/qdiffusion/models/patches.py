@@ -9,6 +9,14 @@ SIDE = 2
 """Pixels of a patch's side."""
 
 
+def split_channels(
+    x: Float[Tensor, "n c h w"], count: int, head: nn.Module, rest: nn.Module
+) -> Float[Tensor, "n d h w"]:
+    """The first `count` channels through one map, the others through another."""
+    first, others = x.tensor_split([count], dim=1)
+    return torch.cat([head(first), rest(others)], dim=1)
+
+
 class PatchCircuits(nn.Module):
     """Slides each circuit of a bank over the 2×2 patches of its own channels.
 

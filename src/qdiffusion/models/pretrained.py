@@ -9,14 +9,13 @@ from typing import Any, Literal
 
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
-from torch import nn
 
 from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.models.autoencoder import AutoencoderNetwork
 from qdiffusion.models.capece import CapeceNetwork
 from qdiffusion.models.mlp import MLPNetwork
 from qdiffusion.models.packaged import packaged_folder
-from qdiffusion.models.qvunet import QuanvUNetwork, QVUNetwork
+from qdiffusion.models.qvunet import QVUNetwork
 from qdiffusion.models.unet import UNetwork
 
 
@@ -36,10 +35,6 @@ class Pretrained(ModelMixin, ConfigMixin):
         packaged = packaged_folder(pretrained_model_name_or_path)
         folder = pretrained_model_name_or_path if packaged is None else packaged / cls.part
         return super().from_pretrained(folder, **options)
-
-    def __getattr__(self, name: str) -> Any:
-        # diffusers answers with an argument of that name first: with the levels `encoder` for the module `encoder`.
-        return nn.Module.__getattr__(self, name)
 
 
 class UNet(UNetwork, Pretrained):
@@ -87,8 +82,8 @@ class QVUNet(QVUNetwork, Pretrained):
         super().__init__(*sizes, circuits, ansatz, n_layers, direction, control, n_classes)
 
 
-class QuanvUNet(QuanvUNetwork, Pretrained):
-    """As `QVUNet`, with circuits that slide over other levels' feature maps. Arguments as `QuanvUNetwork`."""
+class QuanvUNet(QVUNetwork, Pretrained):
+    """As `QVUNet`, with circuits that slide over other levels' feature maps. Arguments as `QVUNetwork`."""
 
     @register_to_config
     def __init__(
@@ -106,8 +101,8 @@ class QuanvUNet(QuanvUNetwork, Pretrained):
         n_layers: int = 3,
         direction: Direction = "program",
         control: str = "none",
-        encoder: Sequence[int] = (1,),
-        decoder: Sequence[int] = (),
+        encoder_levels: Sequence[int] = (1,),
+        decoder_levels: Sequence[int] = (),
         level_circuits: int = 1,
         level_channels: int = 3,
         stride: int = 2,
@@ -115,7 +110,8 @@ class QuanvUNet(QuanvUNetwork, Pretrained):
     ) -> None:
         sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
         chosen = (circuits, ansatz, n_layers, direction, control)
-        super().__init__(*sizes, *chosen, encoder, decoder, level_circuits, level_channels, stride, n_classes)
+        levels = (encoder_levels, decoder_levels, level_circuits, level_channels, stride)
+        super().__init__(*sizes, *chosen, n_classes, *levels)
 
 
 class CapeceUNet(CapeceNetwork, Pretrained):

@@ -53,7 +53,7 @@ class Quanvolution:
 
     def holds(self, place: Place) -> bool:
         """Whether the blocks of that place slide circuits."""
-        return place.level in (self.encoder if place.part == "encoder" else self.decoder)
+        return place.level in {"encoder": self.encoder, "vertex": (), "decoder": self.decoder}[place.part]
 
     def layout(self, place: Place, width: int) -> Layout:
         """The layout of a block whose narrower map has `width` channels.
@@ -78,7 +78,9 @@ class Quanvolution:
 
 
 class QVUNetwork(UNetwork):
-    """The U-Net with quantum circuits in both residual blocks of its vertex: the layers of `QVUNet`, in torch alone.
+    """The U-Net with quantum circuits in both residual blocks of its vertex, and sliding over further levels.
+
+    The layers of `QVUNet` and `QuanvUNet`, in torch alone.
 
     Circuit angles start uniform in [0, 2π), but see `vertex`, all weights as torch's global generator draws them.
 
@@ -93,11 +95,15 @@ class QVUNetwork(UNetwork):
         direction: "program" or "formula", see `circuits.hqconv`.
         control: what stands for the circuits, see `controls.make_bank`.
         n_classes: as for `UNetwork`.
-        quanvolution: circuits at further levels.
+        encoder_levels, decoder_levels: levels whose residual blocks slide circuits, 0 the images' own size; De Falco et
+            al. 2024 have the encoder's second, of 14×14 pixels.
+        level_circuits: circuits in each map of these blocks.
+        level_channels: channels of each of these circuits.
+        stride: pixels from one of their patches to the next.
 
     Raises:
-        UsageError: the sizes do not fit each other, there are more circuits than channels for them, or none where a
-            control was asked for.
+        UsageError: the sizes do not fit each other, there are more circuits than channels for them, no such level, or
+            patches that leave pixels out; or no circuits at all where a control was asked for.
     """
 
     def __init__(
@@ -116,71 +122,32 @@ class QVUNetwork(UNetwork):
         direction: Direction,
         control: str,
         n_classes: int = 0,
-        quanvolution: Quanvolution | None = None,
+        encoder_levels: Sequence[int] = (),
+        decoder_levels: Sequence[int] = (),
+        level_circuits: int = 1,
+        level_channels: int = 3,
+        stride: int = SIDE,
     ) -> None:
         deviations = Deviations.parse(variant)
+        quanvolution = Quanvolution(encoder_levels, decoder_levels, level_circuits, level_channels, stride)
 
         def make_block(place: Place, in_channels: int, out_channels: int) -> ResBlock:
             if place.part == "vertex" and circuits != 0:
                 split = layout(circuits, out_channels)
                 reads: SecondReads = "first" if deviations.second_pass_discarded and split.has_conv else "hidden"
-                stride = SIDE
-            elif place.part != "vertex" and quanvolution is not None and quanvolution.holds(place):
+                steps = SIDE
+            elif quanvolution.holds(place):
                 split = quanvolution.layout(place, out_channels)
                 reads = "input" if deviations.second_pass_reads_input else "hidden"
-                stride = quanvolution.stride
+                steps = stride
             else:
                 return ResBlock(in_channels, out_channels, place.time_dim, groups)
             circuit = vertex_circuit(ansatz, AnsatzRequest(split.channels, n_layers, direction, deviations))
-            made = Circuits(circuit, split, deviations, control, stride, reads)
+            made = Circuits(circuit, split, deviations, control, steps, reads)
             return QResBlock(in_channels, out_channels, place.time_dim, groups, made)
 
-        if quanvolution is not None:
-            quanvolution.check(len(multipliers))
-        if control != "none" and circuits == 0 and (quanvolution is None or quanvolution.is_empty):
+        quanvolution.check(len(multipliers))
+        if control != "none" and circuits == 0 and quanvolution.is_empty:
             raise UsageError(NO_CIRCUITS.format(control))
         sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
         super().__init__(*sizes, make_block, vertex_multiple=SIDE if circuits != 0 else 1, n_classes=n_classes)
-
-
-class QuanvUNetwork(QVUNetwork):
-    """The QVU-Net that slides circuits over the feature maps of further levels: the layers of `QuanvUNet`.
-
-    Args:
-        encoder, decoder: levels whose residual blocks slide circuits, 0 the images' own size; De Falco et al. 2024 have
-            the encoder's second, of 14×14 pixels.
-        level_circuits: circuits in each map of these blocks.
-        level_channels: channels of each of these circuits.
-        stride: pixels from one of their patches to the next.
-        others: as for `QVUNetwork`.
-
-    Raises:
-        UsageError: as `QVUNetwork`; no such level, more circuits than channels there, or patches that leave pixels out.
-    """
-
-    def __init__(
-        self,
-        sample_size: int,
-        in_channels: int,
-        dim: int,
-        multipliers: Sequence[int],
-        heads: int,
-        head_dim: int,
-        groups: int,
-        variant: str,
-        circuits: int | str,
-        ansatz: str,
-        n_layers: int,
-        direction: Direction,
-        control: str,
-        encoder: Sequence[int],
-        decoder: Sequence[int],
-        level_circuits: int,
-        level_channels: int,
-        stride: int,
-        n_classes: int = 0,
-    ) -> None:
-        sizes = (sample_size, in_channels, dim, multipliers, heads, head_dim, groups, variant)
-        chosen = (circuits, ansatz, n_layers, direction, control)
-        further = Quanvolution(encoder, decoder, level_circuits, level_channels, stride)
-        super().__init__(*sizes, *chosen, n_classes, further)

@@ -28,6 +28,7 @@ from qdiffusion.models.blocks import (
     downsample,
 )
 from qdiffusion.models.embedding import TimeEmbedding
+from qdiffusion.models.inputs import check_images
 from qdiffusion.models.output import output
 from qdiffusion.models.sizes import check_image_size, level_sizes
 from qdiffusion.models.variants import Deviations
@@ -184,7 +185,7 @@ class UNetwork(nn.Module):
         Raises:
             UsageError: images of another shape, or labels that the model does not know.
         """
-        self._check_shape(sample)
+        check_images(sample, self._image_shape)
         t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
         return output(self._predict(sample, self.time_embedding(t, class_labels)), return_dict)
 
@@ -201,11 +202,6 @@ class UNetwork(nn.Module):
                 x = self.ways_up[i](x, size=skips[-1][0].shape[-1])
         x = self.last(torch.cat([self.conv_up(x), stem], dim=1), time)
         return self.conv_out(x)
-
-    def _check_shape(self, sample: Tensor) -> None:
-        if sample.shape[1:] != self._image_shape:
-            given = tuple(sample.shape[1:])
-            raise UsageError(f"Images of shape {given} do not fit this model; it takes {self._image_shape} (C, H, W).")
 
 
 def _check_widths(dim: int, widths: list[int], heads: int, head_dim: int, groups: int) -> None:

@@ -7,7 +7,8 @@ from jaxtyping import Complex, Int64
 from torch import Tensor, nn
 
 from qdiffusion.circuits import QuantumLayer, ladder_entangling, state, state_preparation
-from qdiffusion.models.denoised import Denoised, refuse_labels
+from qdiffusion.models.denoised import Denoised
+from qdiffusion.models.inputs import refuse_labels
 
 
 class UnitaryDenoiser(nn.Module):

@@ -17,7 +17,7 @@ from qdiffusion.circuits.ansatze import Direction
 from qdiffusion.errors import UsageError
 from qdiffusion.models.blocks import ResBlock, standardised_conv
 from qdiffusion.models.controls import make_bank
-from qdiffusion.models.patches import SIDE, PatchCircuits
+from qdiffusion.models.patches import SIDE, PatchCircuits, split_channels
 from qdiffusion.models.variants import Deviations
 
 CHANNELS_PER_CIRCUIT = 3
@@ -76,8 +76,7 @@ class ChannelSplit(nn.Module):
         self.rest = rest
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h w"]:
-        head, rest = x.tensor_split([self.head_channels], dim=1)
-        return torch.cat([self.head(head), self.rest(rest)], dim=1)
+        return split_channels(x, self.head_channels, self.head, self.rest)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ _GRIDS_A_ROW = 4
 
 
 def fid_figure(cells: Cells) -> Figure:
-    """Above: FID against the epoch, a line a column, bands of the 95 % interval over seeds; below: FID at each "
-    "moment."""
+    """Above: FID against the epoch, a line a column, bands of the 95 % interval over seeds; below: FID at each
+    moment."""
     present = [index for index, key in enumerate(cells.study.keys) if cells.of(key)]
     moments = cells.study.moments
     height = 1.6 + 0.27 * len(present)

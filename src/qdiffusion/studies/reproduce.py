@@ -1,8 +1,9 @@
 """A study carried out: cell after cell, each resumable, none done twice, by as many processes as are started."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from qdiffusion.errors import RunError, TrainingError, UsageError, require
@@ -52,7 +53,7 @@ class Reproduction:
             )
         require(len(self.seeds) >= 1, "seeds", self.seeds, "at least one")
 
-    @property
+    @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Seed after seed, the classical net first: others branch off from it."""
         wanted = [key for key in self.study.spec.keys if key in self.columns]
@@ -193,9 +194,3 @@ class _Clock:
             return ""
         minutes = (time.monotonic() - self.begun) / self.spent * cost / 60
         return f"; about {minutes:.0f} minutes for it and those behind it"
-
-
-def chosen_seeds(count: int) -> Sequence[int]:
-    """Seeds 0, 1, … of so many; equal seeds are paired."""
-    require(count >= 1, "seeds", count, "at least 1")
-    return range(count)

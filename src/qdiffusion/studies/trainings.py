@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from qdiffusion.data.config import ImagesConfig
 from qdiffusion.diffusion.config import SchedulerConfig
 from qdiffusion.metrics.config import ImagesEvaluationConfig
-from qdiffusion.models.capece_config import CapeceConfig
-from qdiffusion.models.config import QuanvUNetConfig, QVUNetConfig, UNetConfig
+from qdiffusion.models.config import QVUNetConfig
 from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.spec import StudySpec
 from qdiffusion.training.experiment import Experiment, Model, Stage
@@ -22,27 +21,30 @@ TUNED = 5 / 20
 """Epochs that circuits alone are trained for, in epochs of the net before, Capece 2025, section 4.3."""
 
 FALCO_MODELS: dict[str, Model] = {
-    CLASSICAL: UNetConfig(),
-    "twin-1hq": QVUNetConfig(control="twin"),
-    "1hq": QVUNetConfig(),
-    "1fq": QVUNetConfig(ansatz="fqconv"),
-    "7hq": QVUNetConfig(circuits=7),
-    "7fq": QVUNetConfig(circuits=7, ansatz="fqconv"),
-    "full-hq": QVUNetConfig(circuits="full"),
-    "full-fq": QVUNetConfig(circuits="full", ansatz="fqconv"),
-    "quanv-hq": QuanvUNetConfig(),
-    "quanv-fq": QuanvUNetConfig(ansatz="fqconv"),
-}
-FALCO_TRANSFERS: dict[str, Model] = {"transfer-1fq": QVUNetConfig(ansatz="fqconv"), "transfer-classical": UNetConfig()}
+    key: de_falco.MODELS[preset][1]
+    for key, preset in {
+        CLASSICAL: "unet-classical",
+        "1hq": "qvunet-1hq",
+        "1fq": "qvunet-1fq",
+        "7hq": "qvunet-7hq",
+        "7fq": "qvunet-7fq",
+        "full-hq": "qvunet-full-hq",
+        "full-fq": "qvunet-full-fq",
+        "quanv-hq": "quanvunet-hq",
+        "quanv-fq": "quanvunet-fq",
+    }.items()
+} | {"twin-1hq": QVUNetConfig(control="twin")}
+FALCO_TRANSFERS = {"transfer-1fq": FALCO_MODELS["1fq"], "transfer-classical": FALCO_MODELS[CLASSICAL]}
 CAPECE_MODELS = {
-    CLASSICAL: CapeceConfig(),
-    "hq": CapeceConfig(ansatz="hqconv"),
-    "fq": CapeceConfig(ansatz="fqconv"),
+    CLASSICAL: capece.SCRATCH["capece-classical"][1],
+    "hq": capece.SCRATCH["capece-hq"][1],
+    "fq": capece.SCRATCH["capece-fq"][1],
 }
+_TUNED_HQ = capece.FINETUNED["capece-finetune-hq"][1]
 CAPECE_TUNED = {
-    "finetune-hq": CapeceConfig(ansatz="hqconv", variant=capece.BEFORE),
-    "finetune-fq": CapeceConfig(ansatz="fqconv", variant=capece.BEFORE),
-    "finetune-twin": CapeceConfig(ansatz="hqconv", variant=capece.BEFORE, control="twin"),
+    "finetune-hq": _TUNED_HQ,
+    "finetune-fq": capece.FINETUNED["capece-finetune-fq"][1],
+    "finetune-twin": replace(_TUNED_HQ, control="twin"),
 }
 
 
@@ -76,12 +78,12 @@ def de_falco_cell(data: str, study: StudySpec, column: str, seed: int, budget: B
 def capece_cell(data: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
     """A column of Capece 2025."""
     total = budget.steps_at(1)
-    first = replace(capece.stage("train", 1), steps=total, batch_size=budget.batch_size)
+    first = capece.stage("train", total, budget.batch_size)
     base = replace(_base(data, study, column, seed, budget), forward=capece.LINEAR)
     if column in CAPECE_TUNED:
         tuned = replace(first, name="circuits", steps=budget.steps_at(TUNED), train=capece.CIRCUIT)
         stages = (replace(first, name=CLASSICAL), replace(tuned, model=CAPECE_TUNED[column]))
-        return Cell(column, seed, replace(base, model=CapeceConfig(), stages=stages), total)
+        return Cell(column, seed, replace(base, model=CAPECE_MODELS[CLASSICAL], stages=stages), total)
     branches = (total,) if column == CLASSICAL else ()
     whole = replace(base, model=CAPECE_MODELS[column], stages=(first,), branches=branches)
     return Cell(column, seed, replace(whole, snapshots=_moments(study, budget)))

@@ -18,12 +18,12 @@ CIRCUIT = ("denoiser.vertex.circuit.*",)
 """All that learns while a trained net is tuned."""
 
 
-def stage(name: str, epochs: int) -> Stage:
+def stage(name: str, steps: int, batch_size: int = 64) -> Stage:
     """Plain Adam at 1e-4 on the unweighted loss; the weights themselves are sampled."""
     return Stage(
         name,
-        steps=epochs * EPOCH,
-        batch_size=64,
+        steps=steps,
+        batch_size=batch_size,
         objective=DenoiseConfig(p2_gamma=0.0),
         optimiser=AdamConfig(learning_rate=1e-4, betas=(0.9, 0.999)),
         ema=EMAConfig(decay=0.0),
@@ -32,7 +32,7 @@ def stage(name: str, epochs: int) -> Stage:
 
 def scratch(name: str, model: CapeceConfig) -> Experiment:
     """Twenty epochs, linear schedule (Capece 2025, section 4.3)."""
-    return _experiment(name, model, (stage("train", 20),))
+    return _experiment(name, model, (stage("train", 20 * EPOCH),))
 
 
 def finetune(name: str, model: CapeceConfig) -> Experiment:
@@ -40,8 +40,8 @@ def finetune(name: str, model: CapeceConfig) -> Experiment:
 
     The text names no place for the circuits where all weights of the classical net fit; the program's has it.
     """
-    tuned = replace(stage("circuits", 5), model=model, train=CIRCUIT)
-    return _experiment(name, CapeceConfig(), (stage("classical", 20), tuned))
+    tuned = replace(stage("circuits", 5 * EPOCH), model=model, train=CIRCUIT)
+    return _experiment(name, CapeceConfig(), (stage("classical", 20 * EPOCH), tuned))
 
 
 def _experiment(name: str, model: CapeceConfig, stages: tuple[Stage, ...]) -> Experiment:

@@ -1,0 +1,20 @@
+"""What a denoiser is given: refusals that all kinds share."""
+
+from typing import Any
+
+from torch import Tensor
+
+from qdiffusion.errors import UsageError
+
+
+def check_images(sample: Tensor, shape: tuple[int, int, int]) -> None:
+    """Raise UsageError for images that are not of `shape`."""
+    if sample.shape[1:] != shape:
+        given = tuple(sample.shape[1:])
+        raise UsageError(f"Images of shape {given} do not fit this model; it takes {shape} (C, H, W).")
+
+
+def refuse_labels(class_labels: Any) -> None:
+    """Raise UsageError for labels: what calls this is unconditional."""
+    if class_labels is not None:
+        raise UsageError("This model is unconditional and got class labels; leave class_labels out.")
