@@ -6,8 +6,6 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,9 +87,7 @@ def test_killed_at_every_write(tmp_path: Path) -> None:
     )
     finish(experiment, tmp_path / "whole")
 
-    dies_and_goes_on = partial(dies_at_and_goes_on, experiment, tmp_path)
-    with ThreadPoolExecutor(2) as pool:
-        moment = next(m for m in range(1, 200, 2) if not all(pool.map(dies_and_goes_on, (m, m + 1))))
+    moment = next(m for m in range(1, 200) if not dies_at_and_goes_on(experiment, tmp_path, m))
     assert moment > 20, "the run wrote fewer files than a run of this length does"
 
 
@@ -101,10 +97,7 @@ def test_a_family_killed_at_some_writes(family: Callable[[Path], Experiment], tm
     experiment = family(tmp_path)
     finish(experiment, tmp_path / "whole")
 
-    dies_and_goes_on = partial(dies_at_and_goes_on, experiment, tmp_path)
-    with ThreadPoolExecutor(2) as pool:
-        killed = list(pool.map(dies_and_goes_on, range(11, 60, 16)))
-    assert sum(killed) >= 2
+    assert sum(dies_at_and_goes_on(experiment, tmp_path, moment) for moment in range(11, 60, 16)) >= 2
 
 
 def test_killed_again_and_again_at_random(tmp_path: Path) -> None:
