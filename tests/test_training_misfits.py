@@ -62,7 +62,7 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (
         chain,
         stage(objective=InfidelityConfig()),
-        "trains all noise levels at once, but the denoiser has parameters for",
+        "trains all noise levels at once, but the denoiser takes one at a time",
     ),
     (scrambling, stage(objective=ReconstructConfig()), "has nothing to learn"),
     (scrambling, stage(objective=ChainObjectiveConfig()), r"matches no parameter"),

@@ -48,8 +48,12 @@ class Denoiser(Protocol):
 
     n_classes: int
     """Classes that it is told of; n_classes itself stands for none. 0: it takes no labels."""
+    null_label: bool
+    """Whether it takes n_classes, the label of none."""
     levels: int
     """Noise levels that have parameters of their own; 1: all share them."""
+    mixes_levels: bool
+    """Whether the items of a call may be of different levels."""
 
     def forward(
         self, sample: Tensor, timestep: Tensor | int, class_labels: Tensor | None = None, return_dict: bool = True

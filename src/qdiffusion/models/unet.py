@@ -110,6 +110,8 @@ class UNetwork(nn.Module):
     """
 
     levels = 1
+    mixes_levels = True
+    null_label = True
 
     def __init__(
         self,

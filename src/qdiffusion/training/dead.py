@@ -33,8 +33,9 @@ def dead_parameters(system: System) -> dict[str, Tensor]:
 
 
 def _levels(system: System, generator: torch.Generator) -> Iterator[Tensor]:
-    """The levels (rows,) of each input; every one of those that have parameters of their own, a row for every label."""
-    own, rows = system.denoiser.levels, max(2, system.denoiser.n_classes + 1)
+    """The levels (rows,) of each input; every one of those that have parameters of their own, a row a label at least."""
+    model = system.denoiser
+    own, rows = model.levels, max(2, model.n_classes + model.null_label)
     if own > 1:
         yield from torch.arange(own)[:, None].expand(-1, rows)
     else:
@@ -44,7 +45,7 @@ def _levels(system: System, generator: torch.Generator) -> Iterator[Tensor]:
 def _gradients(system: System, t: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
     """Gradients of Re ⟨r, denoiser(x, t)⟩ for random x and direction r; those that reach no parameter are left out."""
     model, shape = system.denoiser, (len(t), *system.codec.space.shape)
-    labels = torch.arange(len(t)) if model.n_classes else None
+    labels = torch.arange(len(t)) % (model.n_classes + model.null_label) if model.n_classes else None
     x = system.process.prior(shape, generator)
     x = x.to(torch.complex128 if x.is_complex() else torch.float64)
     model.zero_grad()
