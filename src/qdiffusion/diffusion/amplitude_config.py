@@ -1,4 +1,4 @@
-"""How the amplitudes of quantum states drown in Gaussian noise, in plain values; torch loads when a process is built."""
+"""How the amplitudes of states drown in Gaussian noise, in plain values; torch loads when a process is built."""
 
 import math
 from dataclasses import dataclass, field
@@ -30,8 +30,8 @@ class AmplitudeNoiseConfig:
     noise: Literal["complex", "real"] = "complex"
     """complex: real and imaginary parts; real: real parts alone."""
     scale: Literal["literal", "unit"] = "literal"
-    """literal: variance 1 of each part of each amplitude, so that the noise's energy grows with the register, 512 on 256
-    amplitudes; unit: energy 1, that of the state."""
+    """literal: variance 1 of each part of each amplitude, so that the noise's energy grows with the register: 512 on
+    256 amplitudes. unit: energy 1, that of the state."""
     prediction: Literal["previous", "clean"] = "previous"
     """What the denoiser says of x_t: the state of the mean of x_{t-1} given x_t and x_0, or x_0."""
 

@@ -5,7 +5,7 @@ r"""Gaussian noise on the amplitudes of a state.
 ε has real and imaginary parts N(0, 1), or real ones alone; s = 1, or such that E ‖s ε‖² = 1. What a denoiser is to say
 is the state of the mean of q(x̃_{t-1} | x̃_t, x_0) (Ho et al. 2020, eq. 7):
 
-.. math:: μ_t = \frac{\sqrt{\bar α_{t-1}} β_t}{1 - \bar α_t} x_0 + \frac{\sqrt{α_t}(1 - \bar α_{t-1})}{1 - \bar α_t} \tilde x_t
+.. math:: μ_t = \frac{\sqrt{\bar α_{t-1}} β_t x_0 + \sqrt{α_t}(1 - \bar α_{t-1}) \tilde x_t}{1 - \bar α_t}
 
 t = 0 … T-1, with ᾱ_{-1} = 1, so that level 0 asks for x_0. With s = 1 the noise of 2^n amplitudes has the energy
 2^{n+1} (1 - ᾱ_t), the state that of ᾱ_t: at β = 1e-2 and n = 8 the state is drowned at the first level.

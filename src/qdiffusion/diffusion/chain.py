@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qdiffusion.diffusion.system import Batch, Draw, OnStep, System
+from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, OnStep, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import mmd
 
@@ -41,10 +41,12 @@ class ChainObjective:
     def check(self, system: System) -> None:
         """Raise UsageError where the denoiser has not a circuit of its own for each noise level."""
         system.codec.space.expect("states", "The objective chain")
-        if system.denoiser.mixes_levels or system.denoiser.levels != self.timesteps:
+        measured = isinstance(system.denoiser, MeasuredDenoiser)
+        if not measured or system.denoiser.levels != self.timesteps:
             raise UsageError(
-                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, but the denoiser has "
-                f"{system.denoiser.levels}; choose the model chain with n_steps {self.timesteps}."
+                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, one after the other, "
+                f"but the denoiser has {system.denoiser.levels if measured else 'none that is measured'}; "
+                f"choose the model chain with n_steps {self.timesteps}."
             )
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:

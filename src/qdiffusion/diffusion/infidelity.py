@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qdiffusion.diffusion.system import Batch, Draw, System
+from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import fidelity
 
@@ -24,16 +24,16 @@ class InfidelityObjective:
     def check(self, system: System) -> None:
         """Raise UsageError where diffusion sees no states, or the denoiser takes one level at a time."""
         system.codec.space.expect("states", "The objective infidelity")
-        if not system.denoiser.mixes_levels:
+        if isinstance(system.denoiser, MeasuredDenoiser):
             raise UsageError(
-                "The objective infidelity trains all noise levels at once, but the denoiser takes one at a time; choose "
-                "the objective chain, or another model."
+                "The objective infidelity trains all noise levels at once, but the denoiser takes one at a time; "
+                "choose the objective chain, or another model."
             )
 
         if system.denoiser.levels not in (1, system.process.timesteps):
             raise UsageError(
-                f"The denoiser has parameters for each of {system.denoiser.levels} noise levels, and the forward process "
-                f"has {system.process.timesteps}; give both the same number."
+                f"The denoiser has parameters for each of {system.denoiser.levels} noise levels, and the forward "
+                f"process has {system.process.timesteps}; give both the same number."
             )
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:

@@ -20,8 +20,8 @@ MOST = 1000
 def score_infidelities(subject: Subject) -> Scores:
     """Mean of 1 - F at each level of at most 1,000 held-out items, ± its standard deviation over items; and of all.
 
-    Beside stand the identity map, which leaves x_t as it is, and the best mix cos(θ) x_t + sin(θ) m, normalised, with the
-    mean m of the training items, normalised: one θ for each level, chosen for the held-out items themselves.
+    Beside stand the identity map, which leaves x_t as it is, and the best mix cos(θ) x_t + sin(θ) m, normalised, with
+    the mean m of the training items, normalised: one θ for each level, chosen for the held-out items themselves.
     """
     system = subject.system()
     device = next(system.parameters()).device
@@ -36,12 +36,11 @@ def score_infidelities(subject: Subject) -> Scores:
     stds = [each[0].std(correction=0).item() for each in levels]
     rows = [_row(f"infidelity-t{t}", values, std) for t, (values, std) in enumerate(zip(told, stds, strict=True))]
     conditions = (
-        f"Infidelity 1 - |⟨target|denoised⟩|² of {count:,} held-out items, ± standard deviation over items: {test.source}.",
+        f"Infidelity 1 - |⟨target|denoised⟩|² of {count:,} held-out items, ± standard deviation over items: "
+        f"{test.source}.",
         "Identity: x_t left as it is; mix: the best mix of x_t with the mean of the training items at each level.",
     )
-    return Scores(
-        "Denoised states", (_row("infidelity", told.mean(0), None), *rows), conditions, {"n_held_out": count}
-    )
+    return Scores("Denoised states", (_row("infidelity", told.mean(0), None), *rows), conditions, {"n_held_out": count})
 
 
 def _row(name: str, values: Float64[Tensor, " 3"], std: float | None) -> Row:
@@ -51,7 +50,12 @@ def _row(name: str, values: Float64[Tensor, " 3"], std: float | None) -> Row:
 
 @torch.no_grad()
 def _at(
-    system: System, x0: Complex[Tensor, "n d"], labels: Tensor | None, level: int, mean: Complex[Tensor, " d"], seed: int
+    system: System,
+    x0: Complex[Tensor, "n d"],
+    labels: Tensor | None,
+    level: int,
+    mean: Complex[Tensor, " d"],
+    seed: int,
 ) -> Float64[Tensor, "3 n"]:
     """Infidelities of what the denoiser says, of the identity and of the best mix."""
     t = torch.full((len(x0),), level, device=x0.device)

@@ -54,7 +54,7 @@ def agreement_row(
     samples: tuple[Float64[Tensor, "n k"], Int64[Tensor, " n"]],
     real: tuple[Float64[Tensor, "m k"], Int64[Tensor, " m"]],
 ) -> Row:
-    """"agreement": how many samples are found to be of the class asked for; beside, as "real", of reference images.
+    """ "agreement": how many samples are found to be of the class asked for; beside, as "real", of reference images.
 
     Args:
         network: its name, part of the row's.

@@ -56,7 +56,7 @@ def score_images(
         seed: of KID's subsets, IS's parts and the floor's halves.
         kid_subset_size: images a subset, at least 2.
         is_splits: parts, at least 2.
-        labels: (N,), what each sample was to be, by the reference set's own numbering; adds how often the network agrees.
+        labels: (N,), what each sample was to be, by the reference set's own numbering; adds how often that was found.
 
     Raises:
         UsageError: images of wrong dtype, range or shape, or too few; options out of range.

@@ -168,8 +168,6 @@ class CapeceNetwork(nn.Module):
     """
 
     levels = 1
-    mixes_levels = True
-    null_label = False
     n_classes = 0
 
     def __init__(

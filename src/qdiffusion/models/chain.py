@@ -37,8 +37,6 @@ class ChainDenoiser(nn.Module):
     """
 
     n_classes = 0
-    mixes_levels = False
-    null_label = False
 
     def __init__(self, n_qubits: int, n_steps: int, n_ancillas: int, n_layers: int) -> None:
         super().__init__()

@@ -45,7 +45,6 @@ class MLPNetwork(nn.Module):
     """
 
     levels = 1
-    mixes_levels = True
     null_label = True
 
     def __init__(self, features: int, width: int, depth: int, n_classes: int = 0) -> None:

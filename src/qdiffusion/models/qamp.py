@@ -7,7 +7,6 @@ Every noise level of every class has angles of its own. The released form has 86
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from jaxtyping import Complex, Float, Int64
@@ -42,8 +41,8 @@ class QAMPNetwork(nn.Module):
         readout: one of `READOUTS`.
         n_observables: of the readout "hermitian".
         variant: "paper", "released", or deviations by name (`QAMPDeviations.parse`).
-        control: what stands for the circuits: "none", they themselves; "zero", nothing comes out; "twin", classical maps
-            with as many parameters.
+        control: what stands for the circuits: "none", they themselves; "zero", nothing comes out; "twin", classical
+            maps with as many parameters.
         skip: whether the decoder sees the noisy state itself.
 
     Attributes:
@@ -55,7 +54,6 @@ class QAMPNetwork(nn.Module):
     Source: QAMP 2025, section 3.6, and its public program.
     """
 
-    mixes_levels = True
     null_label = False
 
     def __init__(
@@ -81,10 +79,11 @@ class QAMPNetwork(nn.Module):
         self.encoder = _encoder(reals, width, latent, deviations.real_encoder)
         n_circuits = n_levels * max(1, n_classes)
         bottleneck = BOTTLENECKS[control]
-        self.bottleneck = bottleneck(
+        told = bottleneck(
             ANSAETZE[ansatz](n_wires, n_layers), n_circuits, READOUTS[readout](n_wires, n_observables), deviations
         )
-        read = self.bottleneck.n_outputs + (reals if skip else 0)
+        self.bottleneck = told
+        read = told.n_outputs + (reals if skip else 0)
         self.decoder = nn.Sequential(nn.Linear(read, width), nn.ReLU(), nn.Linear(width, reals))
 
     def forward(
@@ -121,7 +120,9 @@ class QAMPNetwork(nn.Module):
             return t
         if labels is None or labels.shape != t.shape:
             given = "none" if labels is None else f"some of shape {tuple(labels.shape)}"
-            raise UsageError(f"Every class of this model has circuits of its own: give {len(t)} class labels, not {given}.")
+            raise UsageError(
+                f"Every class of this model has circuits of its own: give {len(t)} class labels, not {given}."
+            )
         _check_range("class labels", labels, self.n_classes)
         return t * self.n_classes + labels
 
@@ -131,8 +132,8 @@ class Bottleneck(nn.Module):
 
     ψ₁ = U₁ψ;  z = Re ⟨φ₁|U₂ φ₁⟩;  ψ₂ = (φ₁ + U₂ φ₁)/‖·‖;  ψ₃ = U₃ φ₂;  φ_k = unit(LeakyReLU(ψ_k))
 
-    z is ⟨Z⟩ of the ancilla of a Hadamard test of U₂, ψ₂ the state that its outcome 0 leaves. In the released program both
-    outcomes' amplitudes are summed, which gives ψ₂ = φ₁ back: U₂ acts through z alone.
+    z is ⟨Z⟩ of the ancilla of a Hadamard test of U₂, ψ₂ the state that its outcome 0 leaves. In the released program
+    both outcomes' amplitudes are summed, which gives ψ₂ = φ₁ back: U₂ acts through z alone.
 
     forward: ψ (N, 2^n) of norm 1, which (N,) → float (N, n_outputs + 1): the readout of ψ₃, then z.
 
@@ -168,7 +169,7 @@ class Bottleneck(nn.Module):
 class TwinBottleneck(nn.Module):
     """Classical maps in place of the three blocks, each with as many parameters, and the same readout.
 
-    h = ψ as 2^(n+1) reals;  h ← twin_k(h), k = 1, 2, 3 (`controls.ClassicalTwin`);  the readout of unit(h), then mean h.
+    h = ψ as 2^(n+1) reals;  h ← twin_k(h), k = 1, 2, 3 (`controls.ClassicalTwin`);  the readout of unit(h), mean h.
 
     forward: as `Bottleneck`.
     """
@@ -176,9 +177,7 @@ class TwinBottleneck(nn.Module):
     def __init__(self, ansatz: Circuit, n_circuits: int, readout: Readout, deviations: QAMPDeviations) -> None:
         super().__init__()
         self.n_outputs = readout.n_outputs + 1
-        self.maps = nn.ModuleList(
-            ClassicalTwin(2 << ansatz.n_wires, ansatz.n_weights, n_circuits) for _ in range(3)
-        )
+        self.maps = nn.ModuleList(ClassicalTwin(2 << ansatz.n_wires, ansatz.n_weights, n_circuits) for _ in range(3))
         self.read = readout
 
     def forward(self, psi: Complex[Tensor, "n d"], which: Int64[Tensor, " n"]) -> Float[Tensor, "n k"]:
@@ -200,7 +199,11 @@ class Nothing(nn.Module):
         return psi.real.new_zeros(len(psi), self.n_outputs)
 
 
-BOTTLENECKS = {"none": Bottleneck, "twin": TwinBottleneck, "zero": Nothing}
+BOTTLENECKS: dict[str, type[Bottleneck | TwinBottleneck | Nothing]] = {
+    "none": Bottleneck,
+    "twin": TwinBottleneck,
+    "zero": Nothing,
+}
 
 
 class RealEncoder(nn.Module):
@@ -211,9 +214,7 @@ class RealEncoder(nn.Module):
 
     def __init__(self, reals: int, width: int, latent: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(reals, width), nn.ReLU(), nn.Linear(width, latent), nn.LayerNorm(latent)
-        )
+        self.layers = nn.Sequential(nn.Linear(reals, width), nn.ReLU(), nn.Linear(width, latent), nn.LayerNorm(latent))
 
     def forward(self, x: Complex[Tensor, "n d"]) -> Complex[Tensor, "n latent"]:
         latent = self.layers(_reals(x))

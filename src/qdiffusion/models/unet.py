@@ -110,7 +110,6 @@ class UNetwork(nn.Module):
     """
 
     levels = 1
-    mixes_levels = True
     null_label = True
 
     def __init__(

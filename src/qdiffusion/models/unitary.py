@@ -27,8 +27,6 @@ class UnitaryDenoiser(nn.Module):
 
     n_classes = 0
     levels = 1
-    mixes_levels = True
-    null_label = False
 
     def __init__(self, n_qubits: int, n_layers: int) -> None:
         super().__init__()

@@ -39,9 +39,7 @@ Model = (
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig
 Sampling = SchedulerConfig | ChainSamplingConfig
-Evaluation = (
-    ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig | AmplitudesEvaluationConfig
-)
+Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig | AmplitudesEvaluationConfig
 
 
 @dataclass(frozen=True)
