@@ -138,7 +138,10 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
         "model": ("unet", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp")),
         "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "chain")),
         "stages.0.optimiser": ("adam", ("adam", "adamw")),
-        "stages.0.model": ("None", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp", "None")),
+        "stages.0.model": (
+            "None",
+            ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp", "None"),
+        ),
         "stages.0.forward": ("None", ("gaussian", "scrambler", "scrambling", "amplitudes", "None")),
         "sampling": ("scheduler", ("scheduler", "chain")),
         "evaluation": ("images", ("images", "states", "denoising", "amplitudes")),

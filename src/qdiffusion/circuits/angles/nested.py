@@ -43,6 +43,7 @@ class NestedProducts(Products):
         # (parts, P) in the order in which a tree of products has them.
         ordered = [[run[place] for place in memory_order(self._depth) for run in runs] for runs in filled]
         pairs = [_pair(part.wires) for part in ordered[0]]
+        self._count = 16 * len(pairs)
         self.shape, self.size = (len(alike), len(alike[0])), 1 << n_wires
         self._parts = GateProducts(
             [[renumber(part.gates, pair) for part, pair in zip(parts, pairs, strict=True)] for parts in ordered],
@@ -60,9 +61,12 @@ class NestedProducts(Products):
     def run(self, angles: Tensor) -> tuple[Tensor, tuple[ProductTree, tuple[ProductTree, Tensor]]]:
         """Angles (N, n_angles) → the products (N·K·P, 2^n, 2^n), and what `pull` needs."""
         parts, kept = self._parts.run(angles)
-        flat = torch.nn.functional.pad(parts.reshape(len(angles), self.shape[0], -1), (1, 0))
-        spread = flat.index_select(2, self._spread.like(flat)).view(*flat.shape[:2], self._depth, -1, self.size**2)
-        matrices = spread.permute(2, 0, 1, 3, 4).reshape(self._depth, -1, self.size, self.size)
+        flat = torch.nn.functional.pad(parts.reshape(len(angles), self.shape[0], self._count), (1, 0))
+        spread = flat.index_select(2, self._spread.like(flat)).view(
+            *flat.shape[:2], self._depth, self.shape[1], self.size**2
+        )
+        n_products = len(angles) * self.shape[0] * self.shape[1]
+        matrices = spread.permute(2, 0, 1, 3, 4).reshape(self._depth, n_products, self.size, self.size)
         product, tree = multiply(matrices)
         return product, (tree, kept)
 
@@ -75,9 +79,7 @@ class NestedProducts(Products):
     ) -> tuple[Tensor]:
         """∂L/∂angles (N, n_angles)."""
         tree, of_parts = kept
-        mu = tree.pull(gradient.conj().resolve_conj()).view(
-            self._depth, len(tensors[0]), self.shape[0], -1, self.size**2
-        )
+        mu = tree.pull(gradient.conj().resolve_conj()).view(self._depth, len(tensors[0]), *self.shape, self.size**2)
         flat = mu.permute(1, 2, 0, 3, 4).flatten(2)
         gathered = flat.index_select(2, self._gather.like(flat)).unflatten(2, (-1, self.size // 4)).sum(-1)
         return self._parts.pull(tensors, value, of_parts, gathered.conj().resolve_conj().view(-1, 4, 4))
