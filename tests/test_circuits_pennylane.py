@@ -9,13 +9,17 @@ from torch import Tensor
 
 from qdiffusion.circuits import (
     QuantumLayer,
+    alternating_ladder,
     angle_encoding,
     basic_entangling,
+    conv_grover,
+    conv_phase,
     cz_brickwork,
     fqconv,
     hqconv,
     ladder_entangling,
     pauli_z,
+    strongly_entangling,
 )
 
 HQ_PAIRS = [
@@ -76,12 +80,67 @@ def bricks(weights: Tensor, n_layers: int) -> None:
             qml.CZ(wires=wires)
 
 
+def conv(c: int, t: int, a: Tensor, b: Tensor, d: Tensor) -> None:
+    qml.RZ(-math.pi / 2, wires=t)
+    qml.CNOT(wires=[t, c])
+    qml.RZ(math.pi / 2 - 2 * a, wires=c)
+    qml.RY(2 * b - math.pi / 2, wires=t)
+    qml.CNOT(wires=[c, t])
+    qml.RY(math.pi / 2 - 2 * d, wires=t)
+    qml.CNOT(wires=[t, c])
+    qml.RZ(math.pi / 2, wires=c)
+
+
+def conv_and_phase(weights: Tensor, n_layers: int) -> None:
+    angles = iter(weights.unbind(-1))
+    for _ in range(n_layers):
+        for c, t in [(0, 1), (2, 3), (1, 2), (3, 0)]:
+            conv(c, t, next(angles), next(angles), next(angles))
+        for wire in range(4):
+            qml.Hadamard(wires=wire)
+        for wire in range(3):
+            qml.CZ(wires=[wire, wire + 1])
+        for wire in range(4):
+            qml.RX(next(angles), wires=wire)
+
+
+def conv_and_grover(weights: Tensor, n_layers: int) -> None:
+    angles = iter(weights.unbind(-1))
+    for _ in range(n_layers):
+        for c, t in [(0, 1), (2, 3), (1, 2), (3, 4), (4, 0)]:
+            conv(c, t, next(angles), next(angles), next(angles))
+        for wire in range(5):
+            qml.Hadamard(wires=wire)
+        first = torch.eye(32, dtype=torch.complex128)[0]
+        qml.DiagonalQubitUnitary(torch.exp(1j * next(angles)[..., None] * first), wires=range(5))
+        for wire in range(5):
+            qml.Hadamard(wires=wire)
+
+
+def cacioppo(weights: Tensor, n_layers: int) -> None:
+    angles = iter(weights.unbind(-1))
+    for index in range(n_layers):
+        for wire in range(4):
+            qml.Rot(next(angles), next(angles), next(angles), wires=wire)
+        chain = [(2, 3), (1, 2), (0, 1)]
+        for wires in chain if index % 2 == 0 else reversed(chain):
+            qml.CNOT(wires=wires)
+
+
+def strong(weights: Tensor, n_layers: int) -> None:
+    qml.StronglyEntanglingLayers(weights.reshape(-1, n_layers, 4, 3), wires=range(4))
+
+
 CASES = {
     "hqconv": (12, hqconv, hq),
     "fqconv": (12, fqconv, fq),
     "basic_entangling": (4, lambda n_layers: basic_entangling(4, n_layers), basic),
     "ladder_entangling": (4, lambda n_layers: ladder_entangling(4, n_layers), ladder),
     "cz_brickwork": (5, lambda n_layers: cz_brickwork(5, n_layers), bricks),
+    "alternating_ladder": (4, lambda n_layers: alternating_ladder(4, n_layers), cacioppo),
+    "strongly_entangling": (4, lambda n_layers: strongly_entangling(4, n_layers), strong),
+    "conv_phase": (4, lambda n_layers: conv_phase(4, n_layers), conv_and_phase),
+    "conv_grover": (5, lambda n_layers: conv_grover(5, n_layers), conv_and_grover),
 }
 
 

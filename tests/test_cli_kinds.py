@@ -111,7 +111,7 @@ def test_several_fields_may_change_their_kind_at_once() -> None:
     [
         (
             "--model.kind transformer",
-            "expects unet or qvunet or quanvunet or capece or mlp or unitary or chain, but transformer was",
+            "expects unet or qvunet or quanvunet or capece or mlp or unitary or chain or qamp, but transformer was",
         ),
         ("--model.kind", "--model.kind expects unet .* but nothing was given"),
         ("--model.kind=", "--model.kind expects unet .* but nothing was given"),
@@ -133,15 +133,18 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
     found = {choice.path: (choice.now, tuple(choice.kinds)) for choice in list_choices(Experiment("x"))}
     assert found == {
         "data": ("images", ("images", "ensemble")),
-        "codec": ("pixels", ("pixels", "raw", "autoencoder")),
-        "forward": ("gaussian", ("gaussian", "scrambler", "scrambling")),
-        "model": ("unet", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain")),
+        "codec": ("pixels", ("pixels", "raw", "autoencoder", "amplitudes")),
+        "forward": ("gaussian", ("gaussian", "scrambler", "scrambling", "amplitudes")),
+        "model": ("unet", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp")),
         "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "chain")),
         "stages.0.optimiser": ("adam", ("adam", "adamw")),
-        "stages.0.model": ("None", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "None")),
-        "stages.0.forward": ("None", ("gaussian", "scrambler", "scrambling", "None")),
+        "stages.0.model": (
+            "None",
+            ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp", "None"),
+        ),
+        "stages.0.forward": ("None", ("gaussian", "scrambler", "scrambling", "amplitudes", "None")),
         "sampling": ("scheduler", ("scheduler", "chain")),
-        "evaluation": ("images", ("images", "states", "denoising")),
+        "evaluation": ("images", ("images", "states", "denoising", "amplitudes")),
     }
 
 

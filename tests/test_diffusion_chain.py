@@ -36,6 +36,9 @@ class Raw(nn.Module):
 class Inverse(nn.Module):
     """Knows the scrambler's matrix."""
 
+    n_classes = 0
+    levels = 1
+
     def __init__(self, matrix: torch.Tensor) -> None:
         super().__init__()
         self.matrix = matrix

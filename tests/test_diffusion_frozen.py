@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from qdiffusion.circuits import QuantumLayer, angle_encoding, fqconv, hqconv, pauli_z
-from qdiffusion.circuits.angles.composition import GateProducts
+from qdiffusion.circuits.angles.composition import Products
 from qdiffusion.circuits.trees.states.clusters import RunMatrices
 from qdiffusion.data import Space
 from qdiffusion.diffusion.frozen import frozen
@@ -71,7 +71,7 @@ def test_the_matrices_of_a_frozen_layer_are_built_once(
     x = torch.rand(5, 2, 12, dtype=torch.float64)
     fixed = frozen(layer)
     built: list[type] = []
-    for kind in (GateProducts, RunMatrices):
+    for kind in (Products, RunMatrices):
         monkeypatch.setattr(kind, "__call__", _counted(kind.__call__, built))
     first = fixed(x)
     assert built

@@ -29,7 +29,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (package / "models" / "linear.py").write_text(MODEL, encoding="utf-8")
     experiment = package / "training" / "experiment.py"
     replaced(experiment, "\n\nOneOf =", "\nfrom qdiffusion.models.linear import LinearConfig\n\nOneOf =")
-    replaced(experiment, " | ChainConfig\n", " | ChainConfig | LinearConfig\n")
+    replaced(experiment, " | QAMPConfig\n", " | QAMPConfig | LinearConfig\n")
     vertex = package / "models" / "vertex.py"
     gates = "from qdiffusion.circuits import Gate, circuit_of, weight\n\n"
     replaced(vertex, "\n\nANSAETZE:", f"\n\n{gates}{ANSATZ}\n\nANSAETZE:")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from qdiffusion.metrics import Row
 from qdiffusion.metrics.confidence import (
+    agreement_row,
     class_frequencies,
     class_rows,
     confidence,
@@ -107,3 +108,10 @@ def test_expected_variation_is_the_mean_over_all_draws(q: Tensor, count: int) ->
         chosen = torch.tensor(draw)
         expected += q[chosen].prod().item() * total_variation(chosen.bincount(minlength=3).double() / count, q)
     assert expected_variation(q, count) == pytest.approx(expected, abs=1e-12)
+
+
+def test_agreement_counts_what_was_asked_for():
+    """Three of four samples, and half of the reference, are found to be what they were to be."""
+    found = torch.eye(10, dtype=torch.float64)
+    row = agreement_row("net", (found[[1, 2, 3, 4]], torch.tensor([1, 2, 3, 5])), (found[[7, 8]], torch.tensor([7, 9])))
+    assert (row.name, row.value, row.beside) == ("agreement-net", 0.75, {"real": 0.5})

@@ -7,10 +7,11 @@ import torch
 
 from qdiffusion.data import Space
 from qdiffusion.errors import UsageError
-from qdiffusion.models import PixelsConfig, RawConfig
+from qdiffusion.models import AmplitudesConfig, PixelsConfig, RawConfig
 
 IMAGES = Space("images", (3, 16, 16), tuple(range(10)))
 OTHERS = [Space("states", (8,)), Space("vectors", (5,), tuple(range(4)))]
+EVERY = [(PixelsConfig(), IMAGES), (AmplitudesConfig(), IMAGES), *((RawConfig(), space) for space in OTHERS)]
 
 
 def every_level() -> torch.Tensor:
@@ -37,6 +38,27 @@ def test_pixels_beyond_the_range_are_clamped():
     assert codec.decode(beyond)[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
 
 
+def test_amplitudes_are_pixels_of_norm_1():
+    """Three channels of 16×16 pixels lie in front, zeros behind them; brightness is lost, what is white stays white."""
+    codec, images = AmplitudesConfig().build(IMAGES), every_level()
+    x = codec.encode(images)
+    assert codec.space == Space("states", (1024,), tuple(range(10)))
+    pixels = images.flatten(1).double()
+    torch.testing.assert_close(x[:, :768].real.double(), pixels / pixels.norm(dim=1, keepdim=True))
+    assert (x[:, 768:] == 0).all()
+    assert (x.imag == 0).all()
+    turned = x * torch.polar(torch.rand(2, 1024), 6 * torch.rand(2, 1024)).sgn()
+    assert torch.equal(codec.decode(3 * turned), images)
+    assert codec.decode(torch.zeros_like(x)).max() == 0
+
+
+def test_a_black_image_is_no_state():
+    images = every_level()
+    images[1] = 0
+    with pytest.raises(UsageError, match="Image 1 of 2 is black"):
+        AmplitudesConfig().build(IMAGES).encode(images)
+
+
 @pytest.mark.parametrize("space", OTHERS, ids=str)
 def test_raw_items_are_what_diffusion_sees(space):
     codec, x = RawConfig().build(space), items(space)
@@ -45,7 +67,10 @@ def test_raw_items_are_what_diffusion_sees(space):
     assert codec.space == space
 
 
-@pytest.mark.parametrize(("config", "space"), [(PixelsConfig(), IMAGES), *((RawConfig(), space) for space in OTHERS)])
+@pytest.mark.parametrize(
+    ("config", "space"),
+    [(PixelsConfig(), IMAGES), (AmplitudesConfig(), IMAGES), *((RawConfig(), space) for space in OTHERS)],
+)
 def test_a_codec_without_weights_has_none_and_draws_nothing(config, space):
     before = torch.random.get_rng_state()
     codec = config.build(space)
@@ -53,7 +78,10 @@ def test_a_codec_without_weights_has_none_and_draws_nothing(config, space):
     assert not codec.state_dict()
 
 
-@pytest.mark.parametrize(("config", "space"), [(PixelsConfig(), IMAGES), *((RawConfig(), space) for space in OTHERS)])
+@pytest.mark.parametrize(
+    ("config", "space"),
+    [(PixelsConfig(), IMAGES), (AmplitudesConfig(), IMAGES), *((RawConfig(), space) for space in OTHERS)],
+)
 def test_arguments_make_the_codec(config, space):
     codec = config.build(space)
     assert type(codec).__name__ == config.class_name

@@ -4,11 +4,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from qdiffusion.data import EnsembleConfig
-from qdiffusion.diffusion import GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
+from qdiffusion.diffusion import (
+    AmplitudeNoiseConfig,
+    GaussianConfig,
+    ReconstructConfig,
+    ScheduleConfig,
+    SchedulerConfig,
+)
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.metrics import DenoisingEvaluationConfig, StatesEvaluationConfig
-from qdiffusion.models import AutoencoderConfig, ChainConfig, MLPConfig, RawConfig, UnitaryConfig
+from qdiffusion.models import (
+    AmplitudesConfig,
+    AutoencoderConfig,
+    ChainConfig,
+    MLPConfig,
+    QAMPConfig,
+    RawConfig,
+    UnitaryConfig,
+)
 from qdiffusion.training import AdamConfig, EMAConfig, Experiment, Stage
 from training_tiny import QVUNET, UNET, tiny, write_images
 
@@ -92,7 +106,22 @@ def chain(folder: Path) -> Experiment:
     )
 
 
-FAMILIES = (transfer, conditional, latent, scrambling, chain)
+def amplitudes(folder: Path) -> Experiment:
+    """Images as amplitudes, in QAMP's network, which is told the class."""
+    return _images(
+        folder,
+        "amplitudes",
+        codec=AmplitudesConfig(),
+        model=QAMPConfig(n_levels=3, n_wires=2, n_layers=1, width=8, n_observables=2),
+        stages=(
+            Stage(steps=4, batch_size=8, objective=InfidelityConfig(every_level=True), ema=DIRECT, accumulation=2),
+        ),
+        sampling=ChainSamplingConfig(count=4, stochastic=True),
+        forward=AmplitudeNoiseConfig(timesteps=3),
+    )
+
+
+FAMILIES = (transfer, conditional, latent, scrambling, chain, amplitudes)
 
 
 def _images(folder: Path, name: str, **changes: object) -> Experiment:
@@ -100,7 +129,7 @@ def _images(folder: Path, name: str, **changes: object) -> Experiment:
     if not path.exists():
         write_images(path)
     forward = GaussianConfig(ScheduleConfig(timesteps=20))
-    return replace(tiny(path), name=name, forward=forward, log_every=2, checkpoint_every=2, **changes)
+    return replace(tiny(path), name=name, **{"forward": forward, "log_every": 2, "checkpoint_every": 2, **changes})
 
 
-__all__ = ["FAMILIES", "UNET", "chain", "conditional", "latent", "scrambling", "transfer"]
+__all__ = ["FAMILIES", "UNET", "amplitudes", "chain", "conditional", "latent", "scrambling", "transfer"]

@@ -1,6 +1,14 @@
 """Circuits as data, compiled and simulated in torch."""
 
-from qdiffusion.circuits.ansatze import basic_entangling, cz_brickwork, fqconv, hqconv, ladder_entangling
+from qdiffusion.circuits.ansatze import (
+    alternating_ladder,
+    basic_entangling,
+    cz_brickwork,
+    fqconv,
+    hqconv,
+    ladder_entangling,
+    strongly_entangling,
+)
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate, circuit_of, constant, input, weight
 from qdiffusion.circuits.encodings import angle_encoding, state_preparation
 from qdiffusion.circuits.layer import QuantumLayer
@@ -20,7 +28,8 @@ from qdiffusion.circuits.observables import (
 )
 from qdiffusion.circuits.operations import diagonal, measure, postselect, unitary
 from qdiffusion.circuits.plans.plan import Plan
-from qdiffusion.circuits.subcircuits import controlled, inverse, on_wires
+from qdiffusion.circuits.qamp import conv_grover, conv_phase, conv_unit, grover_mixer, phase_mixing
+from qdiffusion.circuits.subcircuits import controlled, hadamard_test, inverse, on_wires
 
 __all__ = [
     "Angle",
@@ -29,6 +38,7 @@ __all__ = [
     "Observable",
     "Plan",
     "QuantumLayer",
+    "alternating_ladder",
     "angle_encoding",
     "basic_entangling",
     "branches",
@@ -36,10 +46,15 @@ __all__ = [
     "concatenate",
     "constant",
     "controlled",
+    "conv_grover",
+    "conv_phase",
+    "conv_unit",
     "cz_brickwork",
     "density_matrix",
     "diagonal",
     "fqconv",
+    "grover_mixer",
+    "hadamard_test",
     "hermitian",
     "hqconv",
     "input",
@@ -51,10 +66,12 @@ __all__ = [
     "pauli_x",
     "pauli_y",
     "pauli_z",
+    "phase_mixing",
     "postselect",
     "probabilities",
     "state",
     "state_preparation",
+    "strongly_entangling",
     "trainable_hermitian",
     "unitary",
     "weight",

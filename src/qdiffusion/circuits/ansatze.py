@@ -6,10 +6,13 @@ follow the released programs; the paper's printed formulas point the other way (
 target q_{p+s}).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from itertools import cycle
 from typing import Literal
 
-from qdiffusion.circuits.circuit import Angle, Circuit, Gate, circuit_of, weight
+from qdiffusion.circuits.circuit import Angle, Circuit, Gate
+from qdiffusion.circuits.composite import rot
+from qdiffusion.circuits.layered import check, layered
 from qdiffusion.errors import UsageError
 
 Direction = Literal["program", "formula"]
@@ -45,7 +48,7 @@ def hqconv(
     between = [(_wire(channel, 0), _wire(channel + 1, 0)) for channel in reversed(range(n_channels - 1))]
     inside = _directed(ring, direction) if block_a else []
     n_weights, n_wires = 10 * n_channels - 2, _N_PIXELS * n_channels
-    return _layered(lambda angles: _rotated_pairs([*inside, *between], angles), n_layers, n_weights, "hqconv", n_wires)
+    return layered(lambda angles: _rotated_pairs([*inside, *between], angles), n_layers, n_weights, "hqconv", n_wires)
 
 
 def fqconv(n_layers: int = 3, direction: Direction = "program", alternating: bool = False) -> Circuit:
@@ -76,7 +79,7 @@ def fqconv(n_layers: int = 3, direction: Direction = "program", alternating: boo
             for names in passes:
                 yield from (_controlled(name, pair, next(angles)) for name, pair in zip(names, pairs, strict=True))
 
-    return _layered(layer, n_layers, 24, "fqconv")
+    return layered(layer, n_layers, 24, "fqconv", _N_WIRES)
 
 
 def basic_entangling(n_wires: int = 4, n_layers: int = 4) -> Circuit:
@@ -85,14 +88,14 @@ def basic_entangling(n_wires: int = 4, n_layers: int = 4) -> Circuit:
     Two wires share one CNOT, one wire none. De Falco et al. 2024 use 4 wires for the fortieth channel (the released
     program: 4 layers).
     """
-    _check(n_layers)
+    check(n_layers, n_wires)
     ends = {1: [], 2: [(0, 1)]}.get(n_wires, [(wire, (wire + 1) % n_wires) for wire in range(n_wires)])
 
     def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
         yield from (Gate("rx", (wire,), next(angles)) for wire in range(n_wires))
         yield from (Gate("x", (target,), controls=(control,)) for control, target in ends)
 
-    return _layered(layer, n_layers, n_wires, "basic_entangling", n_wires)
+    return layered(layer, n_layers, n_wires, "basic_entangling", n_wires)
 
 
 def ladder_entangling(n_wires: int, n_layers: int) -> Circuit:
@@ -100,13 +103,13 @@ def ladder_entangling(n_wires: int, n_layers: int) -> Circuit:
 
     The three weights of wire 0 come first, in the order in which they act, then those of wire 1, ….
     """
-    _check_wires(n_wires, n_layers)
+    check(n_layers, n_wires)
 
     def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
         yield from (Gate(name, (wire,), next(angles)) for wire in range(n_wires) for name in ("rz", "ry", "rz"))
         yield from (Gate("x", (wire + 1,), controls=(wire,)) for wire in range(n_wires - 1))
 
-    return _layered(layer, n_layers, 3 * n_wires, "ladder_entangling", n_wires)
+    return layered(layer, n_layers, 3 * n_wires, "ladder_entangling", n_wires)
 
 
 def cz_brickwork(n_wires: int, n_layers: int) -> Circuit:
@@ -115,29 +118,53 @@ def cz_brickwork(n_wires: int, n_layers: int) -> Circuit:
 
     Zhang et al. 2024 (arXiv 2310.05866), figure 2: a step of QuDDPM's reverse process.
     """
-    _check_wires(n_wires, n_layers)
+    check(n_layers, n_wires)
     evens, odds = range(0, n_wires - 1, 2), range(1, n_wires - 1, 2)
 
     def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
         yield from (Gate(name, (wire,), next(angles)) for name in ("rx", "ry") for wire in range(n_wires))
         yield from (Gate("z", (wire + 1,), controls=(wire,)) for wire in (*evens, *odds))
 
-    return _layered(layer, n_layers, 2 * n_wires, "cz_brickwork", n_wires)
+    return layered(layer, n_layers, 2 * n_wires, "cz_brickwork", n_wires)
 
 
-def _layered(
-    layer: Callable[[Iterator[Angle]], Iterable[Gate]],
-    n_layers: int,
-    n_angles: int,
-    name: str,
-    n_wires: int = _N_WIRES,
-) -> Circuit:
-    gates = [
-        gate
-        for index in range(n_layers)
-        for gate in layer(map(weight, range(index * n_angles, (index + 1) * n_angles)))
-    ]
-    return circuit_of(n_wires, gates, f"{name}(n_layers={n_layers})", n_layers * n_angles)
+def alternating_ladder(n_wires: int, n_layers: int) -> Circuit:
+    """A general rotation RZ, RY, RZ on each wire, then a CNOT chain, in turn n-2→n-1, …, 0→1 and its inverse.
+
+    3 · n_wires weights a layer, the three of wire 0 first, in the order in which they act.
+
+    With all weights 0 an even number of layers is the identity.
+
+    Cacioppo et al. 2023 (arXiv 2311.15444), as in the authors' program: PennyLane's Rot(φ, θ, ω).
+    """
+    check(n_layers, n_wires)
+    down = [(wire, wire + 1) for wire in reversed(range(n_wires - 1))]
+    chains = cycle((down, down[::-1]))
+
+    def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
+        yield from (gate for wire in range(n_wires) for gate in rot(next(angles), next(angles), next(angles), wire))
+        yield from (Gate("x", (target,), controls=(control,)) for control, target in next(chains))
+
+    return layered(layer, n_layers, 3 * n_wires, "alternating_ladder", n_wires)
+
+
+def strongly_entangling(n_wires: int, n_layers: int) -> Circuit:
+    """PennyLane's StronglyEntanglingLayers: a general rotation RZ, RY, RZ on each wire, then CNOTs w → w + r (mod n).
+
+    r = 1, 2, …, n-1, 1, … from layer to layer; 3 · n_wires weights a layer, the three of wire 0 first.
+
+    Schuld et al. 2020 (arXiv 1804.00633).
+    """
+    check(n_layers, n_wires)
+    ranges = cycle(range(1, n_wires) or (0,))
+
+    def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
+        yield from (gate for wire in range(n_wires) for gate in rot(next(angles), next(angles), next(angles), wire))
+        reach = next(ranges)
+        ends = [(wire, (wire + reach) % n_wires) for wire in range(n_wires)] if reach else []
+        yield from (Gate("x", (target,), controls=(control,)) for control, target in ends)
+
+    return layered(layer, n_layers, 3 * n_wires, "strongly_entangling", n_wires)
 
 
 def _rotated_pairs(pairs: Iterable[Pair], angles: Iterator[Angle]) -> Iterator[Gate]:
@@ -159,14 +186,7 @@ def _wire(channel: int, pixel: int) -> int:
     return _N_PIXELS * channel + pixel
 
 
-def _check_wires(n_wires: int, n_layers: int) -> None:
-    _check(n_layers)
-    if n_wires < 1:
-        raise UsageError(f"An ansatz needs at least 1 wire, not {n_wires}.")
-
-
-def _check(n_layers: int, direction: str = "program") -> None:
-    if n_layers < 1:
-        raise UsageError(f"An ansatz needs at least 1 layer, not {n_layers}.")
+def _check(n_layers: int, direction: str) -> None:
+    check(n_layers)
     if direction not in ("program", "formula"):
         raise UsageError(f"Unknown direction {direction!r}; there are 'program' and 'formula'.")

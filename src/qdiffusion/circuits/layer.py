@@ -11,6 +11,7 @@ from qdiffusion.circuits.angles.gradients import transformed
 from qdiffusion.circuits.angles.samples import pack, unpack
 from qdiffusion.circuits.circuit import Circuit
 from qdiffusion.circuits.observables import Expectations, Observable, pauli_z
+from qdiffusion.circuits.picked import Picked
 from qdiffusion.circuits.plans.computation import Output
 from qdiffusion.circuits.plans.plan import Differentiation, Plan
 from qdiffusion.errors import UsageError
@@ -105,28 +106,56 @@ class QuantumLayer(nn.Module):
         layer._own_plan = self.plan.fixed()
         return layer
 
-    def forward(self, x: Tensor, weights: Tensor | None = None, *, generator: torch.Generator | None = None) -> Any:
+    def forward(
+        self,
+        x: Tensor,
+        weights: Tensor | None = None,
+        *,
+        which: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Any:
         """Runs the bank; `weights`, broadcast to (*batch, n_circuits, n_weights), stand in for the layer's own where
         given; `generator` draws shots and sampled branches.
+
+        With `which`, int64 (N,) in 0 … n_circuits - 1, each row of x (N, n_inputs) goes through its own circuit alone:
+        (N, n_outputs). What depends on the weights is computed once for each circuit that some row goes through.
         """
+        if which is not None:
+            return self._each_through_one(x, weights, which, generator)
         given = self.weights if weights is None else weights
         self._check(x, given)
-        dtype = torch.promote_types(torch.promote_types(x.real.dtype, given.dtype), torch.float32)
-        bank, inputs = pack(x.to(dtype.to_complex() if x.is_complex() else dtype), given.to(dtype))
+        return self._run(self._own_plan if weights is None else self.plan, x, given, self.observable_weights, generator)
+
+    def _each_through_one(
+        self, x: Tensor, weights: Tensor | None, which: Tensor, generator: torch.Generator | None
+    ) -> Any:
+        self._check_which(x, weights, which)
+        picked = Picked.of(which)
+        trainable = None if self.observable_weights is None else self.observable_weights[picked.used]
+        outputs = self._run(self.plan, x[picked.rows], self.weights[picked.used], trainable, generator)
+        return picked.back(outputs) if isinstance(outputs, Tensor) else tuple(map(picked.back, outputs))
+
+    def _run(
+        self, plan: Plan, x: Tensor, weights: Tensor, trainable: Tensor | None, generator: torch.Generator | None
+    ) -> Any:
+        dtype = torch.promote_types(torch.promote_types(x.real.dtype, weights.dtype), torch.float32)
+        bank, inputs = pack(x.to(dtype.to_complex() if x.is_complex() else dtype), weights.to(dtype))
         # Autocast would run the products of a state's amplitudes in half precision.
         with torch.autocast(x.device.type, enabled=False):
-            outputs = self._untraced(self._own_plan if weights is None else self.plan, bank, inputs, generator)
+            outputs = self._untraced(plan, bank, inputs, trainable, generator)
         if isinstance(outputs, Tensor):
             return unpack(outputs, x.shape[:-2])
         return tuple(unpack(output, x.shape[:-2]) for output in outputs)
 
-    def _untraced(self, plan: Plan, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
+    def _untraced(
+        self, plan: Plan, weights: Tensor, inputs: Tensor, trainable: Tensor | None, generator: torch.Generator | None
+    ) -> Output:
         """The plan's; Dynamo, which cannot trace gradients written by hand, breaks its graph around it."""
         if torch.compiler.is_compiling():
             from qdiffusion.circuits.untraced import untraced
 
-            return untraced(plan, weights, inputs, self.observable_weights, generator)
-        return plan(weights, inputs, self.observable_weights, generator)
+            return untraced(plan, weights, inputs, trainable, generator)
+        return plan(weights, inputs, trainable, generator)
 
     def _check(self, x: Tensor, weights: Tensor) -> None:
         n_inputs, n_weights = self.circuit.n_inputs, self.circuit.n_weights
@@ -145,6 +174,24 @@ class QuantumLayer(nn.Module):
             )
         if self.circuit.prepared and self.check_norms:
             self._check_amplitudes(x[..., : self.circuit.n_amplitudes])
+
+    def _check_which(self, x: Tensor, weights: Tensor | None, which: Tensor) -> None:
+        if weights is not None:
+            raise UsageError("QuantumLayer got both weights and which; which picks among the layer's own weights.")
+        n_inputs = self.circuit.n_inputs
+        if x.ndim != 2 or which.shape != x.shape[:1] or which.dtype != torch.int64 or not len(which):
+            raise UsageError(
+                f"QuantumLayer got x of shape {tuple(x.shape)} and which of shape {tuple(which.shape)} and "
+                f"{which.dtype}; they must be (N, {n_inputs}) and int64 (N,), N at least 1."
+            )
+        if which.device.type == "cpu" and not 0 <= int(which.min()) <= int(which.max()) < self.n_circuits:
+            raise UsageError(
+                f"QuantumLayer got which from {int(which.min())} to {int(which.max())}; the bank has circuits 0 to "
+                f"{self.n_circuits - 1}."
+            )
+        self._check(x[:1].unsqueeze(1).expand(-1, self.n_circuits, -1), self.weights)
+        if self.circuit.prepared and self.check_norms:
+            self._check_amplitudes(x[:, : self.circuit.n_amplitudes])
 
     def _check_amplitudes(self, amplitudes: Tensor) -> None:
         if transformed():

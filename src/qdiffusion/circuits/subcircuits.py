@@ -1,13 +1,13 @@
-"""Circuits as parts of circuits: inverted, under controls, on chosen wires of a larger register.
+"""Circuits as parts of circuits: inverted, under controls, on chosen wires of a larger register, in a Hadamard test.
 
-All three keep the numbers of the weights and inputs.
+All of them keep the numbers of the weights and inputs.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from qdiffusion.circuits import composite
-from qdiffusion.circuits.circuit import Circuit
+from qdiffusion.circuits.circuit import Circuit, Gate
 from qdiffusion.circuits.structure import moved
 from qdiffusion.errors import UsageError
 
@@ -54,6 +54,23 @@ def on_wires(circuit: Circuit, wires: Sequence[int], n_wires: int) -> Circuit:
         )
     gates = moved(circuit.gates, dict(enumerate(wires)))
     return replace(circuit, n_wires=n_wires, gates=gates, prepared=tuple(wires[wire] for wire in circuit.prepared))
+
+
+def hadamard_test(circuit: Circuit) -> Circuit:
+    r"""H on an ancilla, the circuit U where the ancilla is 1, H on the ancilla, which is the last wire, n.
+
+    .. math:: |ψ⟩|0⟩ → \tfrac12 (ψ + Uψ)|0⟩ + \tfrac12 (ψ - Uψ)|1⟩, \quad ⟨Z_n⟩ = \mathrm{Re}⟨ψ|U|ψ⟩
+
+    The two branches differ by Uψ; their sum is ψ itself, whatever U is.
+
+    Raises:
+        UsageError: the circuit prepares, measures or post-selects.
+    """
+    ancilla = circuit.n_wires
+    wide = on_wires(circuit, range(ancilla), ancilla + 1)
+    turn = Gate("h", (ancilla,))
+    gates = (turn, *controlled(wide, (ancilla,)).gates, turn)
+    return replace(wide, gates=gates, name=f"hadamard_test({circuit.name})")
 
 
 def _check(circuit: Circuit, how: str) -> None:

@@ -1,3 +1,5 @@
+from .amplitude_config import AmplitudeNoiseConfig
+from .amplitudes import AmplitudeNoise
 from .chain import ChainObjective, ChainSampler
 from .config import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
 from .gaussian import GaussianProcess
@@ -13,6 +15,8 @@ from .state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, I
 from .system import System
 
 __all__ = [
+    "AmplitudeNoise",
+    "AmplitudeNoiseConfig",
     "ChainObjective",
     "ChainObjectiveConfig",
     "ChainSampler",

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qdiffusion.diffusion.system import Batch, Draw, OnStep, System
+from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, OnStep, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import mmd
 
@@ -39,12 +39,14 @@ class ChainObjective:
         return f"denoiser.steps.{self.level}.*"
 
     def check(self, system: System) -> None:
-        """Raise UsageError where the denoiser has not a circuit for each noise level."""
+        """Raise UsageError where the denoiser has not a circuit of its own for each noise level."""
         system.codec.space.expect("states", "The objective chain")
-        if system.denoiser.levels != self.timesteps:
+        measured = isinstance(system.denoiser, MeasuredDenoiser)
+        if not measured or system.denoiser.levels != self.timesteps:
             raise UsageError(
-                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, but the denoiser has "
-                f"{system.denoiser.levels}; choose the model chain with n_steps {self.timesteps}."
+                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, one after the other, "
+                f"but the denoiser has {system.denoiser.levels if measured else 'none that is measured'}; "
+                f"choose the model chain with n_steps {self.timesteps}."
             )
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -70,10 +72,12 @@ class ChainObjective:
 
 @dataclass(frozen=True)
 class ChainSampler:
-    """Haar states through the denoiser, level by level."""
+    """The prior's states through the denoiser, level by level."""
 
     timesteps: int
     """T, the noise levels of the process."""
+    stochastic: bool = False
+    """Add to the state of each step but the last the noise that `process.kicked` knows of."""
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -89,12 +93,16 @@ class ChainSampler:
         labels: Tensor | None = None,
         on_step: OnStep | None = None,
     ) -> Tensor:
-        """States (count, 2^n): the prior, then one drawn outcome of the denoiser at each level."""
+        """States (count, 2^n): the prior, then what the denoiser says at each level, its outcomes drawn; labels
+        int64 (count,) for a conditional denoiser."""
         x = system.process.prior((count, *system.codec.space.shape), generator)
+        shown = None if labels is None else labels.to(x.device)
         if on_step is not None:
             on_step(0, x)
         for done, t in enumerate(self.levels, start=1):
-            x = system.denoiser(x, t, labels, return_dict=False, generator=generator)[0]
+            x = system.denoiser(x, t, shown, return_dict=False, generator=generator)[0]
+            if self.stochastic and t:
+                x = system.process.kicked(x, torch.full((count,), t, device=x.device), generator)
             if on_step is not None:
                 on_step(done, x)
         return x

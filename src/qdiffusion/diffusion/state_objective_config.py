@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from qdiffusion.errors import require
+from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
     from qdiffusion.diffusion.chain import ChainObjective, ChainSampler
@@ -28,6 +28,8 @@ class InfidelityConfig:
 
     kind: Literal["infidelity"] = field(default="infidelity", kw_only=True)
     """Names this objective in a saved experiment."""
+    every_level: bool = False
+    """Noise each item to all levels, rather than to one drawn at random."""
 
     def rounds(self, forward: HasTimesteps) -> int:
         """One."""
@@ -37,7 +39,7 @@ class InfidelityConfig:
         """The objective."""
         from qdiffusion.diffusion.infidelity import InfidelityObjective
 
-        return InfidelityObjective()
+        return InfidelityObjective(self.every_level)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ class ChainSamplingConfig:
     kind: Literal["chain"] = field(default="chain", kw_only=True)
     """Names this way of sampling in a saved experiment."""
     count: int = 100
-    """States drawn for the picture after training; 0: none."""
+    """Items drawn for the picture after training; 0: none."""
+    stochastic: bool = False
+    """Add to each step's state the noise that its mean leaves out, where the forward process is Gaussian noise on
+    amplitudes; else the denoiser's own chance is all there is."""
 
     def __post_init__(self) -> None:
         require(self.count >= 0, "count", self.count, "at least 0")
@@ -83,16 +88,22 @@ class ChainSamplingConfig:
     @property
     def name(self) -> str:
         """What its samples are called."""
-        return "chain"
+        return "chain-stochastic" if self.stochastic else "chain"
 
     @property
     def words(self) -> list[str]:
         """For people."""
-        return ["chain"]
+        return ["chain", "noise added in every step"] if self.stochastic else ["chain"]
 
     def build(self, system: "System") -> "ChainSampler":
-        """The sampler; raises UsageError where diffusion sees no states."""
+        """The sampler; raises UsageError where diffusion sees no states, or `stochastic` knows no noise to add."""
+        from qdiffusion.diffusion.amplitudes import AmplitudeNoise
         from qdiffusion.diffusion.chain import ChainSampler
 
         system.codec.space.expect("states", "Sampling by a chain")
-        return ChainSampler(system.process.timesteps)
+        if self.stochastic and not isinstance(system.process, AmplitudeNoise):
+            raise UsageError(
+                "A stochastic chain adds the noise of the forward process amplitudes, but was given a "
+                f"{type(system.process).__name__}; leave stochastic out, or choose that process."
+            )
+        return ChainSampler(system.process.timesteps, self.stochastic)

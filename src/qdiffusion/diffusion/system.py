@@ -47,13 +47,21 @@ class Denoiser(Protocol):
     """An `nn.Module` with diffusers' signature."""
 
     n_classes: int
-    """Classes that it is told of; n_classes itself stands for none. 0: it takes no labels."""
+    """Classes that it is told of; n_classes itself stands for none, where its `null_label` is True. 0: no labels."""
     levels: int
     """Noise levels that have parameters of their own; 1: all share them."""
 
     def forward(
         self, sample: Tensor, timestep: Tensor | int, class_labels: Tensor | None = None, return_dict: bool = True
     ) -> Any: ...
+
+
+@runtime_checkable
+class MeasuredDenoiser(Protocol):
+    """A denoiser whose circuits are measured, one noise level in a call."""
+
+    def branches(self, sample: Tensor, timestep: Tensor | int) -> tuple[Tensor, Tensor]:
+        """The states that the outcomes leave, and their probabilities."""
 
 
 @runtime_checkable

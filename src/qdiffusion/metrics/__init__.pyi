@@ -1,9 +1,11 @@
+from .amplitude_config import AmplitudesEvaluationConfig
 from .config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
 from .features import FeatureNetwork, default_features, load_features
 from .report import Row, Scores
 from .scores import check_scorable, score_images
 
 __all__ = [
+    "AmplitudesEvaluationConfig",
     "DenoisingEvaluationConfig",
     "FeatureNetwork",
     "ImagesEvaluationConfig",

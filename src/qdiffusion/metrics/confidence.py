@@ -6,7 +6,7 @@ images are both seen through the network, so that its errors weigh on both sides
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from qdiffusion.metrics.report import Row
@@ -47,6 +47,21 @@ def class_rows(
         ),
         Row(f"balance-{network}", total_variation(found, expected), beside=floor),
     ]
+
+
+def agreement_row(
+    network: str,
+    samples: tuple[Float64[Tensor, "n k"], Int64[Tensor, " n"]],
+    real: tuple[Float64[Tensor, "m k"], Int64[Tensor, " m"]],
+) -> Row:
+    """ "agreement": how many samples are found to be of the class asked for; beside, as "real", of reference images.
+
+    Args:
+        network: its name, part of the row's.
+        samples, real: logits (N, K) and (M, K), and the numbers (N,) and (M,) of their classes among the network's.
+    """
+    share, of_real = (_mean(logits.argmax(dim=1) == classes) for logits, classes in (samples, real))
+    return Row(f"agreement-{network}", share, beside={"real": of_real}, better="higher")
 
 
 def confidence(logits: Float64[Tensor, "n k"]) -> Float64[Tensor, " n"]:

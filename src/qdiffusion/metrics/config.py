@@ -60,11 +60,11 @@ class ImagesEvaluationConfig:
         from qdiffusion.metrics.scores import score_images
 
         reference, network = self._load(subject.data, subject.count)
-        samples = subject.samples()
+        samples, labels = subject.samples()
         subject.say(
             f"Comparing {len(samples):,} samples with {len(reference):,} images in the features of {network.name}."
         )
-        return score_images(samples, reference, network.to(subject.device), seed=subject.seed)
+        return score_images(samples, reference, network.to(subject.device), seed=subject.seed, labels=labels)
 
     def flags(self, data: "Data") -> str:
         """What to give `qdiffusion evaluate`: own data have no feature network but a named one."""

@@ -11,7 +11,7 @@ from qdiffusion.metrics.subject import Subject
 
 def score_states(subject: Subject) -> Scores:
     """Distances of `count` drawn states from the held-out ones."""
-    train, test, drawn = subject.data.load("train"), subject.data.load("test"), subject.samples()
+    train, test, drawn = subject.data.load("train"), subject.data.load("test"), subject.samples().items
     conditions = (
         f"{len(drawn):,} samples against {len(test):,} held-out states: {test.source}.",
         f"Floor: the {len(train):,} training states against the same held-out ones; Haar: random states against them.",

@@ -35,6 +35,12 @@ class Scores:
     def __getitem__(self, name: str) -> float:
         return next(row.value for row in self.rows if row.name == name)
 
+    def followed_by(self, other: "Scores") -> "Scores":
+        """Both sets of rows, conditions and details, under this title."""
+        return Scores(
+            self.title, self.rows + other.rows, self.conditions + other.conditions, {**self.details, **other.details}
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return asdict(self)

@@ -4,13 +4,13 @@ from math import ceil
 from typing import Any
 
 import torch
-from jaxtyping import Float64, UInt8
+from jaxtyping import Float64, Int64, UInt8
 from torch import Tensor
 
 from qdiffusion.data import ImageSet
 from qdiffusion.data.images import check_images
 from qdiffusion.errors import UsageError
-from qdiffusion.metrics.confidence import CONFIDENT, class_rows
+from qdiffusion.metrics.confidence import CONFIDENT, agreement_row, class_rows
 from qdiffusion.metrics.config import check_enough
 from qdiffusion.metrics.distances import frechet_distance, inception_score, kernel_distance
 from qdiffusion.metrics.features import FeatureNetwork
@@ -24,7 +24,7 @@ CLASSES = (
     "IS, higher is better, asks whether each sample looks like one class and all classes occur.",
     f"Confidence: the network's probability of its likeliest class; confident: the share where it exceeds {CONFIDENT}; "
     "higher is better. Balance: the total variation between the classes found in samples and in reference images; "
-    "lower is better.",
+    "lower is better. Agreement, of conditional models: the share found to be the class that was asked for.",
     "Real: what the reference images score; of balance, what as many images drawn from them score on average.",
 )
 HONESTLY = (
@@ -42,6 +42,7 @@ def score_images(
     seed: int = 0,
     kid_subset_size: int = 100,
     is_splits: int = 10,
+    labels: Int64[Tensor, " n"] | None = None,
 ) -> Scores:
     """Score samples by FID and KID and, where the network classifies, IS, confidence and balance (`class_rows`).
 
@@ -55,6 +56,7 @@ def score_images(
         seed: of KID's subsets, IS's parts and the floor's halves.
         kid_subset_size: images a subset, at least 2.
         is_splits: parts, at least 2.
+        labels: (N,), what each sample was to be, by the reference set's own numbering; adds how often that was found.
 
     Raises:
         UsageError: images of wrong dtype, range or shape, or too few; options out of range.
@@ -79,6 +81,10 @@ def score_images(
     if splits:
         rows.append(Row(f"is-{network}", *inception_score(sample_logits, splits, seed), better="higher"))
         rows += class_rows(network, sample_logits, real_logits, _halves(real_logits, seed))
+        if labels is not None and isinstance(reference, ImageSet) and reference.labels is not None:
+            numbers = torch.tensor(reference.space.classes)
+            asked = (sample_logits, numbers[labels]), (real_logits, numbers[reference.labels])
+            rows.append(agreement_row(network, *asked))
     details = {
         "features": network,
         "num_features": features.num_features,

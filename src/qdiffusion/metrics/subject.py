@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -18,6 +18,13 @@ class Data(Protocol):
     def load(self, split: Split) -> ItemSet: ...
 
 
+class Drawn(NamedTuple):
+    """New items (N, …), as the data hold them, and the labels int64 (N,) that were asked for, if any; on the CPU."""
+
+    items: Tensor
+    labels: Tensor | None
+
+
 @dataclass(frozen=True)
 class Subject:
     """A trained run, seen by whoever scores it."""
@@ -28,8 +35,8 @@ class Subject:
     seed: int
     """Of whatever scoring draws."""
     device: torch.device
-    samples: Callable[[], Tensor]
-    """Draws `count` new items, as the data hold them, on the CPU."""
+    samples: Callable[[], Drawn]
+    """Draws `count` new items."""
     system: Callable[[], System]
     """Loads the trained system, on `device`, in evaluation mode."""
     say: Callable[[str], None]

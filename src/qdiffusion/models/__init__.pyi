@@ -1,16 +1,19 @@
+from .amplitude_config import QAMPConfig
 from .capece_config import CapeceConfig
 from .chain import ChainDenoiser
 from .circuit_config import ChainConfig, UnitaryConfig
-from .codec_config import AutoencoderConfig, PixelsConfig, RawConfig
+from .codec_config import AmplitudesConfig, AutoencoderConfig, PixelsConfig, RawConfig
 from .config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
 from .pretrained import MLP, Autoencoder, CapeceUNet, QuanvUNet, QVUNet, UNet
+from .qamp import QAMPNetwork
 from .unitary import UnitaryDenoiser
-from .variants import PAPER, RELEASED, CapeceDeviations, Deviations
+from .variants import PAPER, RELEASED, CapeceDeviations, Deviations, QAMPDeviations
 
 __all__ = [
     "MLP",
     "PAPER",
     "RELEASED",
+    "AmplitudesConfig",
     "Autoencoder",
     "AutoencoderConfig",
     "CapeceConfig",
@@ -21,6 +24,9 @@ __all__ = [
     "Deviations",
     "MLPConfig",
     "PixelsConfig",
+    "QAMPConfig",
+    "QAMPDeviations",
+    "QAMPNetwork",
     "QVUNet",
     "QVUNetConfig",
     "QuanvUNet",

@@ -8,7 +8,7 @@ from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
     from qdiffusion.models.autoencoder import AutoencoderNetwork
-    from qdiffusion.models.codecs import Pixels, Raw
+    from qdiffusion.models.codecs import Amplitudes, Pixels, Raw
 
 Scale = Literal["signed", "unit"]
 
@@ -39,6 +39,31 @@ class PixelsConfig:
         from qdiffusion.models.codecs import Pixels
 
         return Pixels(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class AmplitudesConfig:
+    """Diffusion sees images as the amplitudes of a quantum state."""
+
+    kind: Literal["amplitudes"] = field(default="amplitudes", kw_only=True)
+    """Names this codec in a saved experiment."""
+    class_name: ClassVar[str] = "Amplitudes"
+    """The class of the codec; it has no weights."""
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """The codec's keyword arguments for images of `space`, as JSON holds them.
+
+        Raises:
+            UsageError: `space` holds no images.
+        """
+        space.expect("images", "The codec amplitudes")
+        return {"shape": list(space.shape), "n_classes": space.n_classes}
+
+    def build(self, space: Space) -> "Amplitudes":
+        """The codec for images of `space`; raises what `arguments` raises."""
+        from qdiffusion.models.codecs import Amplitudes
+
+        return Amplitudes(**self.arguments(space))
 
 
 @dataclass(frozen=True)

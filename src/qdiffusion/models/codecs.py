@@ -1,8 +1,10 @@
 """Codecs without weights: between items and what diffusion sees of them."""
 
+import math
 from collections.abc import Sequence
 
-from jaxtyping import Float, Shaped, UInt8
+import torch
+from jaxtyping import Complex, Complex64, Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from qdiffusion.data.images import to_uint8, to_unit_range
@@ -46,6 +48,53 @@ class Pixels(nn.Module):
         """
         check_fit(x, self.space.shape, "images")
         return to_uint8((x if self.scale == "signed" else 2 * x - 1).clamp(-1, 1))
+
+
+class Amplitudes(nn.Module):
+    """Images as the amplitudes of states: x = p / ‖p‖ of the pixels p in [0, 1], zeros behind them up to 2^n.
+
+    How bright an image is is lost; what comes back is |x|, with its brightest pixel white.
+
+    Args:
+        shape: (C, S, S) of an image.
+        n_classes: classes of the images' labels.
+
+    Attributes:
+        space: states (2^n,), n = ⌈log₂ C S²⌉.
+    """
+
+    def __init__(self, shape: Sequence[int], n_classes: int = 0) -> None:
+        super().__init__()
+        self.shape, self.n_pixels = tuple(shape), math.prod(shape)
+        self.space = Space("states", (1 << (self.n_pixels - 1).bit_length(),), tuple(range(n_classes)))
+
+    def encode(self, items: UInt8[Tensor, "n c h w"]) -> Complex64[Tensor, "n d"]:
+        """States, complex64 (N, 2^n), of images, uint8 (N, C, S, S).
+
+        Raises:
+            UsageError: images of another shape, or a black one, which is no state.
+        """
+        check_fit(items, self.shape, "images")
+        pixels = items.flatten(1).float()
+        norms = torch.linalg.vector_norm(pixels, dim=1, keepdim=True)
+        if not bool((norms > 0).all()):
+            raise UsageError(
+                f"Image {int((norms[:, 0] == 0).nonzero()[0])} of {len(items)} is black, and a state has norm 1; "
+                "leave such images out."
+            )
+        padded = nn.functional.pad(pixels / norms, (0, self.space.shape[0] - self.n_pixels))
+        return padded.to(torch.complex64)
+
+    def decode(self, x: Complex[Tensor, "n d"]) -> UInt8[Tensor, "n c h w"]:
+        """Images, uint8 (N, C, S, S), of vectors (N, 2^n) of any norm but 0.
+
+        Raises:
+            UsageError: x of another shape.
+        """
+        check_fit(x, self.space.shape, "states")
+        pixels = x[:, : self.n_pixels].abs()
+        brightest = pixels.amax(dim=1, keepdim=True).clamp_min(torch.finfo(pixels.dtype).tiny)
+        return to_uint8((2 * pixels / brightest - 1).unflatten(1, self.shape))
 
 
 class Raw(nn.Module):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from qdiffusion.circuits import Circuit, QuantumLayer, pauli_z
@@ -65,8 +65,12 @@ class ClassicalTwin(nn.Module):
         bound = max(1, math.ceil(n_mixing / n_wires)) ** -0.5
         nn.init.uniform_(self.weights, -bound, bound)
 
-    def forward(self, x: Float[Tensor, "*batch circuits n"]) -> Float[Tensor, "*batch circuits n"]:
-        bias, rest = self.weights.tensor_split([self.n_bias], dim=1)
+    def forward(
+        self, x: Float[Tensor, "*batch circuits n"], used: Int64[Tensor, " circuits"] | None = None
+    ) -> Float[Tensor, "*batch circuits n"]:
+        """`used`: which maps of the bank x goes through; None: all."""
+        weights = self.weights if used is None else self.weights[used]
+        bias, rest = weights.tensor_split([self.n_bias], dim=1)
         matrix = bias.new_zeros(len(bias), self.n_wires * self.harmonics * self.n_wires)
         matrix = matrix.index_add(1, self.places, rest).unflatten(1, (self.n_wires, -1))
         features = [x if m == 0 else (m * x).sin() for m in range(self.harmonics)]

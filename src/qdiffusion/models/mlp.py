@@ -45,6 +45,7 @@ class MLPNetwork(nn.Module):
     """
 
     levels = 1
+    null_label = True
 
     def __init__(self, features: int, width: int, depth: int, n_classes: int = 0) -> None:
         super().__init__()

@@ -110,6 +110,7 @@ class UNetwork(nn.Module):
     """
 
     levels = 1
+    null_label = True
 
     def __init__(
         self,

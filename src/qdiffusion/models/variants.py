@@ -68,5 +68,16 @@ class CapeceDeviations(Switches):
     """The classical network holds an FQConv circuit that nothing goes through: 24 of its 6,884,297 parameters."""
 
 
+@dataclass(frozen=True)
+class QAMPDeviations(Switches):
+    """The differences between QAMP 2025 and its public program; all off is the paper."""
+
+    real_encoder: bool = False
+    """Real and imaginary parts go one behind the other through real layers, instead of through complex ones."""
+    branches_summed: bool = False
+    """Block 2: the amplitudes of both outcomes of the Hadamard test are summed, which gives its input back, instead of
+    outcome 0 being kept."""
+
+
 PAPER = Deviations.parse("paper")
 RELEASED = Deviations.parse("released")

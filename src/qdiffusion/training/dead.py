@@ -6,6 +6,7 @@ convolution in front of a group normalisation with one channel a group, which ta
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,8 +34,9 @@ def dead_parameters(system: System) -> dict[str, Tensor]:
 
 
 def _levels(system: System, generator: torch.Generator) -> Iterator[Tensor]:
-    """The levels (rows,) of each input; every one of those that have parameters of their own, a row for every label."""
-    own, rows = system.denoiser.levels, max(2, system.denoiser.n_classes + 1)
+    """The levels (rows,) of each input; every one of those that have parameters of their own, a row for each label."""
+    model = system.denoiser
+    own, rows = model.levels, max(2, _n_labels(model))
     if own > 1:
         yield from torch.arange(own)[:, None].expand(-1, rows)
     else:
@@ -44,7 +46,7 @@ def _levels(system: System, generator: torch.Generator) -> Iterator[Tensor]:
 def _gradients(system: System, t: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
     """Gradients of Re ⟨r, denoiser(x, t)⟩ for random x and direction r; those that reach no parameter are left out."""
     model, shape = system.denoiser, (len(t), *system.codec.space.shape)
-    labels = torch.arange(len(t)) if model.n_classes else None
+    labels = torch.arange(len(t)) % _n_labels(model) if model.n_classes else None
     x = system.process.prior(shape, generator)
     x = x.to(torch.complex128 if x.is_complex() else torch.float64)
     model.zero_grad()
@@ -52,3 +54,8 @@ def _gradients(system: System, t: Tensor, generator: torch.Generator) -> dict[st
     direction = torch.randn(output.shape, generator=generator, dtype=output.dtype)
     (output * direction.conj()).real.sum().backward()
     return {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
+
+
+def _n_labels(model: Any) -> int:
+    """Labels that it takes, that of none included; 0 for an unconditional one."""
+    return model.n_classes and model.n_classes + model.null_label

@@ -117,7 +117,8 @@ def _layers(system: System) -> list[LayerFacts]:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         x = system.process.prior((1, *system.codec.space.shape), generator)
-        system.denoiser(x, torch.zeros(1, dtype=torch.int64), return_dict=False)
+        first = torch.zeros(1, dtype=torch.int64)
+        system.denoiser(x, first, first if system.denoiser.n_classes else None, return_dict=False)
         if system.codec_has_weights:
             system.codec.encode(system.codec.decode(x))
     for hook in hooks:

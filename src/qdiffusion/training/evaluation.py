@@ -4,11 +4,10 @@ from dataclasses import fields
 from typing import Any
 
 from accelerate import PartialState
-from torch import Tensor
 
 from qdiffusion.errors import UsageError
 from qdiffusion.metrics import Scores
-from qdiffusion.metrics.subject import Subject
+from qdiffusion.metrics.subject import Drawn, Subject
 from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.files import write_json_atomic
@@ -56,11 +55,11 @@ def evaluate_run(
         evaluation.check(experiment.data, space, count)
         made: dict[str, Any] = {}
 
-        def draw() -> Tensor:
+        def draw() -> Drawn:
             samples = sample_run(run, count, seed=seed, snapshot=snapshot, progress=progress, **options)
             kept = ("made", "seed", "step", "finished", "weights_sha256")
             made.update({"samples": samples.name, **{key: samples.meta[key] for key in kept}})
-            return samples.items
+            return Drawn(samples.items, samples.labels)
 
         def system() -> Any:
             loaded, origin = load_system(run, snapshot)

@@ -14,27 +14,32 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from qdiffusion.data.config import ImagesConfig
 from qdiffusion.data.ensemble import EnsembleConfig
+from qdiffusion.diffusion.amplitude_config import AmplitudeNoiseConfig
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import UsageError, first_problem, require
+from qdiffusion.metrics.amplitude_config import AmplitudesEvaluationConfig
 from qdiffusion.metrics.config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.models.amplitude_config import QAMPConfig
 from qdiffusion.models.capece_config import CapeceConfig
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
-from qdiffusion.models.codec_config import AutoencoderConfig, PixelsConfig, RawConfig
+from qdiffusion.models.codec_config import AmplitudesConfig, AutoencoderConfig, PixelsConfig, RawConfig
 from qdiffusion.models.config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
 from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig
 
 OneOf = Field(discriminator="kind")
 
 Data = ImagesConfig | EnsembleConfig
-Codec = PixelsConfig | RawConfig | AutoencoderConfig
-Forward = GaussianConfig | ScramblerConfig | ScramblingConfig
-Model = UNetConfig | QVUNetConfig | QuanvUNetConfig | CapeceConfig | MLPConfig | UnitaryConfig | ChainConfig
+Codec = PixelsConfig | RawConfig | AutoencoderConfig | AmplitudesConfig
+Forward = GaussianConfig | ScramblerConfig | ScramblingConfig | AmplitudeNoiseConfig
+Model = (
+    UNetConfig | QVUNetConfig | QuanvUNetConfig | CapeceConfig | MLPConfig | UnitaryConfig | ChainConfig | QAMPConfig
+)
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig
 Sampling = SchedulerConfig | ChainSamplingConfig
-Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig
+Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig | AmplitudesEvaluationConfig
 
 
 @dataclass(frozen=True)

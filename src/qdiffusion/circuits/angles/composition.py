@@ -9,8 +9,10 @@ goes down the same tree. Let μ be the complex conjugate of the gradient of U, d
 A run has a hundred small matrices and nearly no arithmetic: what counts is how few operations there are.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,11 +27,36 @@ from qdiffusion.circuits.gates import embed
 _IDENTITY = Gate("rz", (0,), constant(0.0))
 
 
-class GateProducts:
+class Products(ABC):
+    """The products of P runs of gates, for K lists of runs alike, as one step of autograd.
+
+    Attributes:
+        shape: (K, P).
+        size: 2^n of n wires.
+    """
+
+    shape: tuple[int, int]
+    size: int
+
+    def __call__(self, angles: Tensor) -> Tensor:
+        """(…, n_angles) in radians → complex (…, K, P, 2^n, 2^n)."""
+        products = apply(self, angles.reshape(-1, angles.shape[-1]))
+        return products.view(*angles.shape[:-1], *self.shape, self.size, self.size)
+
+    @abstractmethod
+    def run(self, angles: Tensor) -> tuple[Tensor, Any]:
+        """Angles (N, n_angles) → the products (N·K·P, 2^n, 2^n), and what `pull` needs."""
+
+    @abstractmethod
+    def pull(self, tensors: Sequence[Tensor], value: Tensor, kept: Any, gradient: Tensor) -> tuple[Tensor]:
+        """∂L/∂angles (N, n_angles)."""
+
+
+class GateProducts(Products):
     """The products of P runs of gates on one register, for K lists of runs alike but for the indices of their angles.
 
-    Gates come first in memory, in an order (`_memory`) in which each level of the tree multiplies one contiguous half
-    with the other.
+    Gates come first in memory, in an order (`memory_order`) in which each level of the tree multiplies one contiguous
+    half with the other.
 
     Args:
         alike: K lists of P runs; shorter runs are filled up with identities.
@@ -40,7 +67,7 @@ class GateProducts:
     def __init__(self, alike: Sequence[Sequence[Sequence[Gate]]], wires: Sequence[int], n_weights: int) -> None:
         depth = max(1, *map(len, alike[0]))
         filled = [[[*run, *[_IDENTITY] * (depth - len(run))] for run in runs] for runs in alike]
-        order = _memory(depth)
+        order = memory_order(depth)
         # (gates, P) of the first list: the others differ in indices only.
         gates = [run[place] for place in order for run in filled[0]]
         kinds = [gate.kind for gate in gates]
@@ -52,11 +79,6 @@ class GateProducts:
         self.terms = [Constant(flat[..., term, :]) for term in range(3)]
         everywhere = [run[place] for place in order for runs in filled for run in runs]
         self.angles = GateAngles(everywhere, n_weights, [gate.kind.frequency or 0.0 for gate in everywhere])
-
-    def __call__(self, angles: Tensor) -> Tensor:
-        """(…, n_angles) in radians → complex (…, K, P, 2^n, 2^n)."""
-        products = apply(self, angles.reshape(-1, angles.shape[-1]))
-        return products.view(*angles.shape[:-1], *self.shape, self.size, self.size)
 
     def run(self, angles: Tensor) -> tuple[Tensor, tuple["ProductTree", Tensor]]:
         """Angles (N, n_angles) → the products (N·K·P, 2^n, 2^n); their tree, and the gates' fθ (gates, N, K, P)."""
@@ -89,7 +111,7 @@ class ProductTree:
     autograd's node, and that would lead back here.
 
     Attributes:
-        levels: the matrices of each level (count, B, d, d), in the order of `_memory`.
+        levels: the matrices of each level (count, B, d, d), in the order of `memory_order`.
         waiting: the last matrix of a level of an odd count, and the product of all before it.
     """
 
@@ -110,8 +132,8 @@ class ProductTree:
 
 
 def multiply(matrices: Tensor) -> tuple[Tensor, ProductTree]:
-    """The product M_G … M_1 (B, d, d) of matrices (G, B, d, d) stored as `_memory` says; where a level's count is odd,
-    its last matrix waits.
+    """The product M_G … M_1 (B, d, d) of matrices (G, B, d, d) stored as `memory_order` says; where a level's count is
+    odd, its last matrix waits.
     """
     levels: list[Tensor] = []
     while (count := len(matrices)) > 1:
@@ -126,11 +148,11 @@ def multiply(matrices: Tensor) -> tuple[Tensor, ProductTree]:
     return product, ProductTree(levels, waiting[::-1])
 
 
-def _memory(depth: int) -> list[int]:
+def memory_order(depth: int) -> list[int]:
     """Gates in the order in which they are stored: those at even places, those at odd places, what is left; the same
     again of their products.
     """
     if depth == 1:
         return [0]
-    pairs = _memory(depth // 2)
+    pairs = memory_order(depth // 2)
     return [*(2 * p for p in pairs), *(2 * p + 1 for p in pairs), *([depth - 1] if depth % 2 else [])]

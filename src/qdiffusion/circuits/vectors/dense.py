@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from qdiffusion.circuits import structure
-from qdiffusion.circuits.angles.composition import GateProducts
 from qdiffusion.circuits.angles.matrices import Constant
+from qdiffusion.circuits.angles.nested import products
 from qdiffusion.circuits.angles.picking import angle_row
 from qdiffusion.circuits.angles.product import ProductState
 from qdiffusion.circuits.angles.samples import Once, Prepared, in_turns
@@ -220,12 +220,12 @@ class BlockMatrices:
                 [renumber(blocks[index][k].gates, registers[index]) for index in members]
                 for k in range(len(blocks[members[0]]))
             ]
-            self._groups.append((members, per_sample, GateProducts(alike, range(n_wires), n_weights)))
+            self._groups.append((members, per_sample, products(alike, n_wires, n_weights)))
 
     def __call__(self, shared: Tensor, row: Tensor) -> list[Tensor]:
         """Weights (W, C, n) and angles of every sample (W, C, R, n_angles) → (L, R or 1, d, d) of each block."""
         by_block: dict[int, Tensor] = {}
-        for members, per_sample, products in self._groups:
-            matrices = products(row if per_sample else shared.unsqueeze(2)).transpose(2, 3).flatten(0, 2)
+        for members, per_sample, build in self._groups:
+            matrices = build(row if per_sample else shared.unsqueeze(2)).transpose(2, 3).flatten(0, 2)
             by_block.update(zip(members, matrices.unbind(2), strict=True))
         return [by_block[index] for index in range(self._count)]
