@@ -4,6 +4,7 @@ from qdiffusion.circuits.ansatze import basic_entangling, cz_brickwork, fqconv, 
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate, circuit_of, constant, input, weight
 from qdiffusion.circuits.encodings import angle_encoding, state_preparation
 from qdiffusion.circuits.layer import QuantumLayer
+from qdiffusion.circuits.metric import FubiniStudy
 from qdiffusion.circuits.observables import (
     Observable,
     branches,
@@ -25,6 +26,7 @@ from qdiffusion.circuits.subcircuits import controlled, inverse, on_wires
 __all__ = [
     "Angle",
     "Circuit",
+    "FubiniStudy",
     "Gate",
     "Observable",
     "Plan",
