@@ -137,7 +137,7 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
         "forward": ("gaussian", ("gaussian", "scrambler", "scrambling", "amplitudes")),
         "model": ("unet", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp")),
         "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "chain")),
-        "stages.0.optimiser": ("adam", ("adam", "adamw")),
+        "stages.0.optimiser": ("adam", ("adam", "adamw", "natural")),
         "stages.0.model": (
             "None",
             ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp", "None"),

@@ -12,6 +12,7 @@ from qdiffusion.circuits.ansatze import (
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate, circuit_of, constant, input, weight
 from qdiffusion.circuits.encodings import angle_encoding, state_preparation
 from qdiffusion.circuits.layer import QuantumLayer
+from qdiffusion.circuits.metric import FubiniStudy
 from qdiffusion.circuits.observables import (
     Observable,
     branches,
@@ -34,6 +35,7 @@ from qdiffusion.circuits.subcircuits import controlled, hadamard_test, inverse, 
 __all__ = [
     "Angle",
     "Circuit",
+    "FubiniStudy",
     "Gate",
     "Observable",
     "Plan",

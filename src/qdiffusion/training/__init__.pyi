@@ -1,5 +1,5 @@
 from .branching import branch
-from .config import AdamConfig, AdamWConfig, EMAConfig, RateConfig
+from .config import AdamConfig, AdamWConfig, EMAConfig, NaturalConfig, RateConfig
 from .describe import describe
 from .evaluation import evaluate_run
 from .experiment import Experiment, Stage, from_json, to_json
@@ -16,6 +16,7 @@ __all__ = [
     "EMAConfig",
     "Experiment",
     "Interrupted",
+    "NaturalConfig",
     "Preset",
     "RateConfig",
     "Stage",

@@ -100,6 +100,37 @@ class AdamWConfig(AdamFields):
 
 
 @dataclass(frozen=True)
+class NaturalConfig(AdamFields):
+    """Quantum natural gradient on the angles of circuits (docs/natural-gradient.md), Adam on everything else."""
+
+    kind: Literal["natural"] = field(default="natural", kw_only=True)
+    """Names this optimiser in a saved experiment."""
+    circuit_rate: float = 10.0
+    """Step size of circuit angles along their natural gradient, as a multiple of Adam's for the others."""
+    damping: float = 1e-3
+    """λ of (g + λ) δ = gradient; of the size of the metric's smaller eigenvalues, which are at most 1/4 a rotation."""
+    metric: Literal["full", "layer", "diagonal"] = "full"
+    """Which entries of a circuit's metric count: all, those within a repetition of its ansatz, or the diagonal."""
+    averaging: float = 0.0
+    """Share of the metric's running mean that a step keeps; 0: each step's own metric."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 <= self.damping < math.inf, "damping", self.damping, "at least 0")
+        require(0 <= self.averaging < 1, "averaging", self.averaging, "a number in [0, 1)")
+
+    def build(self, system: "System") -> "torch.optim.Optimizer":
+        """On the parameters of `system` that ask for a gradient.
+
+        Raises:
+            UsageError: no circuit among them, or one whose metric exceeds the free memory.
+        """
+        from qdiffusion.training.optimiser import make_natural
+
+        return make_natural(system, self)
+
+
+@dataclass(frozen=True)
 class EMAConfig:
     """The exponential moving average of the weights, which is what is sampled and scored."""
 

@@ -26,7 +26,7 @@ from qdiffusion.models.capece_config import CapeceConfig
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
 from qdiffusion.models.codec_config import AmplitudesConfig, AutoencoderConfig, PixelsConfig, RawConfig
 from qdiffusion.models.config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
-from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig
+from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig, NaturalConfig
 
 OneOf = Field(discriminator="kind")
 
@@ -37,7 +37,7 @@ Model = (
     UNetConfig | QVUNetConfig | QuanvUNetConfig | CapeceConfig | MLPConfig | UnitaryConfig | ChainConfig | QAMPConfig
 )
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
-Optimiser = AdamConfig | AdamWConfig
+Optimiser = AdamConfig | AdamWConfig | NaturalConfig
 Sampling = SchedulerConfig | ChainSamplingConfig
 Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig | AmplitudesEvaluationConfig
 

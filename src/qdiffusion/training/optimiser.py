@@ -1,4 +1,4 @@
-"""Adam and AdamW, with a learning rate of their own for the angles of circuits."""
+"""Adam, AdamW and the natural gradient, with a learning rate of their own for the angles of circuits."""
 
 from collections import defaultdict
 
@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from qdiffusion.circuits import QuantumLayer
-from qdiffusion.training.config import AdamConfig, AdamFields, AdamWConfig
+from qdiffusion.training.config import AdamConfig, AdamFields, AdamWConfig, NaturalConfig
+from qdiffusion.training.natural import NaturalGradient
 
 
 def make_adam(system: nn.Module, config: AdamConfig) -> torch.optim.Optimizer:
@@ -23,6 +24,18 @@ def make_adamw(system: nn.Module, config: AdamWConfig) -> torch.optim.Optimizer:
     for group in groups:
         group["weight_decay"] = 0.0 if group["params"][0] in angles else config.weight_decay
     return torch.optim.AdamW(groups, betas=config.betas, fused=True)
+
+
+def make_natural(system: nn.Module, config: NaturalConfig) -> torch.optim.Optimizer:
+    """The natural gradient on angles, Adam on all else."""
+    return NaturalGradient(
+        system,
+        _groups(system, config),
+        betas=config.betas,
+        damping=config.damping,
+        metric=config.metric,
+        averaging=config.averaging,
+    )
 
 
 def set_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:

@@ -18,7 +18,7 @@ from qdiffusion.runs.run import FORMAT
 from qdiffusion.training.batches import Batches
 from qdiffusion.training.building import FLIPS, ORDER, build_system, check_globs, check_takeover, choose_trained
 from qdiffusion.training.environment import environment
-from qdiffusion.training.experiment import Experiment, Leg, from_json, to_json
+from qdiffusion.training.experiment import Experiment, Leg, Stage, from_json, to_json
 from qdiffusion.training.fit import check_steps_fit
 from qdiffusion.training.log import check_trackers
 
@@ -52,6 +52,8 @@ def load_training_items(experiment: Experiment) -> ItemSet:
     before: System | None = None
     for index, stage in enumerate(experiment.stages):
         check_steps_fit(experiment, items.space, index)
+        if stage.carry:
+            _check_carry(experiment.stages[index - 1], stage)
         system = build_system(experiment, items.space, index)
         _check_stage(experiment, items, index, system)
         if before is not None and stage.model is not None:
@@ -77,7 +79,7 @@ def _check_codec(experiment: Experiment, system: System) -> None:
 
 
 def _check_stage(experiment: Experiment, items: ItemSet, index: int, system: System) -> None:
-    """Refuse a stage whose objectives, batches or globs do not fit."""
+    """Refuse a stage whose objectives, batches, globs or optimiser do not fit."""
     stage = experiment.stages[index]
     check_globs(stage.fresh, list(system.state_dict()), "fresh")
     for leg in experiment.legs:
@@ -92,6 +94,17 @@ def _check_stage(experiment: Experiment, items: ItemSet, index: int, system: Sys
             )
         make_batches(experiment, items, leg)
         choose_trained(system, stage.train, objective.trained)
+        stage.optimiser.build(system)
+
+
+def _check_carry(before: Stage, stage: Stage) -> None:
+    """Refuse to give Adam what the natural gradient remembers of angles, or the other way round."""
+    kinds = (before.optimiser.kind, stage.optimiser.kind)
+    if "natural" in kinds and kinds[0] != kinds[1]:
+        raise UsageError(
+            f"Stage {stage.name} cannot carry over what {kinds[0]} remembers of angles to {kinds[1]}; give both stages "
+            "the same optimiser, or leave carry out."
+        )
 
 
 def write_experiment(run: Run, experiment: Experiment, items: ItemSet) -> None:
