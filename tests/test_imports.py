@@ -9,8 +9,10 @@ import pytest
 COMPUTING = ("torch", "numpy", "diffusers", "accelerate", "torchmetrics", "scipy", "matplotlib", "PIL", "safetensors")
 PRINTING = ("rich", "tyro", "pydantic", "jaxtyping")
 VERBS = ("presets", "describe", "train", "resume", "sample", "evaluate", "report", "data", "data list", "data fetch")
+ANALYSES = ("analyze", "analyze ansatz", "analyze encodings")
 LAZY = tuple(
-    f"qdiffusion.{package}" for package in ("states", "data", "diffusion", "models", "metrics", "training", "progress")
+    f"qdiffusion.{package}"
+    for package in ("states", "data", "diffusion", "models", "metrics", "training", "analysis", "progress")
 )
 
 
@@ -27,7 +29,7 @@ def loaded(code: str, names: tuple[str, ...]) -> set[str]:
 
 
 def test_help_needs_no_library():
-    assert not loaded(commands("--help", *(f"{verb} --help" for verb in VERBS)), COMPUTING + PRINTING)
+    assert not loaded(commands("--help", *(f"{verb} --help" for verb in (*VERBS, *ANALYSES))), COMPUTING + PRINTING)
 
 
 def test_lists_need_no_torch():

@@ -10,7 +10,17 @@ from qdiffusion.circuits.ansatze import (
     strongly_entangling,
 )
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate, circuit_of, constant, input, weight
-from qdiffusion.circuits.encodings import angle_encoding, state_preparation
+from qdiffusion.circuits.encodings import (
+    amplitude_encoding,
+    angle_encoding,
+    basis_encoding,
+    dense_angle_encoding,
+    iqp_encoding,
+    phase_encoding,
+    reuploading,
+    state_preparation,
+)
+from qdiffusion.circuits.inputs import amplitudes, bits, with_products
 from qdiffusion.circuits.layer import QuantumLayer
 from qdiffusion.circuits.metric import FubiniStudy
 from qdiffusion.circuits.observables import (
@@ -41,8 +51,12 @@ __all__ = [
     "Plan",
     "QuantumLayer",
     "alternating_ladder",
+    "amplitude_encoding",
+    "amplitudes",
     "angle_encoding",
     "basic_entangling",
+    "basis_encoding",
+    "bits",
     "branches",
     "circuit_of",
     "concatenate",
@@ -52,6 +66,7 @@ __all__ = [
     "conv_phase",
     "conv_unit",
     "cz_brickwork",
+    "dense_angle_encoding",
     "density_matrix",
     "diagonal",
     "fqconv",
@@ -61,6 +76,7 @@ __all__ = [
     "hqconv",
     "input",
     "inverse",
+    "iqp_encoding",
     "ladder_entangling",
     "measure",
     "on_wires",
@@ -68,13 +84,16 @@ __all__ = [
     "pauli_x",
     "pauli_y",
     "pauli_z",
+    "phase_encoding",
     "phase_mixing",
     "postselect",
     "probabilities",
+    "reuploading",
     "state",
     "state_preparation",
     "strongly_entangling",
     "trainable_hermitian",
     "unitary",
     "weight",
+    "with_products",
 ]

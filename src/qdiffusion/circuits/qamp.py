@@ -62,6 +62,9 @@ def conv_phase(n_wires: int = 4, n_layers: int = 10) -> Circuit:
 def conv_grover(n_wires: int = 4, n_layers: int = 10) -> Circuit:
     """The pairs of `conv_phase`, then the Grover mixer: 3 · n_wires + 1 weights a layer, on two wires 4.
 
+    Every unit and the mixer commute with X⊗ⁿ: from |0…0⟩, half of which is in either of its eigenspaces, most states
+    cannot be reached at any depth.
+
     QAMP 2025, the ansatz that `conv_phase` was compared with.
 
     Raises:

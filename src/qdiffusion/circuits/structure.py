@@ -61,6 +61,15 @@ def reads_input(gate: Gate) -> bool:
     return gate.angle is not None and gate.angle.source == "input"
 
 
+def depth(gates: Iterable[Gate]) -> int:
+    """The layers of gates that share no wire, each gate in the first that its wires are free in."""
+    layers: dict[int, int] = defaultdict(int)
+    for gate in gates:
+        layer = 1 + max(layers[wire] for wire in gate.wires)
+        layers.update(dict.fromkeys(gate.wires, layer))
+    return max(layers.values(), default=0)
+
+
 def light_cone(gates: Sequence[Gate], diagonal: Iterable[int], others: Iterable[int]) -> list[int]:
     """Where the gates stand that matter to operators which are diagonal on the wires `diagonal`, and arbitrary on
     `others`.

@@ -73,6 +73,7 @@ def build_parser(words: Sequence[str] = ()) -> Parser:
     _add_evaluate(add)
     _add_report(add)
     _add_reproduce(add)
+    _add_analyze(add)
     _add_data(add)
     return parser
 
@@ -169,6 +170,32 @@ def _add_reproduce(add: Callable[..., Parser]) -> None:
     parser.add_argument("--sampling-steps", type=int, metavar="N", help="denoising steps an image (default: 50)")
     parser.add_argument("--quick", action="store_true", help="minutes: shows that the study runs, and nothing else")
     parser.add_argument("--dry-run", action="store_true", help="list the cells and which are done; train nothing")
+
+
+def _add_analyze(add: Callable[..., Parser]) -> None:
+    about = "weigh circuits and encodings, without training any"
+    parser = add("analyze", help=about, description=about[0].upper() + about[1:] + ".")
+    add_analysis = parser.add_subparsers(dest="analysis", metavar="COMMAND", required=True).add_parser
+    ansatz = _verb(
+        add_analysis,
+        "ansatz",
+        verbs.analyze_ansatz,
+        "how expressible and entangling ansätze are, in a table and a figure",
+    )
+    ansatz.add_argument("names", nargs="*", metavar="NAME", help="conv-phase, conv-grover, … (default: all that fit)")
+    ansatz.add_argument("--wires", type=int, default=4, metavar="N", help="(default: 4)")
+    ansatz.add_argument("--layers", type=int, default=5, metavar="L", help="(default: 5)")
+    ansatz.add_argument("--samples", type=int, default=5000, metavar="N", help="pairs of states (default: 5,000)")
+    ansatz.add_argument("--bins", type=int, default=75, metavar="N", help="of the fidelities (default: 75)")
+    ansatz.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
+    encodings = _verb(
+        add_analysis, "encodings", verbs.analyze_encodings, "what encodings cost, in a table and a figure"
+    )
+    encodings.add_argument("--features", type=int, default=16, metavar="N", help="numbers encoded (default: 16)")
+    encodings.add_argument("--bits", type=int, default=8, metavar="P", help="a number, in basis encoding (default: 8)")
+    encodings.add_argument("--repeats", type=int, default=3, metavar="N", help="uploads, re-uploading (default: 3)")
+    for analysis in (ansatz, encodings):
+        analysis.add_argument("--out", type=Path, metavar="DIR", help="where to write table and figure, too")
 
 
 def _add_data(add: Callable[..., Parser]) -> None:

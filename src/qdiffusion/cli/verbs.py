@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qdiffusion.analysis.encodings import EncodingCost
     from qdiffusion.runs import Run
     from qdiffusion.runs.description import Description
     from qdiffusion.training.experiment import Experiment
@@ -144,6 +147,44 @@ def reproduce(request: Namespace) -> None:
     print(f"table  {out / 'table.md'}")
 
 
+def analyze_ansatz(request: Namespace) -> None:
+    """`qdiffusion analyze ansatz [NAME …]`"""
+    from qdiffusion.analysis.ansatze import study_ansatze
+    from qdiffusion.analysis.pages import ansatz_notes, ansatz_rows, rich_table, write_ansatz_study
+    from qdiffusion.progress import RichProgress
+
+    study = study_ansatze(
+        request.names, request.wires, request.layers, request.samples, request.bins, request.seed, RichProgress()
+    )
+    _print_rich(rich_table(f"{study.n_wires} wires, {study.n_layers} layers", *ansatz_rows(study)))
+    print(*ansatz_notes(study), sep="\n")
+    if request.out is not None:
+        names = ("wires", "layers", "samples", "bins", "seed", "out")
+        flags = (word for name in names for word in (f"--{name}", str(getattr(request, name))))
+        command = shlex.join(["qdiffusion", "analyze", "ansatz", *request.names, *flags])
+        write_ansatz_study(request.out, study, command)
+        _print_files(request.out, "ansatz", ("md", "csv", "png"))
+
+
+def analyze_encodings(request: Namespace) -> None:
+    """`qdiffusion analyze encodings`"""
+    from qdiffusion.analysis.encodings import encoding_costs
+    from qdiffusion.analysis.pages import encoding_notes, encoding_rows, rich_table, write_encoding_costs
+
+    def costs(n_features: int) -> "tuple[EncodingCost, ...]":
+        return encoding_costs(n_features, request.bits, request.repeats)
+
+    found = costs(request.features)
+    _print_rich(rich_table(f"Encodings of {request.features:,} real numbers", *encoding_rows(found)))
+    print(*encoding_notes(found), sep="\n")
+    if request.out is not None:
+        curves = {n: costs(n) for n in (2, 4, 8, 16, 32, 64)}
+        flags = f"--features {request.features} --bits {request.bits} --repeats {request.repeats}"
+        command = f"qdiffusion analyze encodings {flags} --out {shlex.quote(str(request.out))}"
+        write_encoding_costs(request.out, found, curves, command)
+        _print_files(request.out, "encodings", ("md", "png"))
+
+
 def data_list(request: Namespace) -> None:
     """`qdiffusion data list`"""
     from qdiffusion.data import list_sets
@@ -246,6 +287,11 @@ def _print_json(value: object) -> None:
 def _print_descriptions(descriptions: "tuple[Description, ...]") -> None:
     for description in descriptions:
         _print_rich(description.table())
+
+
+def _print_files(folder: "Path", stem: str, suffixes: Sequence[str]) -> None:
+    for suffix in suffixes:
+        print(f"written  {folder / f'{stem}.{suffix}'}")
 
 
 def _print_rich(value: object) -> None:

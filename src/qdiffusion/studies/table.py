@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from statistics import fmean
 
+from qdiffusion.plots.markdown import markdown_table
 from qdiffusion.studies.cells import Cells
 from qdiffusion.studies.records import Score
-from qdiffusion.studies.texts import MISSING, estimate_text, markdown_table, number, score_title
+from qdiffusion.studies.texts import MISSING, estimate_text, number, score_title
 
 _FACTS = ("Parameters", "Dead", "Seeds", "Minutes")
 _MAIN = ("fid", "kid", "is")

@@ -1,6 +1,5 @@
 """Numbers and tables as readers see them."""
 
-from collections.abc import Iterable, Sequence
 from math import floor, log10
 
 from qdiffusion.studies.statistics import Difference, Estimate
@@ -40,12 +39,6 @@ def difference_texts(difference: Difference | None) -> list[str]:
         return [mean, MISSING, bound, MISSING, str(found.n)]
     p = "< 0.0001" if difference.p < 1e-4 else f"{difference.p:.2g}"
     return [mean, " … ".join(_signed(end, decimals) for end in interval), bound, p, str(found.n)]
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _signed(value: float, decimals: int) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from qdiffusion.plots import html
+from qdiffusion.plots.markdown import markdown_table
 from qdiffusion.studies.cells import Cells
-from qdiffusion.studies.texts import difference_texts, markdown_table, score_title
+from qdiffusion.studies.texts import difference_texts, score_title
 from qdiffusion.studies.verdicts import LEGEND, Judged, Verdict
 
 _CLAIMS = ("Claim", "Verdict", "Comparisons that hold", "By")
