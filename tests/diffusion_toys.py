@@ -42,7 +42,7 @@ class Function(nn.Module):
 class ExactDenoiser(nn.Module):
     """What there is to know of Gaussian data N(mean, root rootᵀ), in float64; items are (N, 1, 1, len(mean)).
 
-    E[x0 | x_t] = μ + √ᾱ Σ (ᾱ Σ + (1-ᾱ) 1)⁻¹ (x_t - √ᾱ μ); ε and v follow from it.
+    E[x0 | x_t] = μ + √ᾱ Σ (ᾱ Σ + (1-ᾱ) 1)⁻¹ (x_t - √ᾱ μ); ε, v and the score follow from it.
     """
 
     n_classes = 0
@@ -58,7 +58,8 @@ class ExactDenoiser(nn.Module):
         whitened = torch.linalg.solve(marginal, (sample.flatten(1) - signal * self.mean).T).T
         x0 = (self.mean + signal * whitened @ self.covariance).view_as(sample)
         epsilon = (noise * whitened).view_as(sample)
-        return ({"epsilon": epsilon, "x0": x0, "v": signal * epsilon - noise * x0}[self.process.prediction],)
+        v, score = signal * epsilon - noise * x0, -whitened.view_as(sample)
+        return ({"epsilon": epsilon, "x0": x0, "v": v, "score": score}[self.process.prediction],)
 
 
 def exact_system(process: GaussianProcess, mean: Tensor, root: Tensor) -> System:

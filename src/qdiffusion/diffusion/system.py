@@ -11,6 +11,9 @@ from qdiffusion.data.space import Space
 Draw = dict[str, Tensor]
 """All chance of a batch, and what follows from it without the trained weights: each tensor (B, …), a row an item."""
 
+Level = int | float
+"""A noise level t: 0, 1, … where levels are counted, any number where noise grows continuously; -1 is the item."""
+
 
 class Batch(NamedTuple):
     """items: (B, …) as the data hold them; labels: int64 (B,) or None; places: int64 (B,), their indices in the set."""
