@@ -134,13 +134,13 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
     assert found == {
         "data": ("images", ("images", "ensemble")),
         "codec": ("pixels", ("pixels", "raw", "autoencoder")),
-        "forward": ("gaussian", ("gaussian", "scrambler", "scrambling")),
+        "forward": ("gaussian", ("gaussian", "sde", "scrambler", "scrambling")),
         "model": ("unet", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain")),
         "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "chain")),
         "stages.0.optimiser": ("adam", ("adam", "adamw")),
         "stages.0.model": ("None", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "None")),
-        "stages.0.forward": ("None", ("gaussian", "scrambler", "scrambling", "None")),
-        "sampling": ("scheduler", ("scheduler", "chain")),
+        "stages.0.forward": ("None", ("gaussian", "sde", "scrambler", "scrambling", "None")),
+        "sampling": ("scheduler", ("scheduler", "sde", "chain")),
         "evaluation": ("images", ("images", "states", "denoising")),
     }
 

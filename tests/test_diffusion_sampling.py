@@ -231,7 +231,7 @@ def test_more_steps_than_levels_are_refused(sampler):
 
 def test_a_process_that_is_not_gaussian_is_refused():
     with pytest.raises(
-        UsageError, match="ddim takes Gaussian noise away, but was given a Identity; choose the sampling"
+        UsageError, match="ddim takes Gaussian noise away level by level, but was given a Identity; choose"
     ):
         SchedulerConfig().build(System(Bare(2), nn.Identity(), nn.Identity()))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from qdiffusion.data import EnsembleConfig
 from qdiffusion.diffusion import GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
+from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.metrics import DenoisingEvaluationConfig, StatesEvaluationConfig
@@ -92,15 +93,26 @@ def chain(folder: Path) -> Experiment:
     )
 
 
-FAMILIES = (transfer, conditional, latent, scrambling, chain)
+def continuous(folder: Path) -> Experiment:
+    """A classical U-Net that is told a continuous time."""
+    return _images(
+        folder,
+        "continuous",
+        forward=SDEConfig(prediction="v"),
+        stages=(Stage(steps=4, batch_size=8, ema=EMA, accumulation=2),),
+        sampling=SDESamplingConfig("pc", steps=2, count=4),
+    )
+
+
+FAMILIES = (transfer, conditional, latent, scrambling, chain, continuous)
 
 
 def _images(folder: Path, name: str, **changes: object) -> Experiment:
     path = folder / "data.npz"
     if not path.exists():
         write_images(path)
-    forward = GaussianConfig(ScheduleConfig(timesteps=20))
-    return replace(tiny(path), name=name, forward=forward, log_every=2, checkpoint_every=2, **changes)
+    made = replace(tiny(path), name=name, log_every=2, checkpoint_every=2)
+    return replace(made, **{"forward": GaussianConfig(ScheduleConfig(timesteps=20)), **changes})
 
 
-__all__ = ["FAMILIES", "UNET", "chain", "conditional", "latent", "scrambling", "transfer"]
+__all__ = ["FAMILIES", "UNET", "chain", "conditional", "continuous", "latent", "scrambling", "transfer"]

@@ -8,11 +8,17 @@ from .sampling import GaussianSampler
 from .schedules import cosine_betas, linear_betas
 from .scrambler import Scrambler
 from .scrambling import Scrambling
+from .sde import SDE, VESDE, VPSDE, SubVPSDE
+from .sde_config import SDEConfig, SDESamplingConfig
+from .sde_sampling import SDESampler
 from .state_config import ScramblerConfig, ScramblingConfig
 from .state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from .system import System
 
 __all__ = [
+    "SDE",
+    "VESDE",
+    "VPSDE",
     "ChainObjective",
     "ChainObjectiveConfig",
     "ChainSampler",
@@ -26,12 +32,16 @@ __all__ = [
     "InfidelityObjective",
     "ReconstructConfig",
     "ReconstructObjective",
+    "SDEConfig",
+    "SDESampler",
+    "SDESamplingConfig",
     "ScheduleConfig",
     "SchedulerConfig",
     "Scrambler",
     "ScramblerConfig",
     "Scrambling",
     "ScramblingConfig",
+    "SubVPSDE",
     "System",
     "cosine_betas",
     "linear_betas",

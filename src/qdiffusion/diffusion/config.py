@@ -59,6 +59,15 @@ def check_prediction(prediction: str) -> None:
     require(prediction in names, "prediction", repr(prediction), f"one of {', '.join(names)}")
 
 
+def refuse_states(space: Space) -> None:
+    """Raise UsageError for states, which a sum with noise takes out of the sphere."""
+    if space.kind == "states":
+        raise UsageError(
+            f"Gaussian noise is added to images or vectors, but was given {space}; choose a forward process for "
+            "states, or other data."
+        )
+
+
 @dataclass(frozen=True)
 class GaussianConfig:
     """Gaussian noise, level by level."""
@@ -82,15 +91,11 @@ class GaussianConfig:
         """The process on items of `space`; `seed` decides nothing here.
 
         Raises:
-            UsageError: the items are states, which a sum with noise takes out of the sphere.
+            UsageError: the items are states.
         """
         from qdiffusion.diffusion.gaussian import GaussianProcess
 
-        if space.kind == "states":
-            raise UsageError(
-                f"Gaussian noise is added to images or vectors, but was given {space}; choose a forward process for "
-                "states, or other data."
-            )
+        refuse_states(space)
         return GaussianProcess(self.schedule.betas(), self.prediction)
 
 
@@ -206,8 +211,8 @@ class SchedulerConfig:
         process = system.process
         if not isinstance(process, GaussianProcess):
             raise UsageError(
-                f"The sampler {self.sampler} takes Gaussian noise away, but was given a {type(process).__name__}; "
-                "choose the sampling that belongs to this forward process."
+                f"The sampler {self.sampler} takes Gaussian noise away level by level, but was given a "
+                f"{type(process).__name__}; choose the sampling that belongs to this forward process."
             )
         if self.steps > process.timesteps:
             raise UsageError(

@@ -55,7 +55,7 @@ class GaussianNoise(nn.Module, ABC):
     ) -> Float[Tensor, "n ..."]:
         """α_t x0 + σ_t noise, for items that carry their noise along: all (N, …), t (N,)."""
         signal, sigma = self.shares(t)
-        return _column(signal, x0) * x0 + _column(sigma, x0) * noise
+        return column(signal, x0) * x0 + column(sigma, x0) * noise
 
     def shown(self, x: Float[Tensor, "n ..."], t: Real[Tensor, "..."]) -> Float[Tensor, "n ..."]:
         """What the denoiser is shown of x (N, …) at t, one for all or (N,): x itself, unless it grows without bound."""
@@ -68,7 +68,7 @@ class GaussianNoise(nn.Module, ABC):
             return noise
         if self.prediction == "x0":
             return x0
-        signal, sigma = (_column(each, x0) for each in self.shares(t))
+        signal, sigma = (column(each, x0) for each in self.shares(t))
         return -noise / sigma if self.prediction == "score" else signal * noise - sigma * x0
 
     def signal_to_noise(self, t: Real[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -109,6 +109,6 @@ class GaussianNoise(nn.Module, ABC):
         return short((signal / sigma) ** 2 if sigma else math.inf)
 
 
-def _column(shares: Float[Tensor, " n"], like: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
-    """(N,) as (N, 1, …, 1)."""
+def column(shares: Float[Tensor, " n"], like: Float[Tensor, "..."]) -> Float[Tensor, "n ..."]:
+    """(N,) as (N, 1, …, 1), with as many axes as `like`."""
     return shares.view(-1, *[1] * (like.ndim - 1))

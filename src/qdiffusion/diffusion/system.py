@@ -24,7 +24,7 @@ class Batch(NamedTuple):
 
 
 class Noised(NamedTuple):
-    """x0, x: (N, …), an item and what is left of it at level t, int64 (N,); noise: (N, …), what was mixed in (x0's
+    """x0, x: (N, …), an item and what is left of it at level t (N,); noise: (N, …), what was mixed in (x0's
     shape; empty where the process mixes nothing in)."""
 
     x0: Tensor
@@ -61,12 +61,13 @@ class Denoiser(Protocol):
 
 @runtime_checkable
 class ForwardProcess(Protocol):
-    """An `nn.Module` that destroys items level by level, t = 0 … timesteps - 1."""
+    """An `nn.Module` that destroys items level by level, t = 0 … timesteps - 1; between levels where `levels` gives
+    fractions."""
 
     timesteps: int
 
     def levels(self, n: int, generator: torch.Generator) -> Tensor:
-        """Uniformly drawn t, int64 (n,)."""
+        """Uniformly drawn t, (n,): int64, or float32 where noise grows continuously."""
 
     def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Noised:
         """x_t for x0 (N, …) and t (N,). Equal generators give one item the same chance at every t."""
@@ -81,7 +82,7 @@ class ForwardProcess(Protocol):
     def caption(self) -> str:
         """What a picture of all levels shows, in sentences."""
 
-    def label(self, t: int) -> tuple[str, ...]:
+    def label(self, t: Level) -> tuple[str, ...]:
         """Short lines that stand below a picture of level t; t = -1 is the item itself."""
 
 
@@ -139,7 +140,7 @@ class Sampler(Protocol):
     """Draws x from a system."""
 
     @property
-    def levels(self) -> tuple[int, ...]:
+    def levels(self) -> tuple[Level, ...]:
         """The level t that each step starts from, in order; behind the last stands -1."""
 
     def __call__(

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from qdiffusion.data.config import ImagesConfig
 from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
+from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import UsageError, first_problem, require
@@ -29,11 +30,11 @@ OneOf = Field(discriminator="kind")
 
 Data = ImagesConfig | EnsembleConfig
 Codec = PixelsConfig | RawConfig | AutoencoderConfig
-Forward = GaussianConfig | ScramblerConfig | ScramblingConfig
+Forward = GaussianConfig | SDEConfig | ScramblerConfig | ScramblingConfig
 Model = UNetConfig | QVUNetConfig | QuanvUNetConfig | CapeceConfig | MLPConfig | UnitaryConfig | ChainConfig
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig
-Sampling = SchedulerConfig | ChainSamplingConfig
+Sampling = SchedulerConfig | SDESamplingConfig | ChainSamplingConfig
 Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig
 
 
