@@ -141,7 +141,7 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
         "stages.0.model": ("None", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "None")),
         "stages.0.forward": ("None", ("gaussian", "sde", "scrambler", "scrambling", "None")),
         "sampling": ("scheduler", ("scheduler", "sde", "chain")),
-        "evaluation": ("images", ("images", "states", "denoising")),
+        "evaluation": ("images", ("images", "states", "denoising", "likelihood")),
     }
 
 

@@ -12,7 +12,12 @@ from qdiffusion.diffusion import DenoiseConfig, GaussianConfig, ReconstructConfi
 from qdiffusion.diffusion.sde_config import SDEConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import RunError, UsageError
-from qdiffusion.metrics import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.metrics import (
+    DenoisingEvaluationConfig,
+    ImagesEvaluationConfig,
+    LikelihoodEvaluationConfig,
+    StatesEvaluationConfig,
+)
 from qdiffusion.models import AutoencoderConfig, CapeceConfig, ChainConfig, MLPConfig, PixelsConfig, RawConfig
 from qdiffusion.training import Experiment, Stage, evaluate_run, get_preset, resume, sample_run, train
 from training_families import chain, conditional, continuous, latent, scrambling, transfer
@@ -85,6 +90,11 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
         "pc solves a stochastic differential equation, but was given a Gaussi",
     ),
     (continuous, part(sampling=ChainSamplingConfig()), "takes states, but was given images"),
+    (
+        chain,
+        part(evaluation=LikelihoodEvaluationConfig(count=4)),
+        "An evaluation by likelihood takes images or vectors, but was given states",
+    ),
     (chain, part(forward=SDEConfig()), "Gaussian noise is added to images or vectors, but was given states"),
     (
         transfer,

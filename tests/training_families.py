@@ -8,7 +8,7 @@ from qdiffusion.diffusion import GaussianConfig, ReconstructConfig, ScheduleConf
 from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
-from qdiffusion.metrics import DenoisingEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.metrics import DenoisingEvaluationConfig, LikelihoodEvaluationConfig, StatesEvaluationConfig
 from qdiffusion.models import AutoencoderConfig, ChainConfig, MLPConfig, RawConfig, UnitaryConfig
 from qdiffusion.training import AdamConfig, EMAConfig, Experiment, Stage
 from training_tiny import QVUNET, UNET, tiny, write_images
@@ -101,6 +101,7 @@ def continuous(folder: Path) -> Experiment:
         forward=SDEConfig(prediction="v"),
         stages=(Stage(steps=4, batch_size=8, ema=EMA, accumulation=2),),
         sampling=SDESamplingConfig("pc", steps=2, count=4),
+        evaluation=LikelihoodEvaluationConfig(count=4),
     )
 
 

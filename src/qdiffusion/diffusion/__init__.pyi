@@ -1,8 +1,10 @@
+from .bound import Bound, variational_bound
 from .chain import ChainObjective, ChainSampler
 from .config import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
 from .gaussian import GaussianProcess
 from .grid import trailing_timesteps
 from .infidelity import InfidelityObjective
+from .likelihood import Bins, bits_per_dimension, log_likelihood
 from .objectives import DenoiseObjective, ReconstructObjective
 from .sampling import GaussianSampler
 from .schedules import cosine_betas, linear_betas
@@ -19,6 +21,8 @@ __all__ = [
     "SDE",
     "VESDE",
     "VPSDE",
+    "Bins",
+    "Bound",
     "ChainObjective",
     "ChainObjectiveConfig",
     "ChainSampler",
@@ -43,7 +47,10 @@ __all__ = [
     "ScramblingConfig",
     "SubVPSDE",
     "System",
+    "bits_per_dimension",
     "cosine_betas",
     "linear_betas",
+    "log_likelihood",
     "trailing_timesteps",
+    "variational_bound",
 ]

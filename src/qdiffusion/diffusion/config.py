@@ -59,6 +59,12 @@ def check_prediction(prediction: str) -> None:
     require(prediction in names, "prediction", repr(prediction), f"one of {', '.join(names)}")
 
 
+def check_variance(variance: str) -> None:
+    """Raise UsageError unless a reverse step can have this variance."""
+    names = get_args(Variance)
+    require(variance in names, "variance", repr(variance), f"one of {', '.join(names)}")
+
+
 def refuse_states(space: Space) -> None:
     """Raise UsageError for states, which a sum with noise takes out of the sphere."""
     if space.kind == "states":
@@ -173,8 +179,7 @@ class SchedulerConfig:
         require(self.steps >= 1, "steps", self.steps, "at least 1")
         require(self.count >= 0, "count", self.count, "at least 0")
         require(0 <= self.guidance < math.inf, "guidance", self.guidance, "a number of at least 0")
-        known = self.variance in get_args(Variance)
-        require(known, "variance", repr(self.variance), f"one of {', '.join(get_args(Variance))}")
+        check_variance(self.variance)
         if self.variance != "posterior" and self.sampler != "ddpm":
             raise UsageError(
                 f"The variance {self.variance} was given for the sampler {self.sampler}, which adds no noise; choose "

@@ -19,7 +19,12 @@ from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import UsageError, first_problem, require
-from qdiffusion.metrics.config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.metrics.config import (
+    DenoisingEvaluationConfig,
+    ImagesEvaluationConfig,
+    LikelihoodEvaluationConfig,
+    StatesEvaluationConfig,
+)
 from qdiffusion.models.capece_config import CapeceConfig
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
 from qdiffusion.models.codec_config import AutoencoderConfig, PixelsConfig, RawConfig
@@ -35,7 +40,7 @@ Model = UNetConfig | QVUNetConfig | QuanvUNetConfig | CapeceConfig | MLPConfig |
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig
 Sampling = SchedulerConfig | SDESamplingConfig | ChainSamplingConfig
-Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig
+Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig | LikelihoodEvaluationConfig
 
 
 @dataclass(frozen=True)
