@@ -134,7 +134,7 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
     assert found == {
         "data": ("images", ("images", "ensemble")),
         "codec": ("pixels", ("pixels", "raw", "autoencoder", "amplitudes")),
-        "forward": ("gaussian", ("gaussian", "scrambler", "scrambling", "amplitudes")),
+        "forward": ("gaussian", ("gaussian", "sde", "scrambler", "scrambling", "amplitudes")),
         "model": ("unet", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp")),
         "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "chain")),
         "stages.0.optimiser": ("adam", ("adam", "adamw", "natural")),
@@ -142,9 +142,9 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
             "None",
             ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp", "None"),
         ),
-        "stages.0.forward": ("None", ("gaussian", "scrambler", "scrambling", "amplitudes", "None")),
-        "sampling": ("scheduler", ("scheduler", "chain")),
-        "evaluation": ("images", ("images", "states", "denoising", "amplitudes")),
+        "stages.0.forward": ("None", ("gaussian", "sde", "scrambler", "scrambling", "amplitudes", "None")),
+        "sampling": ("scheduler", ("scheduler", "sde", "chain")),
+        "evaluation": ("images", ("images", "states", "denoising", "amplitudes", "likelihood")),
     }
 
 

@@ -48,7 +48,7 @@ def test_p2_weight_of_the_default_is_the_noise_variance():
     torch.testing.assert_close(weight.double(), expected, rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "x0", "v"])
+@pytest.mark.parametrize("prediction", ["epsilon", "x0", "v", "score"])
 def test_loss_is_the_weighted_mean_of_each_items_error(prediction, generator):
     """The noise is recovered from what the denoiser was shown, so that the loss can be worked out by hand."""
     objective, whole = DenoiseConfig().build(FORWARD, 0), system(prediction=prediction)
@@ -59,7 +59,12 @@ def test_loss_is_the_weighted_mean_of_each_items_error(prediction, generator):
     assert labels is None
     survival = torch.cumprod(1 - cosine_betas(20), dim=0)[t].view(6, 1, 1, 1)
     noise = (x_t - survival.sqrt() * X0) / (1 - survival).sqrt()
-    target = {"epsilon": noise, "x0": X0, "v": survival.sqrt() * noise - (1 - survival).sqrt() * X0}[prediction]
+    target = {
+        "epsilon": noise,
+        "x0": X0,
+        "v": survival.sqrt() * noise - (1 - survival).sqrt() * X0,
+        "score": -noise / (1 - survival).sqrt(),
+    }[prediction]
     errors = [((0.25 * x_t[i] - target[i]) ** 2).mean().item() for i in range(6)]
     weights = [1 - survival[i].item() for i in range(6)]
     assert loss.item() == pytest.approx(sum(w * e for w, e in zip(weights, errors, strict=True)) / 6, rel=1e-4)

@@ -61,3 +61,21 @@ def test_every_step_is_that_of_diffusers(make, steps, clip, prediction, schedule
     for done, t in enumerate(scheduler.timesteps, start=1):
         x = scheduler.step(answer(x, t, None), t, x, generator=generator, return_dict=False, **extra)[0].float()
         torch.testing.assert_close(ours[done], x, rtol=0, atol=1e-5 * max(1.0, x.abs().max().item()))
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+@pytest.mark.parametrize(("variance", "theirs"), [("posterior", "fixed_small"), ("beta", "fixed_large")])
+def test_the_variance_of_an_ancestral_step_is_that_of_diffusers(variance, theirs, schedule):
+    """On all levels: the last step starts from level 0, where neither adds noise."""
+    config = ScheduleConfig(schedule, 40)
+    process = gaussian(config)
+    system, ours = System(Bare(*SHAPE), Function(answer), process), {}
+    sampler = SchedulerConfig("ddpm", 40, clip=False, variance=variance).build(system)
+    sampler(system, COUNT, torch.Generator().manual_seed(3), on_step=ours.__setitem__)
+    scheduler = DDPMScheduler(trained_betas=config.betas().numpy(), variance_type=theirs, clip_sample=False)
+    scheduler.alphas_cumprod = process.alphas_cumprod
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(COUNT, *SHAPE, generator=generator)
+    for done, t in enumerate(sampler.levels, start=1):
+        x = scheduler.step(answer(x, t, None), t, x, generator=generator, return_dict=False)[0].float()
+        torch.testing.assert_close(ours[done], x, rtol=0, atol=1e-5 * max(1.0, x.abs().max().item()))

@@ -11,7 +11,7 @@ from qdiffusion.data.space import Space
 from qdiffusion.diffusion import GaussianConfig, GaussianProcess, ScheduleConfig, cosine_betas, linear_betas
 from qdiffusion.errors import UsageError
 
-PREDICTIONS = ("epsilon", "x0", "v")
+PREDICTIONS = ("epsilon", "x0", "v", "score")
 
 
 @pytest.mark.parametrize("timesteps", [1, 7, 1000])
@@ -114,6 +114,20 @@ def test_item_and_noise_are_found_again_in_the_target(prediction, t, generator):
     torch.testing.assert_close(process.noise_beside(x0, noised.x, t), noised.noise, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("t", [0, 17, 29])
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_the_score_is_the_gradient_of_the_log_density(prediction, t, generator):
+    """Of q(x_t | x_0) where the denoiser gives the target of one item, whatever it is asked for."""
+    process = gaussian(ScheduleConfig("linear", 30), prediction)
+    noised = process.noised(torch.randn(5, 1, 2, 2, generator=generator), torch.full((5,), t), generator)
+    signal, noise = process.scales(t)
+    x = noised.x.clone().requires_grad_()
+    density = torch.distributions.Normal(signal * noised.x0, noise).log_prob(x).sum()
+    (gradient,) = torch.autograd.grad(density, x)
+    found = process.score(process.target(noised), noised.x, t)
+    torch.testing.assert_close(found, gradient, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("t", [0, 500, 999])
 def test_v_is_the_way_that_x_moves(t, generator):
     """With √ᾱ = cos φ and √(1 - ᾱ) = sin φ, v = dx/dφ (Salimans and Ho 2022, appendix D)."""
@@ -175,5 +189,5 @@ def test_states_take_no_gaussian_noise():
 
 @pytest.mark.usefixtures("unchecked")
 def test_an_unknown_prediction_is_refused():
-    with pytest.raises(UsageError, match="prediction is 'noise', but must be one of epsilon, x0, v"):
+    with pytest.raises(UsageError, match="prediction is 'noise', but must be one of epsilon, x0, v, score"):
         GaussianConfig(prediction="noise")

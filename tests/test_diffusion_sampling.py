@@ -19,7 +19,7 @@ from qdiffusion.diffusion import (
 from qdiffusion.errors import UsageError
 
 SAMPLERS = ("ddpm", "ddim", "dpmpp")
-PREDICTIONS = ("epsilon", "x0", "v")
+PREDICTIONS = ("epsilon", "x0", "v", "score")
 SMALL = torch.tensor([[0.12, 0.0, 0.0], [0.06, 0.10, 0.0], [-0.05, 0.02, 0.13]], dtype=DOUBLE)
 LARGE = torch.tensor([[0.9, 0.0, 0.0], [0.6, 0.5, 0.0], [-0.5, 0.2, 0.7]], dtype=DOUBLE)
 MEAN = torch.tensor([0.1, -0.15, 0.05], dtype=DOUBLE)
@@ -231,7 +231,7 @@ def test_more_steps_than_levels_are_refused(sampler):
 
 def test_a_process_that_is_not_gaussian_is_refused():
     with pytest.raises(
-        UsageError, match="ddim takes Gaussian noise away, but was given a Identity; choose the sampling"
+        UsageError, match="ddim takes Gaussian noise away level by level, but was given a Identity; choose"
     ):
         SchedulerConfig().build(System(Bare(2), nn.Identity(), nn.Identity()))
 
@@ -246,6 +246,8 @@ def test_a_process_that_is_not_gaussian_is_refused():
         ({"guidance": -0.5}, "guidance is -0.5, but must be a number of at least 0."),
         ({"guidance": math.nan}, "guidance is nan"),
         ({"guidance": math.inf}, "guidance is inf"),
+        ({"sampler": "ddpm", "variance": "large"}, "variance is 'large', but must be one of posterior, beta."),
+        ({"variance": "beta"}, "variance beta was given for the sampler ddim, which adds no noise; choose ddpm"),
     ],
 )
 def test_fields_out_of_range_are_refused(options, sentence):
@@ -259,6 +261,7 @@ def test_fields_out_of_range_are_refused(options, sentence):
         (SchedulerConfig(), "ddim-50"),
         (SchedulerConfig("dpmpp", 7, guidance=2.5), "dpmpp-7-g2.5"),
         (SchedulerConfig("ddpm", 1000, guidance=0.0), "ddpm-1000-g0"),
+        (SchedulerConfig("ddpm", 7, variance="beta"), "ddpm-7-beta"),
     ],
 )
 def test_names_tell_what_differs(config, name):
@@ -268,3 +271,4 @@ def test_names_tell_what_differs(config, name):
 def test_people_are_told_the_same_in_words():
     assert SchedulerConfig().words == ["ddim", "50 steps"]
     assert SchedulerConfig("dpmpp", 7, guidance=2.5).words == ["dpmpp", "7 steps", "guidance 2.5"]
+    assert SchedulerConfig("ddpm", 7, variance="beta").words == ["ddpm", "7 steps", "variance beta"]

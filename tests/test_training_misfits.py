@@ -9,12 +9,18 @@ import pytest
 
 from qdiffusion.cli import main
 from qdiffusion.diffusion import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
+from qdiffusion.diffusion.sde_config import SDEConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import RunError, UsageError
-from qdiffusion.metrics import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.metrics import (
+    DenoisingEvaluationConfig,
+    ImagesEvaluationConfig,
+    LikelihoodEvaluationConfig,
+    StatesEvaluationConfig,
+)
 from qdiffusion.models import AutoencoderConfig, CapeceConfig, ChainConfig, MLPConfig, PixelsConfig, RawConfig
 from qdiffusion.training import Experiment, Stage, evaluate_run, get_preset, resume, sample_run, train
-from training_families import chain, conditional, latent, scrambling, transfer
+from training_families import chain, conditional, continuous, latent, scrambling, transfer
 from training_tiny import QVUNET, UNET, files
 
 Change = Callable[[Experiment], Experiment]
@@ -77,6 +83,19 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (latent, stage(train=("codec.nothing.*",)), r"'codec\.nothing\.\*' of train matches no parameter"),
     (latent, stage(train=("denoiser.*",)), r"trains nothing: .*denoiser\.\* and codec\.\*"),
     (latent, last(train=("codec.*",)), r"trains nothing: .*codec\.\* and denoiser\.\*"),
+    (conditional, part(forward=SDEConfig()), "ddim takes Gaussian noise away level by level, but was given a VPSDE"),
+    (
+        continuous,
+        part(forward=GaussianConfig()),
+        "pc solves a stochastic differential equation, but was given a Gaussi",
+    ),
+    (continuous, part(sampling=ChainSamplingConfig()), "takes states, but was given images"),
+    (
+        chain,
+        part(evaluation=LikelihoodEvaluationConfig(count=4)),
+        "An evaluation by likelihood takes images or vectors, but was given states",
+    ),
+    (chain, part(forward=SDEConfig()), "Gaussian noise is added to images or vectors, but was given states"),
     (
         transfer,
         stage(forward=GaussianConfig(ScheduleConfig(timesteps=1))),

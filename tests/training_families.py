@@ -11,9 +11,10 @@ from qdiffusion.diffusion import (
     ScheduleConfig,
     SchedulerConfig,
 )
+from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
-from qdiffusion.metrics import DenoisingEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.metrics import DenoisingEvaluationConfig, LikelihoodEvaluationConfig, StatesEvaluationConfig
 from qdiffusion.models import (
     AmplitudesConfig,
     AutoencoderConfig,
@@ -121,7 +122,19 @@ def amplitudes(folder: Path) -> Experiment:
     )
 
 
-FAMILIES = (transfer, conditional, latent, scrambling, chain, amplitudes)
+def continuous(folder: Path) -> Experiment:
+    """A classical U-Net that is told a continuous time."""
+    return _images(
+        folder,
+        "continuous",
+        forward=SDEConfig(prediction="v"),
+        stages=(Stage(steps=4, batch_size=8, ema=EMA, accumulation=2),),
+        sampling=SDESamplingConfig("pc", steps=2, count=4),
+        evaluation=LikelihoodEvaluationConfig(count=4),
+    )
+
+
+FAMILIES = (transfer, conditional, latent, scrambling, chain, amplitudes, continuous)
 
 
 def _images(folder: Path, name: str, **changes: object) -> Experiment:
@@ -132,4 +145,4 @@ def _images(folder: Path, name: str, **changes: object) -> Experiment:
     return replace(tiny(path), name=name, **{"forward": forward, "log_every": 2, "checkpoint_every": 2, **changes})
 
 
-__all__ = ["FAMILIES", "UNET", "amplitudes", "chain", "conditional", "latent", "scrambling", "transfer"]
+__all__ = ["FAMILIES", "UNET", "amplitudes", "chain", "conditional", "continuous", "latent", "scrambling", "transfer"]

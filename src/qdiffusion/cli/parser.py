@@ -249,7 +249,11 @@ def _sampling(parser: Parser, default_count: int | None) -> None:
         default=default_count,
         help="how many samples" + (f" (default: {default_count})" if default_count else ""),
     )
-    parser.add_argument("--sampler", metavar="NAME", help="ddpm, ddim or dpmpp (default: the experiment's)")
+    parser.add_argument(
+        "--sampler",
+        metavar="NAME",
+        help="ddpm, ddim or dpmpp; of an SDE euler-maruyama, pc, heun or rk4 (default: the experiment's)",
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="sampling steps (default: the experiment's)")
     parser.add_argument(
         "--guidance", type=float, metavar="G", help="strength of classifier-free guidance (default: the experiment's)"

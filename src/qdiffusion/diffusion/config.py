@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 MOST_TIMESTEPS = 1_000_000
 
 ScheduleName = Literal["cosine", "linear"]
-Prediction = Literal["epsilon", "x0", "v"]
+Prediction = Literal["epsilon", "x0", "v", "score"]
 SamplerName = Literal["ddpm", "ddim", "dpmpp"]
+Variance = Literal["posterior", "beta"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,27 @@ def check_timesteps(timesteps: int) -> None:
         raise UsageError(f"A noise schedule got {timesteps} timesteps; it takes 1 to {MOST_TIMESTEPS:,}.")
 
 
+def check_prediction(prediction: str) -> None:
+    """Raise UsageError unless a denoiser can say this of x_t."""
+    names = get_args(Prediction)
+    require(prediction in names, "prediction", repr(prediction), f"one of {', '.join(names)}")
+
+
+def check_variance(variance: str) -> None:
+    """Raise UsageError unless a reverse step can have this variance."""
+    names = get_args(Variance)
+    require(variance in names, "variance", repr(variance), f"one of {', '.join(names)}")
+
+
+def refuse_states(space: Space) -> None:
+    """Raise UsageError for states, which a sum with noise takes out of the sphere."""
+    if space.kind == "states":
+        raise UsageError(
+            f"Gaussian noise is added to images or vectors, but was given {space}; choose a forward process for "
+            "states, or other data."
+        )
+
+
 @dataclass(frozen=True)
 class GaussianConfig:
     """Gaussian noise, level by level."""
@@ -59,13 +81,12 @@ class GaussianConfig:
     schedule: ScheduleConfig = ScheduleConfig()
     """How fast the noise grows."""
     prediction: Prediction = "epsilon"
-    """What the denoiser says of x_t: the noise, the data, or v = √ᾱ ε - √(1 - ᾱ) x0."""
+    """What the denoiser says of x_t: the noise, the data, v = √ᾱ ε - √(1 - ᾱ) x0, or the score -ε / √(1 - ᾱ)."""
     kind: Literal["gaussian"] = field(default="gaussian", kw_only=True)
     """Names this forward process in a saved experiment."""
 
     def __post_init__(self) -> None:
-        names = get_args(Prediction)
-        require(self.prediction in names, "prediction", repr(self.prediction), f"one of {', '.join(names)}")
+        check_prediction(self.prediction)
 
     @property
     def timesteps(self) -> int:
@@ -76,15 +97,11 @@ class GaussianConfig:
         """The process on items of `space`; `seed` decides nothing here.
 
         Raises:
-            UsageError: the items are states, which a sum with noise takes out of the sphere.
+            UsageError: the items are states.
         """
         from qdiffusion.diffusion.gaussian import GaussianProcess
 
-        if space.kind == "states":
-            raise UsageError(
-                f"Gaussian noise is added to images or vectors, but was given {space}; choose a forward process for "
-                "states, or other data."
-            )
+        refuse_states(space)
         return GaussianProcess(self.schedule.betas(), self.prediction)
 
 
@@ -150,6 +167,8 @@ class SchedulerConfig:
     clip: bool = True
     """Clip the predicted x0 to [-1, 1] in every step. Where the last level is all but pure noise, an x0 that follows
     from a predicted ε needs it: the error of ε counts 1/√ᾱ times, 20,000 times with the cosine schedule."""
+    variance: Variance = "posterior"
+    """Of ddpm's steps: posterior: β̃, right for one known item; beta: β, right for items that are pure noise."""
     kind: Literal["scheduler"] = field(default="scheduler", kw_only=True)
     """Names this way of sampling in a saved experiment."""
 
@@ -160,17 +179,26 @@ class SchedulerConfig:
         require(self.steps >= 1, "steps", self.steps, "at least 1")
         require(self.count >= 0, "count", self.count, "at least 0")
         require(0 <= self.guidance < math.inf, "guidance", self.guidance, "a number of at least 0")
+        check_variance(self.variance)
+        if self.variance != "posterior" and self.sampler != "ddpm":
+            raise UsageError(
+                f"The variance {self.variance} was given for the sampler {self.sampler}, which adds no noise; choose "
+                "ddpm, or leave variance at posterior."
+            )
 
     @property
     def name(self) -> str:
-        """Of files: "ddim-50", "ddim-50-g2.5"."""
-        return f"{self.sampler}-{self.steps}" + ("" if self.guidance == 1 else f"-g{self.guidance:g}")
+        """Of files: "ddim-50", "ddim-50-g2.5", "ddpm-50-beta"."""
+        guidance = "" if self.guidance == 1 else f"-g{self.guidance:g}"
+        variance = "" if self.variance == "posterior" else f"-{self.variance}"
+        return f"{self.sampler}-{self.steps}{variance}{guidance}"
 
     @property
     def words(self) -> list[str]:
-        """For people: ["ddim", "50 steps", "guidance 2.5"]."""
-        told = [self.sampler, f"{self.steps} steps"]
-        return told if self.guidance == 1 else [*told, f"guidance {self.guidance:g}"]
+        """For people: ["ddpm", "50 steps", "variance beta", "guidance 2.5"]."""
+        variance = [] if self.variance == "posterior" else [f"variance {self.variance}"]
+        guidance = [] if self.guidance == 1 else [f"guidance {self.guidance:g}"]
+        return [self.sampler, f"{self.steps} steps", *variance, *guidance]
 
     def build(self, system: "System") -> "GaussianSampler":
         """The sampler.
@@ -183,13 +211,13 @@ class SchedulerConfig:
         from qdiffusion.diffusion.grid import trailing_timesteps
         from qdiffusion.diffusion.guidance import check_guidance
         from qdiffusion.diffusion.sampling import GaussianSampler
-        from qdiffusion.diffusion.steps import STEPS
+        from qdiffusion.diffusion.steps import STEPS, ancestral_beta
 
         process = system.process
         if not isinstance(process, GaussianProcess):
             raise UsageError(
-                f"The sampler {self.sampler} takes Gaussian noise away, but was given a {type(process).__name__}; "
-                "choose the sampling that belongs to this forward process."
+                f"The sampler {self.sampler} takes Gaussian noise away level by level, but was given a "
+                f"{type(process).__name__}; choose the sampling that belongs to this forward process."
             )
         if self.steps > process.timesteps:
             raise UsageError(
@@ -198,4 +226,5 @@ class SchedulerConfig:
         if self.guidance != 1:
             check_guidance(system.denoiser, f"guidance {self.guidance:g}")
         levels = trailing_timesteps(process.timesteps, self.steps)
-        return GaussianSampler(process, STEPS[self.sampler], levels, self.guidance, self.clip)
+        step = ancestral_beta if self.variance == "beta" else STEPS[self.sampler]
+        return GaussianSampler(process, step, levels, self.guidance, self.clip)

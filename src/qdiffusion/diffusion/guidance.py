@@ -3,7 +3,7 @@
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
@@ -43,7 +43,7 @@ def check_guidance(denoiser: nn.Module, given: str) -> None:
 def guided(
     denoiser: nn.Module,
     x: Float[Tensor, "n ..."],
-    t: Int64[Tensor, ""],
+    t: Real[Tensor, ""],
     labels: Int64[Tensor, " n"] | None,
     guidance: float,
 ) -> Float[Tensor, "n ..."]:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Real
 from torch import Tensor
 
-from qdiffusion.diffusion.gaussian import GaussianProcess
+from qdiffusion.diffusion.noise import GaussianNoise
 from qdiffusion.diffusion.system import Batch, Draw, Noised, System
 from qdiffusion.errors import UsageError
 
@@ -16,9 +16,10 @@ from qdiffusion.errors import UsageError
 class DenoiseObjective:
     """Say of x_t what the process asks for, weighted so that coarse content counts more than imperceptible detail.
 
-    L = mean_i  w(t_i) · mean_values (y_i - y_θ(x_{t_i}, t_i))²,  w(t) = (k + ᾱ_t / (1 - ᾱ_t))^-γ
+    L = mean_i  w(t_i) · mean_values (y_i - y_θ(x_{t_i}, t_i))²,  w(t) = (k + α_t² / σ_t²)^-γ
 
-    γ = 0 is, for y = ε, the plain loss of Ho et al. 2020, eq. 14; the weight is P2, Choi et al. 2022, eq. 8.
+    γ = 0 is, for y = ε, the plain loss of Ho et al. 2020, eq. 14; the weight is P2, Choi et al. 2022, eq. 8. For the
+    score, whose errors are those of ε over σ, γ = k = 1 is that plain loss where α² + σ² = 1.
     """
 
     p2_gamma: float = 1.0
@@ -31,13 +32,13 @@ class DenoiseObjective:
     splittable = True
     trained = "denoiser.*"
 
-    def weight(self, process: GaussianProcess, t: Int64[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """w(t) for t (N,) in 0 … T-1."""
+    def weight(self, process: GaussianNoise, t: Real[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """w(t) for t (N,)."""
         return (self.p2_k + process.signal_to_noise(t)) ** -self.p2_gamma
 
     def check(self, system: System) -> None:
         """Raise UsageError where the system's noise is not Gaussian."""
-        if not isinstance(system.process, GaussianProcess):
+        if not isinstance(system.process, GaussianNoise):
             raise UsageError(
                 f"The objective denoise needs Gaussian noise, but was given a {type(system.process).__name__}; choose "
                 "the objective that belongs to this forward process."
@@ -48,7 +49,7 @@ class DenoiseObjective:
         return {}
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
-        """t (B,) int64, then the noise of x (B, …), then, for a conditional denoiser, labels (B,) int64 with gaps."""
+        """t (B,), then the noise of x (B, …), then, for a conditional denoiser, labels (B,) int64 with gaps."""
         process = system.process
         with torch.no_grad():
             x0 = system.codec.encode(batch.items)
@@ -65,7 +66,9 @@ class DenoiseObjective:
         """The loss, and {"mse": scalar without the weight, detached}."""
         process = system.process
         noised = Noised(*(draw[name] for name in Noised._fields))
-        predicted = system.denoiser(noised.x, noised.t, draw.get("labels"), return_dict=False)[0]
+        predicted = system.denoiser(process.shown(noised.x, noised.t), noised.t, draw.get("labels"), return_dict=False)[
+            0
+        ]
         errors = (predicted - process.target(noised)).square().flatten(1).mean(dim=1)
         return (self.weight(process, noised.t) * errors).mean(), {"mse": errors.detach().mean()}
 

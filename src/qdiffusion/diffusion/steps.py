@@ -36,18 +36,51 @@ def ancestral(
 ) -> Float[Tensor, "n ..."]:
     """x' ~ q(x' | x, x0), with the true variance β̃: as random as the forward process.
 
-    x' = α' β / σ² x0 + (α / α') σ'² / σ² x + √β̃ z,  β = 1 - (α / α')²,  β̃ = σ'² / σ² β
+    x' = μ̃ + √β̃ z, see `posterior`; no z at the end.
 
     Source: Ho et al. 2020, algorithm 2 with eq. 7, between any two levels.
     """
+    mean, variance = posterior(process, x, now, t_next)
+    return mean if t_next < 0 else mean + variance**0.5 * _noise(x, generator)
+
+
+def ancestral_beta(
+    process: GaussianProcess,
+    x: Float[Tensor, "n ..."],
+    now: Estimate,
+    before: Estimate | None,
+    t_next: int,
+    generator: torch.Generator,
+) -> Float[Tensor, "n ..."]:
+    """x' = μ̃ + √β z: the mean of `ancestral`, with the larger of the two variances that Ho et al. 2020 choose from
+    (section 3.2)."""
+    mean = posterior(process, x, now, t_next)[0]
+    return mean if t_next < 0 else mean + step_variance(process, now.t, t_next) ** 0.5 * _noise(x, generator)
+
+
+def posterior(
+    process: GaussianProcess, x: Float[Tensor, "n ..."], now: Estimate, t_next: int
+) -> tuple[Float[Tensor, "n ..."], float]:
+    """Mean μ̃ (N, …) and variance β̃ of q(x' | x, x0), which is normal.
+
+    μ̃ = α' β / σ² x0 + (α / α') σ'² / σ² x,  β̃ = σ'² / σ² β,  β = 1 - (α / α')²
+
+    Source: Ho et al. 2020, eq. 7, between any two levels.
+    """
     alpha, sigma = process.scales(now.t)
     alpha_next, sigma_next = process.scales(t_next)
-    kept = alpha / alpha_next
-    beta = 1 - kept**2
-    mean = (alpha_next * beta * now.x0 + kept * sigma_next**2 * x) / sigma**2
-    if t_next < 0:
-        return mean
-    return mean + sigma_next / sigma * beta**0.5 * process.prior(tuple(x.shape), generator).to(x)
+    beta = step_variance(process, now.t, t_next)
+    mean = (alpha_next * beta * now.x0 + alpha / alpha_next * sigma_next**2 * x) / sigma**2
+    return mean, sigma_next**2 / sigma**2 * beta
+
+
+def step_variance(process: GaussianProcess, t: int, t_next: int) -> float:
+    """β = 1 - (α / α')², the variance of the noise that the forward process adds from t_next to t."""
+    return 1 - (process.scales(t)[0] / process.scales(t_next)[0]) ** 2
+
+
+def _noise(x: Float[Tensor, "n ..."], generator: torch.Generator) -> Float[Tensor, "n ..."]:
+    return torch.randn(x.shape, generator=generator, device=generator.device).to(x)
 
 
 def ddim(

@@ -11,6 +11,9 @@ from qdiffusion.data.space import Space
 Draw = dict[str, Tensor]
 """All chance of a batch, and what follows from it without the trained weights: each tensor (B, …), a row an item."""
 
+Level = int | float
+"""A noise level t: 0, 1, … where levels are counted, any number where noise grows continuously; -1 is the item."""
+
 
 class Batch(NamedTuple):
     """items: (B, …) as the data hold them; labels: int64 (B,) or None; places: int64 (B,), their indices in the set."""
@@ -21,7 +24,7 @@ class Batch(NamedTuple):
 
 
 class Noised(NamedTuple):
-    """x0, x: (N, …), an item and what is left of it at level t, int64 (N,); noise: (N, …), what was mixed in (x0's
+    """x0, x: (N, …), an item and what is left of it at level t (N,); noise: (N, …), what was mixed in (x0's
     shape; empty where the process mixes nothing in)."""
 
     x0: Tensor
@@ -66,12 +69,13 @@ class MeasuredDenoiser(Protocol):
 
 @runtime_checkable
 class ForwardProcess(Protocol):
-    """An `nn.Module` that destroys items level by level, t = 0 … timesteps - 1."""
+    """An `nn.Module` that destroys items level by level, t = 0 … timesteps - 1; between levels where `levels` gives
+    fractions."""
 
     timesteps: int
 
     def levels(self, n: int, generator: torch.Generator) -> Tensor:
-        """Uniformly drawn t, int64 (n,)."""
+        """Uniformly drawn t, (n,): int64, or float32 where noise grows continuously."""
 
     def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Noised:
         """x_t for x0 (N, …) and t (N,). Equal generators give one item the same chance at every t."""
@@ -86,7 +90,7 @@ class ForwardProcess(Protocol):
     def caption(self) -> str:
         """What a picture of all levels shows, in sentences."""
 
-    def label(self, t: int) -> tuple[str, ...]:
+    def label(self, t: Level) -> tuple[str, ...]:
         """Short lines that stand below a picture of level t; t = -1 is the item itself."""
 
 
@@ -144,7 +148,7 @@ class Sampler(Protocol):
     """Draws x from a system."""
 
     @property
-    def levels(self) -> tuple[int, ...]:
+    def levels(self) -> tuple[Level, ...]:
         """The level t that each step starts from, in order; behind the last stands -1."""
 
     def __call__(

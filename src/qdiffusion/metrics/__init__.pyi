@@ -1,5 +1,10 @@
 from .amplitude_config import AmplitudesEvaluationConfig
-from .config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from .config import (
+    DenoisingEvaluationConfig,
+    ImagesEvaluationConfig,
+    LikelihoodEvaluationConfig,
+    StatesEvaluationConfig,
+)
 from .features import FeatureNetwork, default_features, load_features
 from .report import Row, Scores
 from .scores import check_scorable, score_images
@@ -9,6 +14,7 @@ __all__ = [
     "DenoisingEvaluationConfig",
     "FeatureNetwork",
     "ImagesEvaluationConfig",
+    "LikelihoodEvaluationConfig",
     "Row",
     "Scores",
     "StatesEvaluationConfig",

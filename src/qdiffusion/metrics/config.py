@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from qdiffusion.data.config import ImagesConfig, Split
 from qdiffusion.data.space import Space
+from qdiffusion.diffusion.config import Variance, check_variance
 from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
@@ -138,6 +139,43 @@ class DenoisingEvaluationConfig:
         from qdiffusion.metrics.judging import score_denoising
 
         return score_denoising(subject)
+
+    def flags(self, data: "Data") -> str:
+        """What to give `qdiffusion evaluate`."""
+        return f"-n {self.count or FEW}"
+
+
+@dataclass(frozen=True)
+class LikelihoodEvaluationConfig:
+    """Bits per dimension of held-out items: a discrete process's variational bound, or an SDE's exact likelihood."""
+
+    kind: Literal["likelihood"] = field(default="likelihood", kw_only=True)
+    """Names this evaluation in a saved experiment."""
+    count: int = 0
+    """Held-out items, where there are so many; 0: no evaluation."""
+    variance: Variance = "beta"
+    """Of the bound's steps: beta: β; posterior: β̃, right for one known item."""
+    probes: int = 1
+    """Random directions that an SDE's divergence is estimated from; 0: exactly, a gradient for every dimension."""
+
+    def __post_init__(self) -> None:
+        require(self.count >= 0, "count", self.count, "at least 0")
+        require(self.probes >= 0, "probes", self.probes, "at least 0")
+        check_variance(self.variance)
+
+    def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
+        """Raise UsageError where such data have no likelihood."""
+        if count and space.kind == "states":
+            raise UsageError(
+                f"An evaluation by likelihood takes images or vectors, but was given {space}; choose the evaluation "
+                "states or denoising."
+            )
+
+    def score(self, subject: "Subject") -> "Scores":
+        """Bits per dimension."""
+        from qdiffusion.metrics.likelihood import score_likelihood
+
+        return score_likelihood(subject, self.variance, self.probes)
 
     def flags(self, data: "Data") -> str:
         """What to give `qdiffusion evaluate`."""

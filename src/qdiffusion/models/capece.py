@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from qdiffusion.circuits import QuantumLayer, angle_encoding, fqconv, hqconv
@@ -220,7 +220,7 @@ class CapeceNetwork(nn.Module):
     def forward(
         self,
         sample: Float[Tensor, "n c h w"],
-        timestep: Int64[Tensor, "..."] | int,
+        timestep: Real[Tensor, "..."] | int | float,
         class_labels: Int64[Tensor, " n"] | None = None,
         return_dict: bool = True,
     ) -> Any | tuple[Float[Tensor, "n c h w"]]:
@@ -228,7 +228,7 @@ class CapeceNetwork(nn.Module):
 
         Args:
             sample: (N, in_channels, sample_size, sample_size) noisy images.
-            timestep: noise level 0 … T-1, one for all or (N,).
+            timestep: noise level 0 … T-1, or between levels, one for all or (N,).
             class_labels: None; the network is unconditional.
             return_dict: give a `UNet2DOutput` rather than a tuple.
 

@@ -3,14 +3,14 @@
 import math
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
 from qdiffusion.models.inputs import refuse_labels
 
 
-def sinusoids(t: Int64[Tensor, " n"], dim: int, last: int) -> Float[Tensor, "n features"]:
+def sinusoids(t: Real[Tensor, " n"], dim: int, last: int) -> Float[Tensor, "n features"]:
     """Noise levels as waves: sin(t ω_i), then cos(t ω_i), ω_i = 10000^(-i / last), i = 0 … dim / 2 - 1.
 
     t (N,) → float32 (N, dim).
@@ -40,7 +40,7 @@ class TimeEmbedding(nn.Module):
         self.network = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(approximate="tanh"), nn.Linear(4 * dim, 4 * dim))
         self.classes = ClassEmbedding(n_classes, 4 * dim) if n_classes else None
 
-    def forward(self, t: Int64[Tensor, " n"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n features"]:
+    def forward(self, t: Real[Tensor, " n"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n features"]:
         if self.classes is None:
             refuse_labels(labels)
         features = sinusoids(t, self.dim, last=self.dim // 2 - 1)

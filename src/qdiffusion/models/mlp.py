@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
@@ -61,7 +61,7 @@ class MLPNetwork(nn.Module):
     def forward(
         self,
         sample: Float[Tensor, "n d"],
-        timestep: Int64[Tensor, "..."] | int,
+        timestep: Real[Tensor, "..."] | int | float,
         class_labels: Int64[Tensor, " n"] | None = None,
         return_dict: bool = True,
     ) -> Any | tuple[Float[Tensor, "n d"]]:
@@ -69,7 +69,7 @@ class MLPNetwork(nn.Module):
 
         Args:
             sample: (N, features) noisy vectors, about unit variance.
-            timestep: noise level 0 … T-1, one for all or (N,).
+            timestep: noise level 0 … T-1, or between levels, one for all or (N,).
             class_labels: (N,) in 0 … n_classes - 1, and n_classes for no label; None gives none to any. An
                 unconditional model takes none.
             return_dict: give a `UNet2DOutput` rather than a tuple.

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
@@ -167,7 +167,7 @@ class UNetwork(nn.Module):
     def forward(
         self,
         sample: Float[Tensor, "n c h w"],
-        timestep: Int64[Tensor, "..."] | int,
+        timestep: Real[Tensor, "..."] | int | float,
         class_labels: Int64[Tensor, " n"] | None = None,
         return_dict: bool = True,
     ) -> Any | tuple[Float[Tensor, "n c h w"]]:
@@ -175,7 +175,7 @@ class UNetwork(nn.Module):
 
         Args:
             sample: (N, in_channels, sample_size, sample_size) noisy images, about unit variance.
-            timestep: noise level 0 … T-1, one for all or (N,).
+            timestep: noise level 0 … T-1, or between levels, one for all or (N,).
             class_labels: (N,) in 0 … n_classes - 1, and n_classes for no label; None gives none to any. An
                 unconditional model takes none.
             return_dict: give a `UNet2DOutput` rather than a tuple.

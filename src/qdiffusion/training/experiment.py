@@ -16,11 +16,17 @@ from qdiffusion.data.config import ImagesConfig
 from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.diffusion.amplitude_config import AmplitudeNoiseConfig
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
+from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import UsageError, first_problem, require
 from qdiffusion.metrics.amplitude_config import AmplitudesEvaluationConfig
-from qdiffusion.metrics.config import DenoisingEvaluationConfig, ImagesEvaluationConfig, StatesEvaluationConfig
+from qdiffusion.metrics.config import (
+    DenoisingEvaluationConfig,
+    ImagesEvaluationConfig,
+    LikelihoodEvaluationConfig,
+    StatesEvaluationConfig,
+)
 from qdiffusion.models.amplitude_config import QAMPConfig
 from qdiffusion.models.capece_config import CapeceConfig
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
@@ -32,14 +38,20 @@ OneOf = Field(discriminator="kind")
 
 Data = ImagesConfig | EnsembleConfig
 Codec = PixelsConfig | RawConfig | AutoencoderConfig | AmplitudesConfig
-Forward = GaussianConfig | ScramblerConfig | ScramblingConfig | AmplitudeNoiseConfig
+Forward = GaussianConfig | SDEConfig | ScramblerConfig | ScramblingConfig | AmplitudeNoiseConfig
 Model = (
     UNetConfig | QVUNetConfig | QuanvUNetConfig | CapeceConfig | MLPConfig | UnitaryConfig | ChainConfig | QAMPConfig
 )
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig | NaturalConfig
-Sampling = SchedulerConfig | ChainSamplingConfig
-Evaluation = ImagesEvaluationConfig | StatesEvaluationConfig | DenoisingEvaluationConfig | AmplitudesEvaluationConfig
+Sampling = SchedulerConfig | SDESamplingConfig | ChainSamplingConfig
+Evaluation = (
+    ImagesEvaluationConfig
+    | StatesEvaluationConfig
+    | DenoisingEvaluationConfig
+    | AmplitudesEvaluationConfig
+    | LikelihoodEvaluationConfig
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the report shows beside the results: the model on paper, real items, and the two processes step by step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from qdiffusion.data import ItemSet
 from qdiffusion.data.space import Space
-from qdiffusion.diffusion.system import System
+from qdiffusion.diffusion.system import Level, System
 from qdiffusion.errors import RunError
 from qdiffusion.runs import Run
 from qdiffusion.runs.description import read_description, write_description
@@ -93,7 +93,7 @@ class Film:
     intervals: between the moments kept, the first and the last included.
     """
 
-    def __init__(self, levels: tuple[int, ...], intervals: int, rows: int) -> None:
+    def __init__(self, levels: tuple[Level, ...], intervals: int, rows: int) -> None:
         self._levels = (*levels, -1)
         self._moments = _spread(len(levels), intervals)
         self._rows = rows
@@ -114,7 +114,7 @@ class Film:
         return _strip(system, self._kept, [self._levels[done] for done in self._moments], REVERSE)
 
 
-def reverse_film(levels: tuple[int, ...], space: Space) -> Film:
+def reverse_film(levels: tuple[Level, ...], space: Space) -> Film:
     """The film of every sample set."""
     return Film(levels, INTERVALS, _rows(space))
 
@@ -130,7 +130,7 @@ def _spread(last: int, intervals: int) -> list[int]:
 
 
 @torch.no_grad()
-def _strip(system: System, columns: list[Tensor], levels: list[int], caption: str) -> Strip:
+def _strip(system: System, columns: list[Tensor], levels: Sequence[Level], caption: str) -> Strip:
     """The columns, each (rows, …) as diffusion sees them, side by side as items."""
     items = torch.stack([system.codec.decode(x).cpu() for x in columns], dim=1)
     return Strip(items, tuple(system.process.label(level) for level in levels), caption)
