@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qdiffusion.diffusion.guidance import guided_states
 from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, OnStep, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import mmd
@@ -78,6 +79,8 @@ class ChainSampler:
     """T, the noise levels of the process."""
     stochastic: bool = False
     """Add to the state of each step but the last the noise that `process.kicked` knows of."""
+    guidance: float = 1.0
+    """Weight g of the labels, see `guidance.guided_states`."""
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -100,7 +103,7 @@ class ChainSampler:
         if on_step is not None:
             on_step(0, x)
         for done, t in enumerate(self.levels, start=1):
-            x = system.denoiser(x, t, shown, return_dict=False, generator=generator)[0]
+            x = guided_states(system.denoiser, x, t, shown, self.guidance, generator)
             if self.stochastic and t:
                 x = system.process.kicked(x, torch.full((count,), t, device=x.device), generator)
             if on_step is not None:

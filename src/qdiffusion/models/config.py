@@ -41,7 +41,12 @@ class UNetFields:
         """
         space.expect("images", "A U-Net")
         channels, size, _ = space.shape
-        return {"in_channels": channels, "sample_size": size, **_plain(self), "n_classes": _n_classes(self, space)}
+        return {
+            "in_channels": channels,
+            "sample_size": size,
+            **_plain(self),
+            "n_classes": n_classes_of(self.conditional, space),
+        }
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class MLPConfig:
             UsageError: `space` holds no vectors, or no labels for a conditional network.
         """
         space.expect("vectors", "An MLP")
-        return {"features": space.shape[0], **_plain(self), "n_classes": _n_classes(self, space)}
+        return {"features": space.shape[0], **_plain(self), "n_classes": n_classes_of(self.conditional, space)}
 
     def build(self, space: Space) -> "MLPNetwork":
         """The network for vectors of `space`; raises what `arguments` and `MLPNetwork` raise."""
@@ -161,9 +166,10 @@ def _plain(config: UNetFields | MLPConfig) -> dict[str, Any]:
     }
 
 
-def _n_classes(config: UNetFields | MLPConfig, space: Space) -> int:
-    if config.conditional and not space.n_classes:
+def n_classes_of(conditional: bool, space: Space) -> int:
+    """Classes that a denoiser of items of `space` is told; raises UsageError for a conditional one without labels."""
+    if conditional and not space.n_classes:
         raise UsageError(
             "A conditional model needs labels, and the data have none; choose data with labels, or conditional false."
         )
-    return space.n_classes if config.conditional else 0
+    return space.n_classes if conditional else 0

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
@@ -18,3 +20,25 @@ def refuse_labels(class_labels: Any) -> None:
     """Raise UsageError for labels: what calls this is unconditional."""
     if class_labels is not None:
         raise UsageError("This model is unconditional and got class labels; leave class_labels out.")
+
+
+def levels_of(timestep: Int64[Tensor, "..."] | int, sample: Tensor, n_levels: int) -> Int64[Tensor, " n"]:
+    """The level of each item of `sample` (N, …), of those that a denoiser with 0 … n_levels - 1 is told: one for all, or
+    (N,); raises UsageError for others.
+    """
+    t = torch.as_tensor(timestep, device=sample.device)
+    if t.shape not in ((), sample.shape[:1]):
+        raise UsageError(f"{len(sample)} items got timesteps of shape {tuple(t.shape)}; give one for all, or each.")
+    check_range("timesteps", t, n_levels)
+    return t.expand(len(sample))
+
+
+def check_range(what: str, values: Tensor, end: int) -> None:
+    """Raise UsageError unless whole numbers `what` lie in 0 … end - 1.
+
+    On a GPU the layer's own indexing refuses what is out of range, since reading it back would stop the queue.
+    """
+    if values.device.type == "cpu" and bool(((values < 0) | (values >= end)).any()):
+        raise UsageError(
+            f"The {what} reach from {int(values.min())} to {int(values.max())}; this model was made for 0 … {end - 1}."
+        )

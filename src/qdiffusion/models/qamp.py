@@ -18,6 +18,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.models.complex_layers import ComplexLeakyReLU, ComplexLinear, unit
 from qdiffusion.models.controls import ClassicalTwin
 from qdiffusion.models.denoised import Denoised
+from qdiffusion.models.inputs import check_range, levels_of
 from qdiffusion.models.readouts import READOUTS, Readout
 from qdiffusion.models.variants import QAMPDeviations
 
@@ -112,8 +113,7 @@ class QAMPNetwork(nn.Module):
 
     def _which(self, sample: Tensor, timestep: Tensor | int, labels: Tensor | None) -> Int64[Tensor, " n"]:
         """The circuit of each item: level by level, class by class."""
-        t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
-        _check_range("timesteps", t, self.levels)
+        t = levels_of(timestep, sample, self.levels)
         if self.n_classes == 0:
             if labels is not None:
                 raise UsageError("This model is unconditional and got class labels; leave class_labels out.")
@@ -123,7 +123,7 @@ class QAMPNetwork(nn.Module):
             raise UsageError(
                 f"Every class of this model has circuits of its own: give {len(t)} class labels, not {given}."
             )
-        _check_range("class labels", labels, self.n_classes)
+        check_range("class labels", labels, self.n_classes)
         return t * self.n_classes + labels
 
 
@@ -245,14 +245,6 @@ def _encoder(reals: int, width: int, latent: int, real: bool) -> nn.Module:
 def _reals(x: Complex[Tensor, "n d"]) -> Float[Tensor, "n r"]:
     """Real parts, then imaginary parts."""
     return torch.cat([x.real, x.imag], dim=1)
-
-
-def _check_range(what: str, values: Tensor, end: int) -> None:
-    """On a GPU the layer's own indexing refuses what is out of range, since reading it back would stop the queue."""
-    if values.device.type == "cpu" and bool(((values < 0) | (values >= end)).any()):
-        raise UsageError(
-            f"The {what} reach from {int(values.min())} to {int(values.max())}; this model was made for 0 … {end - 1}."
-        )
 
 
 def _check(ansatz: str, readout: str, control: str, sizes: dict[str, int]) -> None:
