@@ -29,7 +29,7 @@ from qdiffusion.metrics.config import (
 )
 from qdiffusion.models.amplitude_config import QAMPConfig
 from qdiffusion.models.capece_config import CapeceConfig
-from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
+from qdiffusion.models.circuit_config import ChainConfig, ReuploadingConfig, UnitaryConfig
 from qdiffusion.models.codec_config import AmplitudesConfig, AutoencoderConfig, PixelsConfig, RawConfig
 from qdiffusion.models.config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
 from qdiffusion.models.qdm_config import NNCPQCConfig, QDMConfig
@@ -51,6 +51,7 @@ Model = (
     | QAMPConfig
     | QDMConfig
     | NNCPQCConfig
+    | ReuploadingConfig
 )
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig | NaturalConfig
