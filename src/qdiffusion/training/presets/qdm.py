@@ -50,12 +50,12 @@ def full(name: str, model: Model) -> Experiment:
 
 
 def latent(name: str, conditional: bool) -> Experiment:
-    """Ten digits in an autoencoder's latent of 8 numbers, amplitudes of 3 qubits; T and β of a re-implementation."""
+    """Ten digits in an autoencoder's latent of 8 numbers, the amplitudes of 3 qubits."""
     return Experiment(
         name=name,
         codec=AutoencoderConfig(latent=8, width=16, space="states"),
-        forward=AmplitudeNoiseConfig(timesteps=15, last=0.02),
-        model=QDMConfig(n_levels=15, n_layers=4, conditional=conditional),
+        forward=AmplitudeNoiseConfig(first=1e-2, last=1e-2),
+        model=QDMConfig(n_layers=5, conditional=conditional),
         stages=(
             Stage(
                 "autoencoder",
