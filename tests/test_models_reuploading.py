@@ -27,7 +27,7 @@ def test_the_network_is_linear_layers_around_pennylanes_circuit() -> None:
     told = torch.cat([x, model.time_embedding(t, labels)], dim=1)
     weights = model.circuit.weights[0].detach()
     read = torch.stack([torch.stack(circuit(a, weights)) for a in model.linear_in(told).detach()])
-    torch.testing.assert_close(model(x, t, labels).sample, model.linear_out(read))
+    torch.testing.assert_close(model(x, t, labels).sample, model.linear_out(torch.cat([read, told], dim=1)))
 
 
 def test_it_learns_the_score_of_a_known_mixture() -> None:

@@ -1,6 +1,6 @@
 r"""A circuit as the denoiser of vectors: what QAMP 2025, section 2.1.4, asks of a score model.
 
-.. math:: a = W (x, e_t) + b, \quad z_k = ⟨Z_k⟩ \text{ in } \prod_{r} U(θ_r)\, R_X(a) |0⟩, \quad y = V z + c
+.. math:: a = W (x, e_t) + b, \quad z_k = ⟨Z_k⟩ \text{ in } \prod_{r} U(θ_r)\, R_X(a) |0⟩, \quad y = V (z, x, e_t) + c
 
 The angles a are uploaded again before every layer (Pérez-Salinas et al. 2020, arXiv 1907.02085), so that z is a Fourier
 series in them, of as many frequencies as there are layers (Schuld et al. 2021, arXiv 2008.08605).
@@ -41,7 +41,7 @@ class ReuploadingNetwork(nn.Module):
         self.linear_in = nn.Linear(features + width, n_wires)
         circuit = reuploading(angle_encoding(n_wires), strongly_entangling(n_wires, 1), n_layers)
         self.circuit = QuantumLayer(circuit, pauli_z("each"))
-        self.linear_out = nn.Linear(n_wires, features)
+        self.linear_out = nn.Linear(n_wires + features + width, features)
 
     def forward(
         self,
@@ -67,4 +67,5 @@ class ReuploadingNetwork(nn.Module):
         check_vectors(sample, self.features)
         t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
         told = torch.cat([sample, self.time_embedding(t, class_labels)], dim=1)
-        return output(self.linear_out(self.circuit(self.linear_in(told)[:, None])[:, 0]), return_dict)
+        read = self.circuit(self.linear_in(told)[:, None])[:, 0]
+        return output(self.linear_out(torch.cat([read, told], dim=1)), return_dict)

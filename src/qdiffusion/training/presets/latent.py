@@ -47,7 +47,10 @@ def score_circuit() -> Experiment:
         codec=AutoencoderConfig(latent=8, width=16),
         forward=SDEConfig(),
         model=ReuploadingConfig(),
-        stages=(autoencoder, replace(denoiser, steps=3000)),
+        stages=(
+            autoencoder,
+            replace(denoiser, steps=3000, optimiser=AdamConfig(1e-2, rate=RateConfig(decay="cosine"))),
+        ),
         sampling=SDESamplingConfig("heun", steps=30),
     )
 
