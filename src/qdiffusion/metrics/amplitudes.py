@@ -10,6 +10,7 @@ from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.report import Row, Scores
 from qdiffusion.metrics.subject import Subject
 from qdiffusion.states import fidelity
+from qdiffusion.states.haar import normalised
 
 ANGLES = 1001
 """Mixes that are tried."""
@@ -27,8 +28,7 @@ def score_infidelities(subject: Subject) -> Scores:
     device = next(system.parameters()).device
     train, test = subject.data.load("train"), subject.data.load("test")
     count = min(MOST, len(test))
-    mean = system.codec.encode(train.items.to(device)).mean(0)
-    mean = mean / torch.linalg.vector_norm(mean)
+    mean = normalised(system.codec.encode(train.items.to(device)).mean(0))
     labels = None if test.labels is None or not system.denoiser.n_classes else test.labels[:count].to(device)
     x0 = system.codec.encode(test.items[:count].to(device))
     levels = [_at(system, x0, labels, t, mean, subject.seed) for t in range(system.process.timesteps)]
