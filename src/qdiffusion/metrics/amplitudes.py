@@ -24,8 +24,7 @@ def score_infidelities(subject: Subject) -> Scores:
     Beside stand the identity map, which leaves x_t as it is, and the best mix cos(θ) x_t + sin(θ) m, normalised, with
     the mean m of the training items, normalised: one θ for each level, chosen for the held-out items themselves.
     """
-    system = subject.system()
-    device = next(system.parameters()).device
+    system, device = subject.system(), subject.device
     train, test = subject.data.load("train"), subject.data.load("test")
     count = min(MOST, len(test))
     mean = normalised(system.codec.encode(train.items.to(device)).mean(0))
