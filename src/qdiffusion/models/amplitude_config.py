@@ -1,10 +1,10 @@
 """Denoisers of amplitudes, in plain values; torch and the networks load when one is built."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
-from qdiffusion.errors import UsageError
+from qdiffusion.models.config import plain, told_classes
 
 if TYPE_CHECKING:
     from qdiffusion.models.qamp import QAMPNetwork
@@ -47,13 +47,7 @@ class QAMPConfig:
             UsageError: `space` holds no states, or no labels for a conditional network.
         """
         n_qubits = space.n_qubits("QAMP's network")
-        if self.conditional and not space.n_classes:
-            raise UsageError(
-                "A conditional model needs labels, and the data have none; choose data with labels, or conditional "
-                "false."
-            )
-        told = {name: value for name, value in asdict(self).items() if name not in ("kind", "conditional")}
-        return {"n_qubits": n_qubits, "n_classes": space.n_classes if self.conditional else 0, **told}
+        return {"n_qubits": n_qubits, "n_classes": told_classes(self, space), **plain(self)}
 
     def build(self, space: Space) -> "QAMPNetwork":
         """The network for states of `space`; raises what `arguments` and `QAMPNetwork` raise."""

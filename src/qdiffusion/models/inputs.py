@@ -18,3 +18,13 @@ def refuse_labels(class_labels: Any) -> None:
     """Raise UsageError for labels: what calls this is unconditional."""
     if class_labels is not None:
         raise UsageError("This model is unconditional and got class labels; leave class_labels out.")
+
+
+def check_range(what: str, values: Tensor, end: int, known: str = "") -> None:
+    """Raise UsageError for values outside 0 … end - 1; `known` says what this model knows, where that is not all.
+
+    On a GPU torch's own indexing refuses them, since reading values back would stop the queue.
+    """
+    if values.device.type == "cpu" and bool(((values < 0) | (values >= end)).any()):
+        given = f"from {int(values.min())} to {int(values.max())}"
+        raise UsageError(f"The {what} reach {given}; this model {known or f'was made for 0 … {end - 1}'}.")

@@ -18,6 +18,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.models.complex_layers import ComplexLeakyReLU, ComplexLinear, unit
 from qdiffusion.models.controls import ClassicalTwin
 from qdiffusion.models.denoised import Denoised
+from qdiffusion.models.inputs import check_range, refuse_labels
 from qdiffusion.models.readouts import READOUTS, Readout
 from qdiffusion.models.variants import QAMPDeviations
 
@@ -76,15 +77,11 @@ class QAMPNetwork(nn.Module):
         deviations = QAMPDeviations.parse(variant)
         self.levels, self.n_classes, self.skip = n_levels, n_classes, skip
         reals, latent = 2 << n_qubits, 1 << n_wires
-        self.encoder = _encoder(reals, width, latent, deviations.real_encoder)
-        n_circuits = n_levels * max(1, n_classes)
-        bottleneck = BOTTLENECKS[control]
-        told = bottleneck(
-            ANSAETZE[ansatz](n_wires, n_layers), n_circuits, READOUTS[readout](n_wires, n_observables), deviations
-        )
-        self.bottleneck = told
-        read = told.n_outputs + (reals if skip else 0)
-        self.decoder = nn.Sequential(nn.Linear(read, width), nn.ReLU(), nn.Linear(width, reals))
+        self.encoder = (RealEncoder if deviations.real_encoder else ComplexEncoder)(reals, width, latent)
+        circuit, read = ANSAETZE[ansatz](n_wires, n_layers), READOUTS[readout](n_wires, n_observables)
+        self.bottleneck = BOTTLENECKS[control](circuit, n_levels * max(1, n_classes), read, deviations)
+        n_told = self.bottleneck.n_outputs + (reals if skip else 0)
+        self.decoder = nn.Sequential(nn.Linear(n_told, width), nn.ReLU(), nn.Linear(width, reals))
 
     def forward(
         self,
@@ -113,17 +110,16 @@ class QAMPNetwork(nn.Module):
     def _which(self, sample: Tensor, timestep: Tensor | int, labels: Tensor | None) -> Int64[Tensor, " n"]:
         """The circuit of each item: level by level, class by class."""
         t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
-        _check_range("timesteps", t, self.levels)
+        check_range("timesteps", t, self.levels)
         if self.n_classes == 0:
-            if labels is not None:
-                raise UsageError("This model is unconditional and got class labels; leave class_labels out.")
+            refuse_labels(labels)
             return t
         if labels is None or labels.shape != t.shape:
             given = "none" if labels is None else f"some of shape {tuple(labels.shape)}"
             raise UsageError(
                 f"Every class of this model has circuits of its own: give {len(t)} class labels, not {given}."
             )
-        _check_range("class labels", labels, self.n_classes)
+        check_range("class labels", labels, self.n_classes)
         return t * self.n_classes + labels
 
 
@@ -238,21 +234,9 @@ class ComplexEncoder(nn.Module):
         return unit(self.layers(x))
 
 
-def _encoder(reals: int, width: int, latent: int, real: bool) -> nn.Module:
-    return (RealEncoder if real else ComplexEncoder)(reals, width, latent)
-
-
 def _reals(x: Complex[Tensor, "n d"]) -> Float[Tensor, "n r"]:
     """Real parts, then imaginary parts."""
     return torch.cat([x.real, x.imag], dim=1)
-
-
-def _check_range(what: str, values: Tensor, end: int) -> None:
-    """On a GPU the layer's own indexing refuses what is out of range, since reading it back would stop the queue."""
-    if values.device.type == "cpu" and bool(((values < 0) | (values >= end)).any()):
-        raise UsageError(
-            f"The {what} reach from {int(values.min())} to {int(values.max())}; this model was made for 0 … {end - 1}."
-        )
 
 
 def _check(ansatz: str, readout: str, control: str, sizes: dict[str, int]) -> None:
