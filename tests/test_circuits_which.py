@@ -6,18 +6,22 @@ from torch import Tensor
 
 from qdiffusion.circuits import (
     Circuit,
+    Gate,
     QuantumLayer,
     angle_encoding,
     branches,
     circuit_of,
     conv_phase,
     hqconv,
+    input,
     ladder_entangling,
     measure,
     pauli_z,
+    postselect,
     state,
     state_preparation,
     trainable_hermitian,
+    weight,
 )
 from qdiffusion.circuits.angles.composition import GateProducts
 from qdiffusion.circuits.angles.nested import NestedProducts, products
@@ -57,6 +61,15 @@ def test_each_row_goes_through_its_own_circuit(circuit: Circuit, observable, pre
     for a, b in pairs:
         torch.testing.assert_close(a, b[rows, WHICH])
     torch.testing.assert_close(*gradients)
+
+
+def test_a_row_that_is_impossible_spoils_its_own_circuit_alone() -> None:
+    """Row 0 leaves nothing of circuit 1, which has more rows than circuit 0."""
+    gates = [Gate("ry", (0,), input(0)), Gate("ry", (1,), weight(0)), Gate("x", (1,), controls=(0,)), postselect(0, 1)]
+    layer = QuantumLayer(circuit_of(2, gates, "kept"), n_circuits=2).double()
+    x = torch.tensor([[0.0], [0.5], [1.0], [1.5]], dtype=torch.float64)
+    layer(x, which=torch.tensor([1, 0, 1, 1]))[1:, 1].sum().backward()
+    assert layer.weights.grad.isnan().flatten().tolist() == [False, True]
 
 
 @pytest.mark.parametrize(

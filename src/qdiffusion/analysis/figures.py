@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from qdiffusion.analysis.ansatze import AnsatzStudy
 from qdiffusion.analysis.encodings import EncodingCost
 from qdiffusion.analysis.published import reported
+from qdiffusion.plots.axes import tidy
 
 # Okabe and Ito's colours, told apart in every common colour blindness; yellow, too pale for lines, comes last.
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#b0a000")
@@ -37,8 +38,7 @@ def ansatz_figure(study: AnsatzStudy) -> Figure:
             right.plot([found.entangling], [place + 0.22], color=_THEIRS, marker="D", markersize=5)
     for axes, haar in ((left, study.floor), (right, study.haar_entangling)):
         axes.axvline(haar, color=_HAAR, linestyle="dashed", linewidth=1.4)
-        axes.grid(alpha=0.3, which="both")
-        axes.spines[["top", "right"]].set_visible(False)
+        tidy(axes)
     left.set_xscale("log")
     left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.xaxis.set(major_formatter=FuncFormatter(lambda value, _: f"{value:g}"), minor_locator=NullLocator())
@@ -66,11 +66,10 @@ def encoding_figure(curves: Mapping[int, Sequence[EncodingCost]]) -> Figure:
     names = [cost.name for cost in curves[features[0]]]
     for axes, (title, value) in zip(figure.subplots(1, 3), panels.items(), strict=True):
         heights = [[value(curves[n][place]) for n in features] for place in range(len(names))]
-        for place, name in enumerate(names):
-            alike = [other for other, curve in enumerate(heights) if curve == heights[place]]
+        for place, height in enumerate(heights):
+            alike = [other for other, curve in enumerate(heights) if curve == height]
             style = {"color": _COLOURS[place % 8], "marker": _MARKERS[place % 8], "markersize": 5}
-            dashes = _dashes(alike.index(place), len(alike))
-            axes.plot(features, heights[place], label=name, linewidth=2, linestyle=dashes, **style)
+            axes.plot(features, height, linewidth=2, linestyle=_dashes(alike.index(place), len(alike)), **style)
         axes.set(xlabel="real numbers encoded", title=title)
         _powers(axes)
     handles = [

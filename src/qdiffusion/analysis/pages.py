@@ -1,8 +1,8 @@
 """What an analysis leaves behind: tables in Markdown and CSV, with the conditions, and one figure."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -150,18 +150,13 @@ def _page(
 
 
 def _csv(study: AnsatzStudy) -> str:
+    conditions = asdict(study)
+    rows = [{**score, **conditions} for score in conditions.pop("scores")]
     text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [field.name for field in fields(AnsatzScore)]
-    conditions = {name: value for name, value in asdict(study).items() if name != "scores"}
-    writer.writerow([*names, *conditions])
-    writer.writerows(_values(study, names, conditions))
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue()
-
-
-def _values(study: AnsatzStudy, names: Sequence[str], conditions: Mapping[str, Any]) -> Iterator[list[Any]]:
-    for score in study.scores:
-        yield [*(getattr(score, name) for name in names), *conditions.values()]
 
 
 def _make(out: Path) -> None:

@@ -7,11 +7,10 @@ target q_{p+s}).
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import Literal
 
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate
-from qdiffusion.circuits.composite import rot
 from qdiffusion.circuits.layered import check, layered
 from qdiffusion.errors import UsageError
 
@@ -93,7 +92,7 @@ def basic_entangling(n_wires: int = 4, n_layers: int = 4) -> Circuit:
 
     def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
         yield from (Gate("rx", (wire,), next(angles)) for wire in range(n_wires))
-        yield from (Gate("x", (target,), controls=(control,)) for control, target in ends)
+        yield from _cnots(ends)
 
     return layered(layer, n_layers, n_wires, "basic_entangling", n_wires)
 
@@ -106,8 +105,8 @@ def ladder_entangling(n_wires: int, n_layers: int) -> Circuit:
     check(n_layers, n_wires)
 
     def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
-        yield from (Gate(name, (wire,), next(angles)) for wire in range(n_wires) for name in ("rz", "ry", "rz"))
-        yield from (Gate("x", (wire + 1,), controls=(wire,)) for wire in range(n_wires - 1))
+        yield from _rotations(n_wires, angles)
+        yield from _cnots(pairwise(range(n_wires)))
 
     return layered(layer, n_layers, 3 * n_wires, "ladder_entangling", n_wires)
 
@@ -142,8 +141,8 @@ def alternating_ladder(n_wires: int, n_layers: int) -> Circuit:
     chains = cycle((down, down[::-1]))
 
     def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
-        yield from (gate for wire in range(n_wires) for gate in rot(next(angles), next(angles), next(angles), wire))
-        yield from (Gate("x", (target,), controls=(control,)) for control, target in next(chains))
+        yield from _rotations(n_wires, angles)
+        yield from _cnots(next(chains))
 
     return layered(layer, n_layers, 3 * n_wires, "alternating_ladder", n_wires)
 
@@ -159,12 +158,21 @@ def strongly_entangling(n_wires: int, n_layers: int) -> Circuit:
     ranges = cycle(range(1, n_wires) or (0,))
 
     def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
-        yield from (gate for wire in range(n_wires) for gate in rot(next(angles), next(angles), next(angles), wire))
+        yield from _rotations(n_wires, angles)
         reach = next(ranges)
-        ends = [(wire, (wire + reach) % n_wires) for wire in range(n_wires)] if reach else []
-        yield from (Gate("x", (target,), controls=(control,)) for control, target in ends)
+        yield from _cnots((wire, (wire + reach) % n_wires) for wire in range(n_wires) if reach)
 
     return layered(layer, n_layers, 3 * n_wires, "strongly_entangling", n_wires)
+
+
+def _rotations(n_wires: int, angles: Iterator[Angle]) -> Iterator[Gate]:
+    """A general rotation RZ, RY, RZ on each wire."""
+    return (Gate(name, (wire,), next(angles)) for wire in range(n_wires) for name in ("rz", "ry", "rz"))
+
+
+def _cnots(pairs: Iterable[Pair]) -> Iterator[Gate]:
+    """From control to target."""
+    return (Gate("x", (target,), controls=(control,)) for control, target in pairs)
 
 
 def _rotated_pairs(pairs: Iterable[Pair], angles: Iterator[Angle]) -> Iterator[Gate]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from qdiffusion.capacity import check_memory
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Circuit, Gate
+from qdiffusion.circuits.picked import Picked
 from qdiffusion.circuits.plans.deferral import defer
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.vectors.tangents import Tangents, read_weights
@@ -71,12 +72,15 @@ class FubiniStudy:
         rows = rows.to(dtype.to_complex() if rows.is_complex() else dtype)
         metric = weights.new_zeros(*weights.shape, weights.shape[-1], dtype=dtype)
         counts = circuits.bincount(minlength=len(weights))
-        used, places, shares = _table(circuits, counts, dtype)
-        own, (n_circuits, n_samples) = weights.to(dtype), places.shape
+        if not len(rows):
+            return metric, counts
+        picked, own = Picked.of(circuits), weights.to(dtype)
+        places, n_own = picked.rows.T, picked.counts[:, None]
+        shares = (torch.arange(places.shape[1], device=places.device) < n_own).to(dtype) / n_own
         for part in self._parts:
             index = torch.tensor(part.weights, device=weights.device)
-            for some, samples in _pieces(n_circuits, n_samples, part.size):
-                bank = used[some]
+            for some, samples in _pieces(places, part.size):
+                bank = picked.used[some]
                 states = part(own[bank], rows[places[some, samples]])
                 metric[bank[:, None, None], index[:, None], index] += _gram(states, shares[some, samples])
         return metric, counts
@@ -125,26 +129,12 @@ def _gram(states: Tensor, shares: Tensor) -> Tensor:
     return flat @ flat.mT
 
 
-def _table(circuits: Tensor, counts: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """The circuits with samples (U,), which samples each has (U, R), and the share of each in the mean (U, R); rows
-    are filled up with the last sample, whose share is then 0.
-    """
-    used = counts.nonzero().flatten()
-    own = counts[used].unsqueeze(-1)
-    turn = torch.arange(int(counts.max()), device=counts.device)
-    begin = (counts.cumsum(0) - counts)[used].unsqueeze(-1)
-    places = circuits.argsort(stable=True)[begin + torch.minimum(turn, own - 1)]
-    return used, places, (turn < own).to(dtype) / own
-
-
-def _pieces(n_circuits: int, n_samples: int, size: int) -> Iterator[tuple[slice, slice]]:
-    """Slices of circuits and samples, of at most `AT_ONCE` amplitudes where each sample has `size`, as far as that
-    goes.
-    """
-    room = max(1, AT_ONCE // size)
+def _pieces(places: Tensor, size: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of `places` (C, R), of at most `AT_ONCE` amplitudes where each sample has `size`, as far as that goes."""
+    (n_circuits, n_samples), room = places.shape, max(1, AT_ONCE // size)
     circuits = min(room, n_circuits)
-    samples = max(1, min(room // max(1, circuits), n_samples))
-    for first in range(0, n_circuits, max(1, circuits)):
+    samples = min(room // circuits, n_samples)
+    for first in range(0, n_circuits, circuits):
         for start in range(0, n_samples, samples):
             yield slice(first, first + circuits), slice(start, start + samples)
 

@@ -13,11 +13,13 @@ class Picked:
 
     Attributes:
         used: int64 (K,), the circuits that some row goes through.
-        rows: int64 (M, K), the row of each turn and circuit; row 0 where a circuit has fewer rows than M.
+        counts: int64 (K,), the rows of each of them.
+        rows: int64 (M, K), the row of each turn and circuit; the circuit's last again where it has fewer than M.
         turn, place: int64 (N,), where in `rows` a row lies.
     """
 
     used: Int64[Tensor, " k"]
+    counts: Int64[Tensor, " k"]
     rows: Int64[Tensor, "m k"]
     turn: Int64[Tensor, " n"]
     place: Int64[Tensor, " n"]
@@ -26,13 +28,12 @@ class Picked:
     def of(cls, which: Int64[Tensor, " n"]) -> "Picked":
         """The layout of rows whose circuits are `which` (N,), N at least 1; waits for the device."""
         used, place, counts = which.unique(return_inverse=True, return_counts=True)
-        number = torch.arange(len(which), device=which.device)
-        order = place.argsort(stable=True)
+        order, begin = place.argsort(stable=True), counts.cumsum(0) - counts
+        turns = torch.arange(int(counts.max()), device=which.device)[:, None]
+        rows = order[begin + torch.minimum(turns, counts - 1)]
         turn = torch.empty_like(order)
-        turn[order] = number - (counts.cumsum(0) - counts)[place[order]]
-        rows = number.new_zeros(int(counts.max()), len(used))
-        rows[turn, place] = number
-        return cls(used, rows, turn, place)
+        turn[order] = torch.arange(len(which), device=which.device) - begin[place[order]]
+        return cls(used, counts, rows, turn, place)
 
     def back(self, values: Shaped[Tensor, "m k ..."]) -> Shaped[Tensor, "n ..."]:
         """(M, K, …) → (N, …)."""

@@ -159,9 +159,7 @@ def analyze_ansatz(request: Namespace) -> None:
     _print_rich(rich_table(f"{study.n_wires} wires, {study.n_layers} layers", *ansatz_rows(study)))
     print(*ansatz_notes(study), sep="\n")
     if request.out is not None:
-        names = ("wires", "layers", "samples", "bins", "seed", "out")
-        flags = (word for name in names for word in (f"--{name}", str(getattr(request, name))))
-        command = shlex.join(["qdiffusion", "analyze", "ansatz", *request.names, *flags])
+        command = _analysis(request, "ansatz", *request.names, flags=("wires", "layers", "samples", "bins", "seed"))
         write_ansatz_study(request.out, study, command)
         _print_files(request.out, "ansatz", ("md", "csv", "png"))
 
@@ -179,10 +177,15 @@ def analyze_encodings(request: Namespace) -> None:
     print(*encoding_notes(found), sep="\n")
     if request.out is not None:
         curves = {n: costs(n) for n in (2, 4, 8, 16, 32, 64)}
-        flags = f"--features {request.features} --bits {request.bits} --repeats {request.repeats}"
-        command = f"qdiffusion analyze encodings {flags} --out {shlex.quote(str(request.out))}"
+        command = _analysis(request, "encodings", flags=("features", "bits", "repeats"))
         write_encoding_costs(request.out, found, curves, command)
         _print_files(request.out, "encodings", ("md", "png"))
+
+
+def _analysis(request: Namespace, *words: str, flags: Sequence[str]) -> str:
+    """The command line of an analysis that was asked for."""
+    given = (word for name in (*flags, "out") for word in (f"--{name}", str(getattr(request, name))))
+    return shlex.join(["qdiffusion", "analyze", *words, *given])
 
 
 def data_list(request: Namespace) -> None:

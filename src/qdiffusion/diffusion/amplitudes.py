@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from qdiffusion.diffusion.numerals import short
 from qdiffusion.diffusion.system import Noised
+from qdiffusion.states.haar import normalised
 
 
 def alphas_cumprod(
@@ -74,7 +75,7 @@ class AmplitudeNoise(nn.Module):
     def noised(self, x0: Complex[Tensor, "n d"], t: Int64[Tensor, " n"], generator: torch.Generator) -> Noised:
         """x_t of states x0 (N, 2^n), t (N,) in 0 … T-1, or -1 for x0 itself; noise: s ε, (N, 2^n)."""
         noise = self._draw(x0.shape, generator).to(x0)
-        return Noised(x0, _normalised(self._mixed(x0, noise, t)), t, noise)
+        return Noised(x0, normalised(self._mixed(x0, noise, t)), t, noise)
 
     def target(self, noised: Noised) -> Complex[Tensor, "n d"]:
         """What the denoiser is to say of x_t, (N, 2^n), norm 1, by `prediction`."""
@@ -82,11 +83,11 @@ class AmplitudeNoise(nn.Module):
         if self.prediction == "clean":
             return x0
         clean, noisy = self._posterior(t)
-        return _normalised(_column(clean, x0) * x0 + _column(noisy, x0) * self._mixed(x0, noise, t))
+        return normalised(_column(clean, x0) * x0 + _column(noisy, x0) * self._mixed(x0, noise, t))
 
     def prior(self, shape: tuple[int, ...], generator: torch.Generator) -> Complex64[Tensor, "n d"]:
         """Noise alone, normalised: (N, 2^n), complex64, on the process's device."""
-        return _normalised(self._draw(shape, generator)).to(self.alphas.device)
+        return normalised(self._draw(shape, generator)).to(self.alphas.device)
 
     def kicked(
         self, x: Complex[Tensor, "n d"], t: Int64[Tensor, " n"], generator: torch.Generator
@@ -100,7 +101,7 @@ class AmplitudeNoise(nn.Module):
         variance = (1 - before) * (1 - alpha / before) / (1 - alpha)
         norm = (before + (1 - before - variance) * self.energy).sqrt()
         noise = self._draw(x.shape, generator).to(x)
-        return _normalised(_column(norm, x) * x + _column(variance.sqrt(), x) * noise)
+        return normalised(_column(norm, x) * x + _column(variance.sqrt(), x) * noise)
 
     def _draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Complex64[Tensor, "n d"]:
         parts = torch.randn(*shape, 2, generator=generator, device=generator.device)
@@ -138,7 +139,3 @@ class AmplitudeNoise(nn.Module):
 
 def _column(scales: Float64[Tensor, " n"], like: Complex[Tensor, "n d"]) -> Float[Tensor, "n 1"]:
     return scales.to(like.real.dtype)[:, None]
-
-
-def _normalised(x: Complex[Tensor, "n d"]) -> Complex[Tensor, "n d"]:
-    return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)

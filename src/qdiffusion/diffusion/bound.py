@@ -73,7 +73,7 @@ def variational_bound(
         UsageError: the process is not a discrete Gaussian one.
     """
     process = check_discrete(system.process)
-    kept: list[Tensor] = []
+    terms: list[Tensor] = []
     for t in range(process.timesteps):
         levels = torch.full((len(x0),), t, device=x0.device)
         x = process.noised(x0, levels, generator).x
@@ -86,11 +86,10 @@ def variational_bound(
         else:
             mean, true = posterior(process, x, Estimate(item, t), t - 1)
             nats = normal_divergence(mean, true, guess, assumed)
-        kept.append(nats.flatten(1).sum(dim=1).cpu())
+        terms.append(nats.flatten(1).sum(dim=1).cpu())
     signal, sigma = process.scales(process.timesteps - 1)
     prior = normal_divergence(signal * x0.double(), sigma**2, torch.zeros_like(x0).double(), 1.0)
-    steps = torch.stack(kept[1:]) if len(kept) > 1 else torch.zeros(0, len(x0), dtype=torch.float64)
-    return Bound(prior.flatten(1).sum(dim=1).cpu(), steps, kept[0])
+    return Bound(prior.flatten(1).sum(dim=1).cpu(), torch.stack(terms)[1:], terms[0])
 
 
 def check_discrete(process: nn.Module) -> GaussianProcess:

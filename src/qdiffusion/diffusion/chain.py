@@ -9,6 +9,7 @@ the outcome's own probability.
 Source: Zhang et al. 2024 (arXiv 2310.05866), section "Training strategy".
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qdiffusion.diffusion.guidance import guided_states
-from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, OnStep, System
+from qdiffusion.diffusion.reverse import ReverseProcess
+from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import mmd
 
@@ -72,7 +74,7 @@ class ChainObjective:
 
 
 @dataclass(frozen=True)
-class ChainSampler:
+class ChainSampler(ReverseProcess):
     """The prior's states through the denoiser, level by level."""
 
     timesteps: int
@@ -87,25 +89,13 @@ class ChainSampler:
         """T-1 … 0."""
         return tuple(range(self.timesteps - 1, -1, -1))
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        system: System,
-        count: int,
-        generator: torch.Generator,
-        labels: Tensor | None = None,
-        on_step: OnStep | None = None,
-    ) -> Tensor:
-        """States (count, 2^n): the prior, then what the denoiser says at each level, its outcomes drawn; labels
-        int64 (count,) for a conditional denoiser."""
+    def path(self, system: System, count: int, generator: torch.Generator, labels: Tensor | None) -> Iterator[Tensor]:
+        """States (N, 2^n): the prior's, then what the denoiser says at each level, its outcomes drawn."""
         x = system.process.prior((count, *system.codec.space.shape), generator)
         shown = None if labels is None else labels.to(x.device)
-        if on_step is not None:
-            on_step(0, x)
-        for done, t in enumerate(self.levels, start=1):
+        yield x
+        for t in self.levels:
             x = guided_states(system.denoiser, x, t, shown, self.guidance, generator)
             if self.stochastic and t:
                 x = system.process.kicked(x, torch.full((count,), t, device=x.device), generator)
-            if on_step is not None:
-                on_step(done, x)
-        return x
+            yield x

@@ -153,17 +153,45 @@ class ReconstructConfig:
 
 
 @dataclass(frozen=True)
-class SchedulerConfig:
-    """How items are drawn from a denoiser of Gaussian noise."""
+class SamplingFields:
+    """What is told of taking Gaussian noise away, in counted levels or continuously."""
 
-    sampler: SamplerName = "ddim"
-    """ddpm: ancestral; ddim: deterministic; dpmpp: second order, fewest steps."""
+    sampler: str
+    """Which steps are taken."""
     steps: int = 50
     """Denoising steps an item."""
     count: int = 64
     """Items drawn for the picture after training; 0: none."""
     guidance: float = 1.0
     """Weight g of the labels: 0 leaves them out, 1 is the denoiser as trained, more exaggerates what they say."""
+
+    def __post_init__(self) -> None:
+        require(self.steps >= 1, "steps", self.steps, "at least 1")
+        require(self.count >= 0, "count", self.count, "at least 0")
+        require(0 <= self.guidance < math.inf, "guidance", self.guidance, "a number of at least 0")
+
+    @property
+    def name(self) -> str:
+        """Of files: "ddim-50", "heun-50-g2.5", "ddpm-50-beta"."""
+        return "-".join([self.sampler, str(self.steps), *(mark for mark, _ in self._unusual)])
+
+    @property
+    def words(self) -> list[str]:
+        """For people: ["ddpm", "50 steps", "variance beta", "guidance 2.5"]."""
+        return [self.sampler, f"{self.steps} steps", *(words for _, words in self._unusual)]
+
+    @property
+    def _unusual(self) -> list[tuple[str, str]]:
+        """What differs from what is usual, in short and in words."""
+        return [] if self.guidance == 1 else [(f"g{self.guidance:g}", f"guidance {self.guidance:g}")]
+
+
+@dataclass(frozen=True)
+class SchedulerConfig(SamplingFields):
+    """How items are drawn from a denoiser of Gaussian noise."""
+
+    sampler: SamplerName = "ddim"
+    """ddpm: ancestral; ddim: deterministic; dpmpp: second order, fewest steps."""
     clip: bool = True
     """Clip the predicted x0 to [-1, 1] in every step. Where the last level is all but pure noise, an x0 that follows
     from a predicted ε needs it: the error of ε counts 1/√ᾱ times, 20,000 times with the cosine schedule."""
@@ -176,9 +204,7 @@ class SchedulerConfig:
         names = get_args(SamplerName)
         if self.sampler not in names:
             raise UsageError(f"There is no sampler {self.sampler!r}; choose one of {', '.join(names)}.")
-        require(self.steps >= 1, "steps", self.steps, "at least 1")
-        require(self.count >= 0, "count", self.count, "at least 0")
-        require(0 <= self.guidance < math.inf, "guidance", self.guidance, "a number of at least 0")
+        super().__post_init__()
         check_variance(self.variance)
         if self.variance != "posterior" and self.sampler != "ddpm":
             raise UsageError(
@@ -187,18 +213,9 @@ class SchedulerConfig:
             )
 
     @property
-    def name(self) -> str:
-        """Of files: "ddim-50", "ddim-50-g2.5", "ddpm-50-beta"."""
-        guidance = "" if self.guidance == 1 else f"-g{self.guidance:g}"
-        variance = "" if self.variance == "posterior" else f"-{self.variance}"
-        return f"{self.sampler}-{self.steps}{variance}{guidance}"
-
-    @property
-    def words(self) -> list[str]:
-        """For people: ["ddpm", "50 steps", "variance beta", "guidance 2.5"]."""
-        variance = [] if self.variance == "posterior" else [f"variance {self.variance}"]
-        guidance = [] if self.guidance == 1 else [f"guidance {self.guidance:g}"]
-        return [self.sampler, f"{self.steps} steps", *variance, *guidance]
+    def _unusual(self) -> list[tuple[str, str]]:
+        variance = [] if self.variance == "posterior" else [(self.variance, f"variance {self.variance}")]
+        return [*variance, *super()._unusual]
 
     def build(self, system: "System") -> "GaussianSampler":
         """The sampler.

@@ -18,9 +18,9 @@ def hidden(labels: Int64[Tensor, " n"], share: float, none: int, generator: torc
 
 
 def shown_labels(
-    denoiser: nn.Module, labels: Int64[Tensor, " n"] | None, guidance: float, count: int
+    denoiser: nn.Module, labels: Int64[Tensor, " n"] | None, guidance: float, count: int, device: torch.device
 ) -> Int64[Tensor, " count"] | None:
-    """What labels (count,) to show a denoiser; None if it knows no classes.
+    """What labels (count,) to show a denoiser on that device; None if it knows no classes.
 
     Without labels, a denoiser that knows classes is shown n_classes, the label of none.
 
@@ -36,7 +36,7 @@ def shown_labels(
         )
     if n_classes == 0:
         return None
-    return torch.full((count,), n_classes) if labels is None else labels
+    return torch.full((count,), n_classes, device=device) if labels is None else labels.to(device)
 
 
 def check_guidance(denoiser: nn.Module, given: str) -> None:

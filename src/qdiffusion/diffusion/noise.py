@@ -112,3 +112,8 @@ class GaussianNoise(nn.Module, ABC):
 def column(shares: Float[Tensor, " n"], like: Float[Tensor, "..."]) -> Float[Tensor, "n ..."]:
     """(N,) as (N, 1, …, 1), with as many axes as `like`."""
     return shares.view(-1, *[1] * (like.ndim - 1))
+
+
+def noise_like(x: Float[Tensor, "..."], generator: torch.Generator) -> Float[Tensor, "..."]:
+    """N(0, 1) in the shape, dtype and place of x, drawn where the generator is."""
+    return torch.randn(x.shape, generator=generator, device=generator.device).to(x)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from qdiffusion.data.space import Space
-from qdiffusion.diffusion.config import Prediction, check_prediction, refuse_states
+from qdiffusion.diffusion.config import Prediction, SamplingFields, check_prediction, refuse_states
 from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class SDEConfig:
 
 
 @dataclass(frozen=True)
-class SDESamplingConfig:
+class SDESamplingConfig(SamplingFields):
     """Solve the reverse equation from t = 1 back to t_min, then take the rest of the noise away at once."""
 
     sampler: SDESamplerName = "heun"
@@ -79,10 +79,6 @@ class SDESamplingConfig:
     probability-flow ODE, which adds no noise, to second and fourth order."""
     steps: int = 50
     """Steps an item. They ask the denoiser once, pc and heun twice, rk4 four times; noisy ones take about 1000."""
-    count: int = 64
-    """Items drawn for the picture after training; 0: none."""
-    guidance: float = 1.0
-    """Weight g of the labels: 0 leaves them out, 1 is the denoiser as trained, more exaggerates what they say."""
     kind: Literal["sde"] = field(default="sde", kw_only=True)
     """Names this way of sampling in a saved experiment."""
 
@@ -90,20 +86,7 @@ class SDESamplingConfig:
         names = get_args(SDESamplerName)
         if self.sampler not in names:
             raise UsageError(f"There is no sampler {self.sampler!r} of an SDE; choose one of {', '.join(names)}.")
-        require(self.steps >= 1, "steps", self.steps, "at least 1")
-        require(self.count >= 0, "count", self.count, "at least 0")
-        require(0 <= self.guidance < math.inf, "guidance", self.guidance, "a number of at least 0")
-
-    @property
-    def name(self) -> str:
-        """Of files: "heun-50", "heun-50-g2.5"."""
-        return f"{self.sampler}-{self.steps}" + ("" if self.guidance == 1 else f"-g{self.guidance:g}")
-
-    @property
-    def words(self) -> list[str]:
-        """For people: ["heun", "50 steps", "guidance 2.5"]."""
-        told = [self.sampler, f"{self.steps} steps"]
-        return told if self.guidance == 1 else [*told, f"guidance {self.guidance:g}"]
+        super().__post_init__()
 
     def build(self, system: "System") -> "SDESampler":
         """The sampler.

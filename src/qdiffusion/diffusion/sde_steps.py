@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qdiffusion.diffusion.noise import noise_like
 from qdiffusion.diffusion.sde import SDE
 from qdiffusion.diffusion.sde_config import SDESamplerName
 
@@ -29,7 +30,7 @@ def euler_maruyama(
     Source: Song et al. 2021, eq. 6, with the Euler-Maruyama method.
     """
     h, g = t - t_next, sde.diffusion(t)
-    return x - (sde.drift(t) * x - g**2 * score(x, t)) * h + g * h**0.5 * _noise(x, generator)
+    return x - (sde.drift(t) * x - g**2 * score(x, t)) * h + g * h**0.5 * noise_like(x, generator)
 
 
 def predictor_corrector(
@@ -42,7 +43,7 @@ def predictor_corrector(
     """
     x = euler_maruyama(sde, score, x, t, t_next, generator)
     size = 2 * (CORRECTOR_RATIO * sde.scales(sde.level(t_next))[1]) ** 2
-    return x + size * score(x, t_next) + (2 * size) ** 0.5 * _noise(x, generator)
+    return x + size * score(x, t_next) + (2 * size) ** 0.5 * noise_like(x, generator)
 
 
 def flow(sde: SDE, score: Field) -> Field:
@@ -71,10 +72,6 @@ def rk4(
     k2 = velocity(x + h / 2 * k1, middle)
     k3 = velocity(x + h / 2 * k2, middle)
     return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + velocity(x + h * k3, t_next))
-
-
-def _noise(x: Float[Tensor, "n ..."], generator: torch.Generator) -> Float[Tensor, "n ..."]:
-    return torch.randn(x.shape, generator=generator, device=generator.device).to(x)
 
 
 SDE_STEPS: dict[SDESamplerName, SDEStep] = {

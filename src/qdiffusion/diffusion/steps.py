@@ -5,14 +5,16 @@ step ends at x0 itself.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qdiffusion.diffusion.config import SamplerName
+from qdiffusion.diffusion.config import SamplerName, Variance
 from qdiffusion.diffusion.gaussian import GaussianProcess
+from qdiffusion.diffusion.noise import noise_like
 
 
 class Estimate(NamedTuple):
@@ -33,29 +35,22 @@ def ancestral(
     before: Estimate | None,
     t_next: int,
     generator: torch.Generator,
+    variance: Variance = "posterior",
 ) -> Float[Tensor, "n ..."]:
     """x' ~ q(x' | x, x0), with the true variance β̃: as random as the forward process.
 
-    x' = μ̃ + √β̃ z, see `posterior`; no z at the end.
+    x' = μ̃ + √β̃ z, see `posterior`, or μ̃ + √β z, with the larger of the two variances that Ho et al. 2020 choose from
+    (section 3.2); no z at the end.
 
     Source: Ho et al. 2020, algorithm 2 with eq. 7, between any two levels.
     """
-    mean, variance = posterior(process, x, now, t_next)
-    return mean if t_next < 0 else mean + variance**0.5 * _noise(x, generator)
+    mean, smaller = posterior(process, x, now, t_next)
+    chosen = step_variance(process, now.t, t_next) if variance == "beta" else smaller
+    return mean if t_next < 0 else mean + chosen**0.5 * noise_like(x, generator)
 
 
-def ancestral_beta(
-    process: GaussianProcess,
-    x: Float[Tensor, "n ..."],
-    now: Estimate,
-    before: Estimate | None,
-    t_next: int,
-    generator: torch.Generator,
-) -> Float[Tensor, "n ..."]:
-    """x' = μ̃ + √β z: the mean of `ancestral`, with the larger of the two variances that Ho et al. 2020 choose from
-    (section 3.2)."""
-    mean = posterior(process, x, now, t_next)[0]
-    return mean if t_next < 0 else mean + step_variance(process, now.t, t_next) ** 0.5 * _noise(x, generator)
+ancestral_beta = partial(ancestral, variance="beta")
+"""`ancestral` with the variance β."""
 
 
 def posterior(
@@ -77,10 +72,6 @@ def posterior(
 def step_variance(process: GaussianProcess, t: int, t_next: int) -> float:
     """β = 1 - (α / α')², the variance of the noise that the forward process adds from t_next to t."""
     return 1 - (process.scales(t)[0] / process.scales(t_next)[0]) ** 2
-
-
-def _noise(x: Float[Tensor, "n ..."], generator: torch.Generator) -> Float[Tensor, "n ..."]:
-    return torch.randn(x.shape, generator=generator, device=generator.device).to(x)
 
 
 def ddim(

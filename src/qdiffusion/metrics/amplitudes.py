@@ -10,6 +10,7 @@ from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.report import Row, Scores
 from qdiffusion.metrics.subject import Subject
 from qdiffusion.states import fidelity
+from qdiffusion.states.haar import normalised
 
 ANGLES = 1001
 """Mixes that are tried."""
@@ -23,12 +24,10 @@ def score_infidelities(subject: Subject) -> Scores:
     Beside stand the identity map, which leaves x_t as it is, and the best mix cos(θ) x_t + sin(θ) m, normalised, with
     the mean m of the training items, normalised: one θ for each level, chosen for the held-out items themselves.
     """
-    system = subject.system()
-    device = next(system.parameters()).device
+    system, device = subject.system(), subject.device
     train, test = subject.data.load("train"), subject.data.load("test")
     count = min(MOST, len(test))
-    mean = system.codec.encode(train.items.to(device)).mean(0)
-    mean = mean / torch.linalg.vector_norm(mean)
+    mean = normalised(system.codec.encode(train.items.to(device)).mean(0))
     labels = None if test.labels is None or not system.denoiser.n_classes else test.labels[:count].to(device)
     x0 = system.codec.encode(test.items[:count].to(device))
     levels = [_at(system, x0, labels, t, mean, subject.seed) for t in range(system.process.timesteps)]

@@ -30,10 +30,10 @@ def check_enough(count: int) -> None:
 
 
 @dataclass(frozen=True)
-class ImagesEvaluationConfig:
-    """FID and KID of images against real ones; IS, confidence and balance where the feature network classifies."""
+class ImagesEvaluationFields:
+    """What is told of scoring samples as images."""
 
-    kind: Literal["images"] = field(default="images", kw_only=True)
+    kind: str = field(kw_only=True)
     """Names this evaluation in a saved experiment."""
     count: int = 0
     """Images drawn and compared, at least 100; 0: no evaluation."""
@@ -81,6 +81,14 @@ class ImagesEvaluationConfig:
         network = load_features(self.features or default_features(reference))
         check_scorable(count, reference, network)
         return reference, network
+
+
+@dataclass(frozen=True)
+class ImagesEvaluationConfig(ImagesEvaluationFields):
+    """FID and KID of images against real ones; IS, confidence and balance where the feature network classifies."""
+
+    kind: Literal["images"] = field(default="images", kw_only=True)
+    """Names this evaluation in a saved experiment."""
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ def score_denoising(subject: Subject) -> Scores:
     train, test = subject.data.load("train"), subject.data.load("test")
     held_out = test.items[: subject.count]
     rows = [
-        *_restored(system, train.items, "train", generator),
-        *_restored(system, held_out, "held-out", generator),
+        *_restored(system, train.items.to(subject.device), "train", generator),
+        *_restored(system, held_out.to(subject.device), "held-out", generator),
     ]
     conditions = (
         f"Fidelity of restored states with the clean ones, ± standard deviation over states: {train.source}; "
@@ -42,8 +42,8 @@ def score_denoising(subject: Subject) -> Scores:
 
 @torch.no_grad()
 def _restored(system: System, items: Tensor, kind: str, generator: torch.Generator) -> list[Row]:
-    """The scores of (N, …) items, noised once at levels drawn by `generator`, and restored."""
-    x0 = system.codec.encode(items.to(next(system.parameters()).device))
+    """The scores of items (N, …) on the system's device, noised once at levels drawn by `generator`, and restored."""
+    x0 = system.codec.encode(items)
     noised = system.process.noised(x0, system.process.levels(len(x0), generator), generator)
     restored = system.denoiser(noised.x, noised.t, return_dict=False)[0]
     return denoising_scores(restored, system.process.target(noised), kind, noised.x)

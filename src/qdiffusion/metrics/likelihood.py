@@ -50,7 +50,7 @@ def _by_bound(system: System, test: ItemSet, subject: Subject, bins: Bins | None
     generator = torch.Generator().manual_seed(subject.seed)
     terms = [
         variational_bound(system, x, generator, variance, bins, labels, clip=bins is not None).by_level
-        for x, labels in _batches(system, test, subject.count)
+        for x, labels in _batches(system, test, subject)
     ]
     bits = bits_per_dimension(torch.cat(terms, dim=1), _dimensions(system))
     parts = {"data": bits[0], "steps": bits[1:-1].sum(dim=0), "prior": bits[-1]}
@@ -68,7 +68,7 @@ def _by_flow(system: System, test: ItemSet, subject: Subject, bins: Bins | None,
     generator = torch.Generator().manual_seed(subject.seed)
     nats = [
         -log_likelihood(system, x if bins is None else dequantised(x, bins, generator), labels, probes, generator)
-        for x, labels in _batches(system, test, subject.count)
+        for x, labels in _batches(system, test, subject)
     ]
     bits = bits_per_dimension(torch.cat(nats), _dimensions(system))
     if bins is not None:
@@ -83,9 +83,9 @@ def _by_flow(system: System, test: ItemSet, subject: Subject, bins: Bins | None,
     return Scores("Likelihood of held-out items", (row,), conditions, details)
 
 
-def _batches(system: System, test: ItemSet, count: int) -> list[tuple[Tensor, Tensor | None]]:
+def _batches(system: System, test: ItemSet, subject: Subject) -> list[tuple[Tensor, Tensor | None]]:
     """The first `count` items as diffusion sees them, with labels where the denoiser takes any."""
-    device = next(system.parameters()).device
+    count, device = subject.count, subject.device
     with torch.no_grad():
         seen = [system.codec.encode(part.to(device)) for part in test.items[:count].split(BATCH)]
     if test.labels is None or not system.denoiser.n_classes:

@@ -1,10 +1,10 @@
 """Denoisers of amplitudes, in plain values; torch and the networks load when one is built."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
-from qdiffusion.models.config import n_classes_of
+from qdiffusion.models.config import plain, told_classes
 
 if TYPE_CHECKING:
     from qdiffusion.models.qamp import QAMPNetwork
@@ -46,12 +46,8 @@ class QAMPConfig:
         Raises:
             UsageError: `space` holds no states, or no labels for a conditional network.
         """
-        told = {name: value for name, value in asdict(self).items() if name not in ("kind", "conditional")}
-        return {
-            "n_qubits": space.n_qubits("QAMP's network"),
-            "n_classes": n_classes_of(self.conditional, space),
-            **told,
-        }
+        n_qubits = space.n_qubits("QAMP's network")
+        return {"n_qubits": n_qubits, "n_classes": told_classes(self, space), **plain(self)}
 
     def build(self, space: Space) -> "QAMPNetwork":
         """The network for states of `space`; raises what `arguments` and `QAMPNetwork` raise."""

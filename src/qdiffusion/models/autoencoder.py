@@ -1,13 +1,11 @@
 """A small convolutional autoencoder: images as a few numbers, for diffusion in its latent."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Complex64, Float, UInt8
 from torch import Tensor, nn
 
 from qdiffusion.data.images import to_uint8, to_unit_range
-from qdiffusion.data.space import Space
+from qdiffusion.data.space import Space, SpaceKind
 from qdiffusion.errors import UsageError
 from qdiffusion.models.codecs import check_fit
 
@@ -48,7 +46,7 @@ class AutoencoderNetwork(nn.Module):
         latent: int,
         width: int,
         n_classes: int = 0,
-        latent_kind: Literal["vectors", "states"] = "vectors",
+        latent_kind: SpaceKind = "vectors",
     ) -> None:
         super().__init__()
         _check_sizes(sample_size, latent, width, latent_kind)
@@ -123,7 +121,7 @@ class Moduli(nn.Module):
         return nn.functional.normalize(h.abs(), dim=1)
 
 
-def _check_sizes(sample_size: int, latent: int, width: int, latent_kind: str) -> None:
+def _check_sizes(sample_size: int, latent: int, width: int, latent_kind: SpaceKind) -> None:
     if sample_size < 4 or sample_size % 4:
         below = max(4, sample_size - sample_size % 4)
         raise UsageError(

@@ -1,10 +1,10 @@
 """The U-Net of Capece 2025, in plain values; torch and the network load when one is built."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
-from qdiffusion.models.config import Control
+from qdiffusion.models.config import Control, plain
 
 if TYPE_CHECKING:
     from qdiffusion.models.capece import CapeceNetwork
@@ -48,8 +48,7 @@ class CapeceConfig:
         """
         space.expect("images", "A U-Net")
         channels, size, _ = space.shape
-        told = {name: value for name, value in asdict(self).items() if name != "kind"}
-        return {"in_channels": channels, "sample_size": size, **told, "widths": list(self.widths)}
+        return {"in_channels": channels, "sample_size": size, **plain(self)}
 
     def build(self, space: Space) -> "CapeceNetwork":
         """The network for images of `space`; raises what `arguments` and `CapeceNetwork` raise."""

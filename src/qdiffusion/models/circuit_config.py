@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
 from qdiffusion.errors import UsageError, require
-from qdiffusion.models.config import n_classes_of
+from qdiffusion.models.config import plain, told_classes
 
 if TYPE_CHECKING:
     from qdiffusion.models.chain import ChainDenoiser
@@ -116,8 +116,7 @@ class ReuploadingConfig:
             UsageError: `space` holds no vectors, or no labels for a conditional network.
         """
         space.expect("vectors", "A circuit with data re-uploading")
-        sizes = {"n_wires": self.n_wires, "n_layers": self.n_layers, "width": self.width}
-        return {"features": space.shape[0], **sizes, "n_classes": n_classes_of(self.conditional, space)}
+        return {"features": space.shape[0], **plain(self), "n_classes": told_classes(self, space)}
 
     def build(self, space: Space) -> "ReuploadingNetwork":
         """The network for vectors of `space`; raises what `arguments` raises."""

@@ -41,12 +41,7 @@ class UNetFields:
         """
         space.expect("images", "A U-Net")
         channels, size, _ = space.shape
-        return {
-            "in_channels": channels,
-            "sample_size": size,
-            **_plain(self),
-            "n_classes": n_classes_of(self.conditional, space),
-        }
+        return {"in_channels": channels, "sample_size": size, **plain(self), "n_classes": told_classes(self, space)}
 
 
 @dataclass(frozen=True)
@@ -147,7 +142,7 @@ class MLPConfig:
             UsageError: `space` holds no vectors, or no labels for a conditional network.
         """
         space.expect("vectors", "An MLP")
-        return {"features": space.shape[0], **_plain(self), "n_classes": n_classes_of(self.conditional, space)}
+        return {"features": space.shape[0], **plain(self), "n_classes": told_classes(self, space)}
 
     def build(self, space: Space) -> "MLPNetwork":
         """The network for vectors of `space`; raises what `arguments` and `MLPNetwork` raise."""
@@ -156,7 +151,7 @@ class MLPConfig:
         return MLPNetwork(**self.arguments(space))
 
 
-def _plain(config: UNetFields | MLPConfig) -> dict[str, Any]:
+def plain(config: Any) -> dict[str, Any]:
     """The fields that are the network's own arguments, tuples as lists."""
     named = {field.name: getattr(config, field.name) for field in fields(config)}
     return {
@@ -166,10 +161,10 @@ def _plain(config: UNetFields | MLPConfig) -> dict[str, Any]:
     }
 
 
-def n_classes_of(conditional: bool, space: Space) -> int:
-    """Classes that a denoiser of items of `space` is told; raises UsageError for a conditional one without labels."""
-    if conditional and not space.n_classes:
+def told_classes(config: Any, space: Space) -> int:
+    """The classes that a network is told of; raises UsageError for a conditional one where the data have no labels."""
+    if config.conditional and not space.n_classes:
         raise UsageError(
             "A conditional model needs labels, and the data have none; choose data with labels, or conditional false."
         )
-    return space.n_classes if conditional else 0
+    return space.n_classes if config.conditional else 0

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
-from qdiffusion.models.inputs import refuse_labels
+from qdiffusion.models.inputs import check_range, refuse_labels
 
 
 def sinusoids(t: Real[Tensor, " n"], dim: int, last: int) -> Float[Tensor, "n features"]:
@@ -82,8 +82,5 @@ class ClassEmbedding(nn.Module):
             raise UsageError(
                 f"The class labels have shape {tuple(labels.shape)}, expected ({count},), one for each of the batch."
             )
-        if labels.device.type == "cpu" and bool(((labels < 0) | (labels > self.n_classes)).any()):
-            raise UsageError(
-                f"The class labels reach from {int(labels.min())} to {int(labels.max())}; this model knows "
-                f"0 … {self.n_classes - 1}, and {self.n_classes} for no label."
-            )
+        known = f"knows 0 … {self.n_classes - 1}, and {self.n_classes} for no label"
+        check_range("class labels", labels, self.n_classes + 1, known)

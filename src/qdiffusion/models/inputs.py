@@ -41,12 +41,11 @@ def levels_of(timestep: Int64[Tensor, "..."] | int, sample: Tensor, n_levels: in
     return t.expand(len(sample))
 
 
-def check_range(what: str, values: Tensor, end: int) -> None:
-    """Raise UsageError unless whole numbers `what` lie in 0 … end - 1.
+def check_range(what: str, values: Tensor, end: int, known: str = "") -> None:
+    """Raise UsageError for values outside 0 … end - 1; `known` says what this model knows, where that is not all.
 
-    On a GPU the layer's own indexing refuses what is out of range, since reading it back would stop the queue.
+    On a GPU torch's own indexing refuses them, since reading values back would stop the queue.
     """
     if values.device.type == "cpu" and bool(((values < 0) | (values >= end)).any()):
-        raise UsageError(
-            f"The {what} reach from {int(values.min())} to {int(values.max())}; this model was made for 0 … {end - 1}."
-        )
+        given = f"from {int(values.min())} to {int(values.max())}"
+        raise UsageError(f"The {what} reach {given}; this model {known or f'was made for 0 … {end - 1}'}.")

@@ -18,7 +18,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.models.complex_layers import ComplexLeakyReLU, ComplexLinear, unit
 from qdiffusion.models.controls import ClassicalTwin
 from qdiffusion.models.denoised import Denoised
-from qdiffusion.models.inputs import check_range, levels_of
+from qdiffusion.models.inputs import check_range, levels_of, refuse_labels
 from qdiffusion.models.readouts import READOUTS, Readout
 from qdiffusion.models.variants import QAMPDeviations
 
@@ -77,15 +77,11 @@ class QAMPNetwork(nn.Module):
         deviations = QAMPDeviations.parse(variant)
         self.levels, self.n_classes, self.skip = n_levels, n_classes, skip
         reals, latent = 2 << n_qubits, 1 << n_wires
-        self.encoder = _encoder(reals, width, latent, deviations.real_encoder)
-        n_circuits = n_levels * max(1, n_classes)
-        bottleneck = BOTTLENECKS[control]
-        told = bottleneck(
-            ANSAETZE[ansatz](n_wires, n_layers), n_circuits, READOUTS[readout](n_wires, n_observables), deviations
-        )
-        self.bottleneck = told
-        read = told.n_outputs + (reals if skip else 0)
-        self.decoder = nn.Sequential(nn.Linear(read, width), nn.ReLU(), nn.Linear(width, reals))
+        self.encoder = (RealEncoder if deviations.real_encoder else ComplexEncoder)(reals, width, latent)
+        circuit, read = ANSAETZE[ansatz](n_wires, n_layers), READOUTS[readout](n_wires, n_observables)
+        self.bottleneck = BOTTLENECKS[control](circuit, n_levels * max(1, n_classes), read, deviations)
+        n_told = self.bottleneck.n_outputs + (reals if skip else 0)
+        self.decoder = nn.Sequential(nn.Linear(n_told, width), nn.ReLU(), nn.Linear(width, reals))
 
     def forward(
         self,
@@ -115,8 +111,7 @@ class QAMPNetwork(nn.Module):
         """The circuit of each item: level by level, class by class."""
         t = levels_of(timestep, sample, self.levels)
         if self.n_classes == 0:
-            if labels is not None:
-                raise UsageError("This model is unconditional and got class labels; leave class_labels out.")
+            refuse_labels(labels)
             return t
         if labels is None or labels.shape != t.shape:
             given = "none" if labels is None else f"some of shape {tuple(labels.shape)}"
@@ -236,10 +231,6 @@ class ComplexEncoder(nn.Module):
 
     def forward(self, x: Complex[Tensor, "n d"]) -> Complex[Tensor, "n latent"]:
         return unit(self.layers(x))
-
-
-def _encoder(reals: int, width: int, latent: int, real: bool) -> nn.Module:
-    return (RealEncoder if real else ComplexEncoder)(reals, width, latent)
 
 
 def _reals(x: Complex[Tensor, "n d"]) -> Float[Tensor, "n r"]:

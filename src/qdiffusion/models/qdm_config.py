@@ -1,12 +1,12 @@
 """Circuits that denoise amplitudes themselves, in plain values; torch and the networks load when one is built."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
 from qdiffusion.errors import require
 from qdiffusion.models.circuit_config import MOST_ANCILLAS, MOST_LAYERS, MOST_STEPS
-from qdiffusion.models.config import n_classes_of
+from qdiffusion.models.config import plain, told_classes
 
 if TYPE_CHECKING:
     from qdiffusion.models.nncpqc import NNCPQCNetwork
@@ -46,12 +46,8 @@ class QDMConfig:
         Raises:
             UsageError: `space` holds no states, or no labels for a conditional network.
         """
-        told = {name: value for name, value in asdict(self).items() if name not in ("kind", "conditional")}
-        return {
-            "n_qubits": space.n_qubits("A quantum diffusion model"),
-            "n_classes": n_classes_of(self.conditional, space),
-            **told,
-        }
+        n_qubits = space.n_qubits("A quantum diffusion model")
+        return {"n_qubits": n_qubits, "n_classes": told_classes(self, space), **plain(self)}
 
     def build(self, space: Space) -> "QDMNetwork":
         """The circuits for states of `space`; raises what `arguments` raises."""
@@ -85,8 +81,7 @@ class NNCPQCConfig:
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """What `NNCPQCNetwork` is built with; raises UsageError for what are no states."""
-        told = {name: value for name, value in asdict(self).items() if name != "kind"}
-        return {"n_qubits": space.n_qubits("An NNCPQC"), **told}
+        return {"n_qubits": space.n_qubits("An NNCPQC"), **plain(self)}
 
     def build(self, space: Space) -> "NNCPQCNetwork":
         """The circuits for states of `space`; raises what `arguments` raises."""

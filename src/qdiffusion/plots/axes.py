@@ -42,6 +42,12 @@ def strip_figure(strip: Strip) -> Figure:
     return figure
 
 
+def tidy(axes: Axes) -> None:
+    """A pale grid, and no frame above and on the right."""
+    axes.grid(alpha=0.3, which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG.
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from qdiffusion.errors import UsageError
-from qdiffusion.plots.axes import save_figure
+from qdiffusion.plots.axes import save_figure, tidy
 from qdiffusion.plots.loss import LoggedLosses, RoundEnds, broken, is_logarithmic, losses, round_ends
 from qdiffusion.runs import Run
 
@@ -53,7 +53,7 @@ def _draw(axes: Axes, logged: LoggedLosses) -> None:
         axes.set_yscale("log")
     axes.set(xlabel="training step", ylabel="loss")
     axes.legend(frameon=False)
-    _tidy(axes)
+    tidy(axes)
 
 
 def _draw_rounds(axes: Axes, ends: RoundEnds) -> None:
@@ -63,9 +63,4 @@ def _draw_rounds(axes: Axes, ends: RoundEnds) -> None:
     axes.set_xlabel(f"round of {ends.stage}", parse_math=False)
     axes.set_ylabel("loss at its end")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _tidy(axes)
-
-
-def _tidy(axes: Axes) -> None:
-    axes.grid(alpha=0.3, which="both")
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)

@@ -4,7 +4,7 @@
 """
 
 import torch
-from jaxtyping import Complex64
+from jaxtyping import Complex, Complex64
 from torch import Tensor
 
 
@@ -17,6 +17,6 @@ def haar(n: int, n_qubits: int, generator: torch.Generator) -> Complex64[Tensor,
     return normalised(z)
 
 
-def normalised(z: Complex64[Tensor, "n d"]) -> Complex64[Tensor, "n d"]:
+def normalised(z: Complex[Tensor, "*n d"]) -> Complex[Tensor, "*n d"]:
     """z / ‖z‖, row by row."""
     return z / torch.linalg.vector_norm(z, dim=-1, keepdim=True)

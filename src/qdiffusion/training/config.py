@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from qdiffusion.diffusion.system import System
 
 
+Blocks = Literal["full", "layer", "diagonal"]
+"""Which entries of a circuit's metric count: all, those of two weights in one repetition of its ansatz, or the diagonal
+alone. A circuit without repetitions is one layer.
+"""
+
+
 @dataclass(frozen=True)
 class RateConfig:
     """How the learning rate changes along a round: a factor of `learning_rate`, a function of the step alone."""
@@ -109,7 +115,7 @@ class NaturalConfig(AdamFields):
     """Step size of circuit angles along their natural gradient, as a multiple of Adam's for the others."""
     damping: float = 1e-3
     """λ of (g + λ) δ = gradient; of the size of the metric's smaller eigenvalues, which are at most 1/4 a rotation."""
-    metric: Literal["full", "layer", "diagonal"] = "full"
+    metric: Blocks = "full"
     """Which entries of a circuit's metric count: all, those within a repetition of its ansatz, or the diagonal."""
     averaging: float = 0.0
     """Share of the metric's running mean that a step keeps; 0: each step's own metric."""

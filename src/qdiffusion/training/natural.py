@@ -9,7 +9,7 @@ step. Derivation: docs/natural-gradient.md. Stokes et al. 2020 (arXiv 1909.02108
 import weakref
 from collections.abc import Callable, Iterable
 from inspect import signature
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +17,7 @@ from torch import Tensor, nn
 from qdiffusion.circuits import FubiniStudy, QuantumLayer
 from qdiffusion.circuits.metric import repetition
 from qdiffusion.errors import TrainingError, UsageError
-
-Blocks = Literal["full", "layer", "diagonal"]
-"""Which entries of a circuit's metric count: all, those of two weights in one repetition of its ansatz, or the diagonal
-alone. A circuit without repetitions is one layer.
-"""
+from qdiffusion.training.config import Blocks
 
 SINGULAR = 1e-12
 """A pivot below this share of the largest entry is rounding: the sum of a batch in float64 is good to 1e-15."""

@@ -103,7 +103,7 @@ class DenseStates:
     def _evolved(self, weights: Tensor, shared: list[Tensor] | None, inputs: Tensor) -> Tensor:
         # Most circuits meet their inputs in the prefix alone: no row of all angles is then made for every sample.
         row = inputs.real if self._inputs_only else angle_row(weights, inputs.real)
-        psi = _extended(reduce(_outer, self._starts(inputs, row)), self._n_idle)
+        psi = extended(reduce(_outer, self._starts(inputs, row)), self._n_idle)
         if self._route.sweeps:
             matrices = self._matrices(angle_row(weights), row) if shared is None else shared
             last = evolve(self._route, psi.flatten(0, 2), matrices, self._differentiation, self._is_unitary)
@@ -173,7 +173,7 @@ class DenseWords:
         return lambda inputs: self._read(self._states(weights, inputs))
 
 
-def _extended(psi: Tensor, n_wires: int) -> Tensor:
+def extended(psi: Tensor, n_wires: int) -> Tensor:
     """|ψ⟩|0…0⟩: (…, d) → (…, d · 2^n_wires)."""
     return pad(psi.unsqueeze(-1), (0, (1 << n_wires) - 1)).flatten(-2) if n_wires else psi
 

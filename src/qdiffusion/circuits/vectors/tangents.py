@@ -14,7 +14,6 @@ from itertools import accumulate
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.angles.composition import GateProducts
@@ -23,6 +22,7 @@ from qdiffusion.circuits.angles.picking import GateAngles, angle_row
 from qdiffusion.circuits.circuit import Angle, Gate
 from qdiffusion.circuits.gates import embed
 from qdiffusion.circuits.structure import FUSED_WIRES, Component, renumber
+from qdiffusion.circuits.vectors.dense import extended
 from qdiffusion.circuits.vectors.route import Seat
 from qdiffusion.circuits.vectors.seating import route
 
@@ -79,7 +79,7 @@ class Tangents:
             given = inputs[..., : self._n_amplitudes].to(dtype)
         else:
             given = torch.ones(*inputs.shape[:-1], 1, dtype=dtype, device=weights.device)
-        return pad(given.unsqueeze(-1), (0, (1 << self._n_idle) - 1)).flatten(-2)
+        return extended(given, self._n_idle)
 
     def _through(self, index: int, seat: Seat, part: Tensor, weights: Tensor, row: Tensor) -> Tensor:
         """ψ and the derivatives that there are, (1 + q, C, R, O, 2^m), through a block, and those that it adds."""
