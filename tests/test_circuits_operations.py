@@ -1,5 +1,7 @@
 """State preparation, given matrices, post-selection, measurement and what is read of them."""
 
+from itertools import pairwise
+
 import numpy as np
 import pennylane as qml
 import pytest
@@ -194,12 +196,13 @@ def test_real_amplitudes_need_not_be_made_complex():
     assert torch.allclose(QuantumLayer(state_preparation(1))(x), torch.tensor([[0.36 - 0.64]]))
 
 
-@pytest.mark.parametrize("wires", [(0,), (2, 0), (1, 3, 0)])
+@pytest.mark.parametrize("wires", [(0,), (2, 0), (1, 3, 0), (1, 3, 0, 5, 2)])
 def test_trainable_hermitians_are_traces_with_the_density_matrix(wires):
-    circuit = angle_encoding(4, axis="y") >> basic_entangling(4, 2)
+    n_wires = 4 if len(wires) < 4 else 6
+    circuit = angle_encoding(n_wires, axis="y") >> basic_entangling(n_wires, 2)
     observable = concatenate(pauli_z([3]), trainable_hermitian(wires, wires), pauli_x([1]))
     layer = QuantumLayer(circuit, observable, 2, generator=torch.Generator().manual_seed(3)).double()
-    x = torch.randn(5, 2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    x = torch.randn(5, 2, n_wires, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     size = 2 ** len(wires)
     assert layer.observable_weights.shape == (2, 2 * 2 * size**2)
     got = layer(x)
@@ -214,6 +217,42 @@ def test_trainable_hermitians_are_traces_with_the_density_matrix(wires):
     ours, theirs = (torch.autograd.grad(v.square().sum(), arguments) for v in (got[..., 1:3], expected))
     for a, b in zip(ours, theirs, strict=True):
         assert torch.allclose(a, b, rtol=0, atol=1e-10)
+
+
+def test_hermitians_of_any_width_stand_in_the_order_in_which_they_were_asked_for():
+    """Narrow ones in Pauli words, wide ones of two groups of wires by density matrices; a circuit for each row."""
+    groups = [(5, 4, 3, 2, 1), (0, 2), (1, 2, 3, 4, 5), (5, 4, 3, 2, 1), (3,)]
+    circuit = state_preparation(6) >> basic_entangling(6, 1)
+    layer = QuantumLayer(circuit, trainable_hermitian(*groups), 3, generator=torch.Generator().manual_seed(3)).double()
+    psi = torch.randn(4, 64, dtype=torch.complex128, generator=torch.Generator().manual_seed(4))
+    psi, which = psi / psi.norm(dim=1, keepdim=True), torch.tensor([2, 0, 0, 1])
+    got = layer(psi, which=which)
+    sizes = [2 * 4 ** len(group) for group in groups]
+    for column, (group, own) in enumerate(zip(groups, layer.observable_weights.split(sizes, 1), strict=True)):
+        real, imaginary = own.unflatten(1, (2, 2 ** len(group), -1)).unbind(1)
+        rho = QuantumLayer(circuit, density_matrix(group), 3).double()
+        rho.weights.data = layer.weights.data
+        matrix = torch.complex(real, imaginary)[which]
+        expected = (matrix @ rho(psi, which=which)).diagonal(dim1=1, dim2=2).sum(1).real
+        torch.testing.assert_close(got[:, column], expected)
+
+
+def test_eight_wires_need_no_table_of_words():
+    """65,536 words, each a column of a table of 131,072 rows: 64 GiB."""
+    layer = QuantumLayer(state_preparation(8), trainable_hermitian(range(8)))
+    psi = torch.full((1, 1, 256), 1 / 16, dtype=torch.complex64)
+    real = layer.observable_weights[0, :65536]
+    torch.testing.assert_close(layer(psi)[0, 0, 0], real.sum() / 256)
+    assert "1 Hermitians on 8 wires, of the density matrix of these" in layer.plan.explain()
+
+
+def test_constant_hermitians_of_eight_wires_are_written_in_words():
+    ising = np.zeros((256, 256))
+    for index in range(256):
+        spins = [1 - 2 * int(bit) for bit in f"{index:08b}"]
+        ising[index, index] = sum(a * b for a, b in pairwise(spins))
+    found = hermitian(ising, range(8)).outputs[0]
+    assert {word: c for c, word in found} == {((k, "Z"), (k + 1, "Z")): 1.0 for k in range(7)}
 
 
 def test_constant_hermitians_equal_pennylanes():
@@ -283,6 +322,8 @@ def test_light_cones_keep_what_post_selection_sees():
         (lambda: hermitian(np.eye(4), [0, 0]), "distinct wires"),
         (lambda: trainable_hermitian([1, 1]), "distinct wires"),
         (lambda: trainable_hermitian([]), "one or more"),
+        (lambda: trainable_hermitian(range(13)), r"4\^13 entries; give 12"),
+        (lambda: Plan(angle_encoding(5), trainable_hermitian(range(5)), shots=9), "4 wires at most, not on 5"),
         (lambda: trainable_hermitian(0, 1), "list of numbers"),
         (lambda: pauli_z(3), "list of numbers"),
         (lambda: density_matrix([]).on(2), "one or more"),

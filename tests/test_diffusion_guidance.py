@@ -4,8 +4,12 @@ import pytest
 import torch
 
 from diffusion_toys import Bare, Function, gaussian
-from qdiffusion.diffusion import ScheduleConfig, SchedulerConfig, System
+from qdiffusion.data import Space
+from qdiffusion.diffusion import AmplitudeNoiseConfig, ChainSamplingConfig, ScheduleConfig, SchedulerConfig, System
+from qdiffusion.diffusion.guidance import guided_states
 from qdiffusion.errors import UsageError
+from qdiffusion.models import QAMPConfig, RawConfig
+from qdiffusion.states import fidelity
 
 SAMPLERS = ("ddpm", "ddim", "dpmpp")
 N_CLASSES = 3
@@ -84,6 +88,44 @@ def test_labels_and_guidance_that_mean_nothing_are_refused(n_classes, guidance, 
 
     with pytest.raises(UsageError, match=sentence):
         draw(SchedulerConfig("ddim", 3, guidance=guidance), labels, never, n_classes)
+
+
+def states_of(labels: torch.Tensor | None) -> torch.Tensor:
+    """A state for each label, with a phase of its own that means nothing; N_CLASSES is that of none."""
+    angle = torch.tensor([0.3, 0.7, 1.1, 0.5], dtype=torch.float64)[labels]
+    phase = torch.exp(1j * torch.tensor([1.0, 2.0, 3.0, 0.4], dtype=torch.float64))[labels]
+    return phase[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+@pytest.mark.parametrize("guidance", [0.0, 0.5, 1.0, 3.0])
+def test_guided_states_go_on_along_the_circle_whatever_their_phases(guidance):
+    """Of real states at angles a (none) and b, up to phases: the direction of a + g (b - a) as vectors."""
+
+    def denoiser(x, t, labels, return_dict, generator):
+        return (states_of(labels),)
+
+    denoiser.n_classes = N_CLASSES
+    found = guided_states(denoiser, states_of(NONE), 0, LABELS, guidance, torch.Generator())
+    none, told = (torch.polar(torch.ones(4, dtype=torch.float64), each) for each in angles_of())
+    expected = torch.view_as_real(none + guidance * (told - none)).to(torch.complex128)
+    expected = expected / expected.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(fidelity(expected, found), torch.ones(4, dtype=torch.float64))
+
+
+def angles_of() -> tuple[torch.Tensor, torch.Tensor]:
+    angle = torch.tensor([0.3, 0.7, 1.1, 0.5], dtype=torch.float64)
+    return angle[NONE], angle[LABELS]
+
+
+def test_guidance_needs_a_denoiser_that_can_do_without_labels():
+    space = Space("states", (4,), (0, 1))
+    system = System(
+        RawConfig().build(space),
+        QAMPConfig(n_levels=1, n_wires=2, n_layers=1, width=4).build(space),
+        AmplitudeNoiseConfig(timesteps=1).build(space, 0),
+    )
+    with pytest.raises(UsageError, match=r"Guidance 2 asks .* QAMPNetwork cannot do without"):
+        ChainSamplingConfig(guidance=2.0).build(system)
 
 
 def test_guidance_of_a_denoiser_without_classes_is_refused_before_sampling():

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from qdiffusion.data import Space, load_images, to_unit_range
+from qdiffusion.data import Space, load_images, to_uint8, to_unit_range
 from qdiffusion.data.config import ImagesConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.models import AutoencoderConfig
@@ -73,6 +73,19 @@ def test_a_frozen_autoencoder_does_not_change_and_sees_images_alone():
     assert all(torch.equal(value, before[name]) for name, value in codec.state_dict().items())
 
 
+def test_latents_that_are_states_have_norm_1_and_come_back_whatever_their_phases():
+    codec, items = AutoencoderConfig(latent=8, width=4, space="states").build(SPACE), images(SPACE.shape)
+    latents = codec.encode(items)
+    hidden = codec.encoder(to_unit_range(items)).abs()
+    torch.testing.assert_close(latents, (hidden / hidden.norm(dim=1, keepdim=True)).to(torch.complex64))
+    phases = torch.exp(1j * torch.linspace(0, 5, 8))
+    turned = codec.decode(phases * latents)
+    assert (turned.int() - codec.decode(latents).int()).abs().max() <= 1
+    target, reconstruction = codec.reconstruct(items)
+    torch.testing.assert_close(target, to_unit_range(items))
+    assert torch.equal(to_uint8(reconstruction), codec.decode(latents))
+
+
 def test_eight_images_are_learnt_by_heart():
     items = images(SPACE.shape)
     torch.manual_seed(0)
@@ -119,6 +132,7 @@ def test_every_parameter_is_reached_by_the_loss():
         ({}, Space("images", (1, 2, 2)), r"use images of 4 or 8 pixels\.$"),
         ({"latent": 0}, SPACE, "latent 0"),
         ({"width": 0}, SPACE, "width 0"),
+        ({"latent": 6, "space": "states"}, SPACE, "got latent 6; give one of these"),
     ],
 )
 def test_autoencoders_that_cannot_be_built_are_refused(options, space, match):

@@ -21,6 +21,7 @@ from qdiffusion.models import (
     ChainConfig,
     MLPConfig,
     QAMPConfig,
+    QDMConfig,
     RawConfig,
     UnitaryConfig,
 )
@@ -122,6 +123,21 @@ def amplitudes(folder: Path) -> Experiment:
     )
 
 
+def circuits(folder: Path) -> Experiment:
+    """Circuits that denoise an autoencoder's latents, told the class by label qubits that are measured."""
+    reconstruct = Stage("autoencoder", 4, 8, objective=ReconstructConfig(), train=("codec.*",), ema=DIRECT)
+    denoise = InfidelityConfig(every_level=True, outcomes="drawn")
+    return _images(
+        folder,
+        "circuits",
+        codec=AutoencoderConfig(latent=4, width=4, space="states"),
+        model=QDMConfig(n_levels=2, n_layers=1, measured="drawn", activation=True, conditional=True),
+        stages=(reconstruct, Stage("circuits", 4, 8, objective=denoise, ema=DIRECT, accumulation=2)),
+        sampling=ChainSamplingConfig(count=4, guidance=2.0),
+        forward=AmplitudeNoiseConfig(timesteps=2),
+    )
+
+
 def continuous(folder: Path) -> Experiment:
     """A classical U-Net that is told a continuous time."""
     return _images(
@@ -134,7 +150,7 @@ def continuous(folder: Path) -> Experiment:
     )
 
 
-FAMILIES = (transfer, conditional, latent, scrambling, chain, amplitudes, continuous)
+FAMILIES = (transfer, conditional, latent, scrambling, chain, amplitudes, circuits, continuous)
 
 
 def _images(folder: Path, name: str, **changes: object) -> Experiment:
@@ -145,4 +161,15 @@ def _images(folder: Path, name: str, **changes: object) -> Experiment:
     return replace(tiny(path), name=name, **{"forward": forward, "log_every": 2, "checkpoint_every": 2, **changes})
 
 
-__all__ = ["FAMILIES", "UNET", "amplitudes", "chain", "conditional", "continuous", "latent", "scrambling", "transfer"]
+__all__ = [
+    "FAMILIES",
+    "UNET",
+    "amplitudes",
+    "chain",
+    "circuits",
+    "conditional",
+    "continuous",
+    "latent",
+    "scrambling",
+    "transfer",
+]

@@ -19,6 +19,7 @@ from qdiffusion.circuits.encodings import (
     phase_encoding,
     reuploading,
     state_preparation,
+    weights_as_inputs,
 )
 from qdiffusion.circuits.inputs import amplitudes, bits, with_products
 from qdiffusion.circuits.layer import QuantumLayer
@@ -37,7 +38,7 @@ from qdiffusion.circuits.observables import (
     state,
     trainable_hermitian,
 )
-from qdiffusion.circuits.operations import diagonal, measure, postselect, unitary
+from qdiffusion.circuits.operations import diagonal, measure, measured, postselect, unitary
 from qdiffusion.circuits.plans.plan import Plan
 from qdiffusion.circuits.qamp import conv_grover, conv_phase, conv_unit, grover_mixer, phase_mixing
 from qdiffusion.circuits.subcircuits import controlled, hadamard_test, inverse, on_wires
@@ -79,6 +80,7 @@ __all__ = [
     "iqp_encoding",
     "ladder_entangling",
     "measure",
+    "measured",
     "on_wires",
     "pauli_sum",
     "pauli_x",
@@ -95,5 +97,6 @@ __all__ = [
     "trainable_hermitian",
     "unitary",
     "weight",
+    "weights_as_inputs",
     "with_products",
 ]

@@ -5,6 +5,7 @@ inputs by the functions of `inputs.py`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import combinations
 from math import pi
@@ -114,6 +115,21 @@ def reuploading(encoding: Circuit, ansatz: Circuit, n_repeats: int) -> Circuit:
     if encoding.prepared:
         raise UsageError(f"{encoding.name} prepares a state, which can be done once only; re-upload angles.")
     return reduce(rshift, [encoding, ansatz] * n_repeats)
+
+
+def weights_as_inputs(ansatz: Circuit, first: int = 0) -> Circuit:
+    """The ansatz with input `first + i` in place of weight i, in radians: its angles are what a network makes of data.
+
+    Cacioppo et al. 2023's NNCPQC.
+    """
+    gates = (
+        replace(gate, angle=replace(gate.angle, source="input", index=first + gate.angle.index))
+        if gate.angle and gate.angle.source == "weight"
+        else gate
+        for gate in ansatz.gates
+    )
+    circuit = circuit_of(ansatz.n_wires, gates, f"{ansatz.name}, weights as inputs")
+    return replace(circuit, n_inputs=max(circuit.n_inputs, first + ansatz.n_weights))
 
 
 def state_preparation(n_wires: int, wires: Sequence[int] | None = None) -> Circuit:

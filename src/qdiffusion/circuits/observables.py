@@ -22,6 +22,12 @@ PauliSum = tuple[tuple[float, PauliWord], ...]
 """Σ_k c_k P_k."""
 
 
+MOST_WORD_WIRES = 4
+"""A Hermitian on more wires is not written in Pauli words, of which there are 4^k."""
+MOST_MATRIX_WIRES = 12
+"""A matrix on 13 wires has 2^26 entries."""
+
+
 @dataclass(frozen=True)
 class Hermitian:
     """H = (M + M†)/2 on k `wires`, M a free complex (2^k, 2^k) matrix among the layer's `observable_weights`."""
@@ -31,6 +37,11 @@ class Hermitian:
     def __post_init__(self) -> None:
         if not self.wires or len(set(self.wires)) < len(self.wires):
             raise UsageError(f"A Hermitian acts on one or more distinct wires, not on {self.wires}.")
+        if len(self.wires) > MOST_MATRIX_WIRES:
+            raise UsageError(
+                f"A Hermitian on {len(self.wires)} wires has 4^{len(self.wires)} entries; give {MOST_MATRIX_WIRES} "
+                "wires at most, or Pauli words."
+            )
 
     @property
     def n_weights(self) -> int:
@@ -38,10 +49,18 @@ class Hermitian:
         return 2 * 4 ** len(self.wires)
 
     @property
+    def is_wide(self) -> bool:
+        """Whether it is read off a density matrix rather than in Pauli words."""
+        return len(self.wires) > MOST_WORD_WIRES
+
+    @property
     def words(self) -> tuple[PauliWord, ...]:
         """All 4^k Pauli words of the wires."""
-        letters = product("IXYZ", repeat=len(self.wires))
-        return tuple(tuple(sorted((w, x) for w, x in zip(self.wires, row, strict=True) if x != "I")) for row in letters)
+        return tuple(map(self.word, product("IXYZ", repeat=len(self.wires))))
+
+    def word(self, letters: Sequence[str]) -> PauliWord:
+        """The word of a letter for each wire."""
+        return tuple(sorted((w, x) for w, x in zip(self.wires, letters, strict=True) if x != "I"))
 
     def coefficients(self) -> np.ndarray:
         """Real (n_weights, 4^k): those of the words in H = Σ_P c_P P are c_P = Re tr(P M) / 2^k."""
@@ -57,8 +76,14 @@ class Expectations:
     outputs: tuple[PauliSum | Hermitian, ...]
 
     def on(self, n_wires: int) -> "Expectations":
-        _check_wires((wire for word in self.words for wire, _ in word), n_wires)
+        _check_wires(self.wires("XYZ"), n_wires)
         return self
+
+    def wires(self, letters: str) -> set[int]:
+        """The wires on which some word has one of the letters; those of a Hermitian have all."""
+        named = {wire for output in self.outputs if isinstance(output, Hermitian) for wire in output.wires}
+        sums = (output for output in self.outputs if not isinstance(output, Hermitian))
+        return named | {wire for total in sums for _, word in total for wire, letter in word if letter in letters}
 
     @property
     def words(self) -> list[PauliWord]:
@@ -173,8 +198,9 @@ def hermitian(matrix: ArrayLike, wires: Sequence[int]) -> Expectations:
         raise UsageError(f"A Hermitian on wires {on.wires} is a matrix of {1 << len(on.wires)} rows and columns.")
     if not np.allclose(entries, entries.conj().T, rtol=0, atol=1e-6 * np.abs(entries).max()):
         raise UsageError(f"The matrix on wires {on.wires} is not Hermitian; give (M + M†)/2.")
-    values = np.concatenate([entries.real.ravel(), entries.imag.ravel()]) @ on.coefficients()
-    return Expectations((tuple((float(c), word) for c, word in zip(values, on.words, strict=True) if c),))
+    letters = product("IXYZ", repeat=len(on.wires))
+    values = zip(_coefficients(entries, len(on.wires)), letters, strict=True)
+    return Expectations((tuple((float(c), on.word(row)) for c, row in values if c),))
 
 
 def trainable_hermitian(*wires: Sequence[int]) -> Expectations:
@@ -266,6 +292,15 @@ def _check_wires(wires: Iterable[int], n_wires: int) -> None:
     for wire in wires:
         if not 0 <= wire < n_wires:
             raise UsageError(f"The observable reads wire {wire}, the circuit has wires 0 … {n_wires - 1}.")
+
+
+def _coefficients(matrix: Matrices, n_wires: int) -> np.ndarray:
+    """c_P = tr(P M) / 2^n of all 4^n words, real (4^n,): wire by wire, in 4^n n operations."""
+    paulis = np.stack([*PAULI.values()])
+    rest = matrix.reshape((2,) * 2 * n_wires)
+    for left in range(n_wires, 0, -1):
+        rest = np.tensordot(rest, paulis, axes=([0, left], [2, 1]))  # rows first, then columns, then letters
+    return rest.real.ravel() / 2**n_wires
 
 
 def _kron(first: Matrices, second: Matrices) -> Matrices:

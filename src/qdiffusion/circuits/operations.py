@@ -1,11 +1,12 @@
 """Gates beyond the named ones: given by their matrix, post-selection, measurement."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from qdiffusion.circuits.circuit import Gate
+from qdiffusion.circuits.circuit import Circuit, Gate
 from qdiffusion.circuits.gates import Matrices
 from qdiffusion.errors import UsageError
 
@@ -58,6 +59,13 @@ def measure(wire: int) -> Gate:
     `branches()` returns the outcomes with their states. Every other observable is averaged over them, exactly.
     """
     return Gate("measure", (wire,))
+
+
+def measured(circuit: Circuit, wires: Sequence[int]) -> Circuit:
+    """The circuit, then a measurement of each of these wires."""
+    if not wires:
+        return circuit
+    return replace(circuit, gates=(*circuit.gates, *map(measure, wires)), name=f"{circuit.name}, measured")
 
 
 def _complex(values: ArrayLike, shape: tuple[int, ...], wires: Sequence[int]) -> Matrices:

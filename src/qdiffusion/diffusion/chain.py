@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qdiffusion.diffusion.guidance import guided_states
 from qdiffusion.diffusion.reverse import ReverseProcess
 from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
@@ -80,6 +81,8 @@ class ChainSampler(ReverseProcess):
     """T, the noise levels of the process."""
     stochastic: bool = False
     """Add to the state of each step but the last the noise that `process.kicked` knows of."""
+    guidance: float = 1.0
+    """Weight g of the labels, see `guidance.guided_states`."""
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -92,7 +95,7 @@ class ChainSampler(ReverseProcess):
         shown = None if labels is None else labels.to(x.device)
         yield x
         for t in self.levels:
-            x = system.denoiser(x, t, shown, return_dict=False, generator=generator)[0]
+            x = guided_states(system.denoiser, x, t, shown, self.guidance, generator)
             if self.stochastic and t:
                 x = system.process.kicked(x, torch.full((count,), t, device=x.device), generator)
             yield x

@@ -1,12 +1,20 @@
 """Classifier-free guidance: how much a denoiser's labels count."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int64, Real
+from jaxtyping import Complex, Float, Int64, Real
 from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
+
+
+def hidden(labels: Int64[Tensor, " n"], share: float, none: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
+    """The labels (N,) with about this share of them, drawn one by one, replaced by `none`: what a denoiser learns from
+    to do without.
+    """
+    chance = torch.rand(len(labels), generator=generator, device=generator.device)
+    return labels.masked_fill((chance < share).to(labels.device), none)
 
 
 def shown_labels(
@@ -32,7 +40,7 @@ def shown_labels(
 
 
 def check_guidance(denoiser: nn.Module, given: str) -> None:
-    """Raise UsageError where a denoiser knows no classes, and was given labels or guidance."""
+    """Raise UsageError where a denoiser knows no classes and was given labels or guidance."""
     if denoiser.n_classes == 0:
         raise UsageError(
             f"Sampling was given {given}, but the denoiser knows no classes; leave out labels and guidance, or train a "
@@ -61,3 +69,30 @@ def guided(
     both = denoiser(torch.cat([x, x]), t, torch.cat([labels, none]), return_dict=False)[0]
     conditional, unconditional = both.chunk(2)
     return unconditional + guidance * (conditional - unconditional)
+
+
+def guided_states(
+    denoiser: Any,
+    x: Complex[Tensor, "n d"],
+    t: int,
+    labels: Int64[Tensor, " n"] | None,
+    guidance: float,
+    generator: torch.Generator,
+) -> Complex[Tensor, "n d"]:
+    r"""The same of states, which are equal up to a phase: (N, 2^n), norm 1.
+
+    ψ_∅ + g (e^{iφ} ψ_y - ψ_∅), normalised, φ such that ⟨ψ_∅|e^{iφ} ψ_y⟩ ≥ 0.
+    """
+
+    def told(shown: Tensor | None) -> Tensor:
+        return denoiser(x, t, shown, return_dict=False, generator=generator)[0]
+
+    if labels is None or guidance == 1:
+        return told(labels)
+    unconditional = told(torch.full_like(labels, denoiser.n_classes))
+    if guidance == 0:
+        return unconditional
+    conditional = told(labels)
+    turn = torch.sgn((conditional.conj() * unconditional).sum(1, keepdim=True))
+    mixed = unconditional + guidance * (turn * conditional - unconditional)
+    return mixed / torch.linalg.vector_norm(mixed, dim=1, keepdim=True)

@@ -1,11 +1,18 @@
-"""Undoing noise state by state: the mean of 1 - |⟨target|denoiser(x_t, t)⟩|²."""
+r"""Undoing noise state by state: the mean of 1 - |⟨target|denoiser(x_t, t)⟩|².
+
+Where the denoiser measures, what it leaves is a mixture of states, and the fidelity of the target with that is
+
+.. math:: ⟨φ|ρ|φ⟩ = \sum_b p_b |⟨φ|ψ_b⟩|^2
+"""
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qdiffusion.diffusion.guidance import hidden
 from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import fidelity
@@ -17,6 +24,10 @@ class InfidelityObjective:
 
     every_level: bool = False
     """Noise each item to all levels, with equal chance, rather than to one drawn at random."""
+    outcomes: Literal["exact", "drawn"] = "exact"
+    """Of a denoiser that measures: the sum over b, or one b drawn by p_b, whose gradient lacks ∂p_b: it is biased."""
+    label_dropout: float = 0.1
+    """Share of the labels hidden from a denoiser that can do without."""
 
     splittable = True
     trained = "denoiser.*"
@@ -24,12 +35,6 @@ class InfidelityObjective:
     def check(self, system: System) -> None:
         """Raise UsageError where diffusion sees no states, or the denoiser takes one level at a time."""
         system.codec.space.expect("states", "The objective infidelity")
-        if isinstance(system.denoiser, MeasuredDenoiser):
-            raise UsageError(
-                "The objective infidelity trains all noise levels at once, but the denoiser takes one at a time; "
-                "choose the objective chain, or another model."
-            )
-
         if system.denoiser.levels not in (1, system.process.timesteps):
             raise UsageError(
                 f"The denoiser has parameters for each of {system.denoiser.levels} noise levels, and the forward "
@@ -41,8 +46,9 @@ class InfidelityObjective:
         return {}
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
-        """x and target (B, L, 2^n), t (B, L), for L levels of each item; labels (B, L) for a conditional denoiser."""
-        process = system.process
+        """x and target (B, L, 2^n), t (B, L), for L levels of each item; labels (B, L) for a conditional denoiser;
+        chance (B, L), uniform, where outcomes are drawn."""
+        process, denoiser = system.process, system.denoiser
         with torch.no_grad():
             x0 = system.codec.encode(batch.items)
             if self.every_level:
@@ -52,13 +58,28 @@ class InfidelityObjective:
             seen = [x0[:, None].expand(-1, t.shape[1], -1).flatten(0, 1), t.flatten()]
             noised = process.noised(*seen, generator)
             flat = {"x": noised.x, "target": process.target(noised), "t": noised.t}
-        if system.denoiser.n_classes and batch.labels is not None:
-            flat["labels"] = batch.labels[:, None].expand_as(t).flatten()
+        if denoiser.n_classes and batch.labels is not None:
+            labels = batch.labels[:, None].expand_as(t).flatten()
+            dropout = self.label_dropout if denoiser.null_label else 0.0
+            flat["labels"] = hidden(labels, dropout, denoiser.n_classes, generator) if dropout else labels
+        if self.outcomes == "drawn" and isinstance(denoiser, MeasuredDenoiser):
+            flat["chance"] = torch.rand(t.numel(), generator=generator, device=generator.device).to(t.device)
         return {name: each.unflatten(0, t.shape) for name, each in flat.items()}
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """1 - F, and {"fidelity": F}, its mean over the batch."""
         flat = {name: each.flatten(0, 1) for name, each in draw.items()}
-        denoised = system.denoiser(flat["x"], flat["t"], flat.get("labels"), return_dict=False)[0]
-        mean = fidelity(flat["target"], denoised).mean()
+        mean = self._fidelities(system.denoiser, flat).mean()
         return 1 - mean, {"fidelity": mean.detach()}
+
+    def _fidelities(self, denoiser: Any, flat: Draw) -> Float[Tensor, " n"]:
+        told = flat["x"], flat["t"], flat.get("labels")
+        if not isinstance(denoiser, MeasuredDenoiser):
+            return fidelity(flat["target"], denoiser(*told, return_dict=False)[0])
+        states, probabilities = denoiser.branches(*told)
+        fidelities = fidelity(flat["target"][:, None], states)
+        if "chance" not in flat:
+            return (probabilities * fidelities).sum(1)
+        reached = probabilities.detach().cumsum(1)
+        outcome = torch.searchsorted(reached, flat["chance"][:, None] * reached[:, -1:], right=True)
+        return fidelities.gather(1, outcome.clamp_(max=fidelities.shape[1] - 1))[:, 0]

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Real
 from torch import Tensor
 
+from qdiffusion.diffusion.guidance import hidden
 from qdiffusion.diffusion.noise import GaussianNoise
 from qdiffusion.diffusion.system import Batch, Draw, Noised, System
 from qdiffusion.errors import UsageError
@@ -58,9 +59,7 @@ class DenoiseObjective:
         n_classes = system.denoiser.n_classes
         if n_classes == 0 or batch.labels is None:
             return drawn
-        chance = torch.rand(len(x0), generator=generator, device=generator.device)
-        hidden = (chance < self.label_dropout).to(batch.labels.device)
-        return {**drawn, "labels": batch.labels.masked_fill(hidden, n_classes)}
+        return {**drawn, "labels": hidden(batch.labels, self.label_dropout, n_classes, generator)}
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The loss, and {"mse": scalar without the weight, detached}."""

@@ -1,5 +1,6 @@
 """What denoisers of states are trained for and how they are sampled, in plain values."""
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -30,6 +31,14 @@ class InfidelityConfig:
     """Names this objective in a saved experiment."""
     every_level: bool = False
     """Noise each item to all levels, rather than to one drawn at random."""
+    outcomes: Literal["exact", "drawn"] = "exact"
+    """Of a denoiser that measures: exact, the mean over all outcomes, which is the fidelity of what is left when they
+    are traced out; drawn, one outcome of each item, whose gradient lacks the term of the outcome's own probability."""
+    label_dropout: float = 0.1
+    """Share of the labels that are hidden from a conditional denoiser which can do without."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.label_dropout <= 1, "label_dropout", self.label_dropout, "a share from 0 to 1")
 
     def rounds(self, forward: HasTimesteps) -> int:
         """One."""
@@ -39,7 +48,7 @@ class InfidelityConfig:
         """The objective."""
         from qdiffusion.diffusion.infidelity import InfidelityObjective
 
-        return InfidelityObjective(self.every_level)
+        return InfidelityObjective(self.every_level, self.outcomes, self.label_dropout)
 
 
 @dataclass(frozen=True)
@@ -81,24 +90,35 @@ class ChainSamplingConfig:
     stochastic: bool = False
     """Add to each step's state the noise that its mean leaves out, where the forward process is Gaussian noise on
     amplitudes; else the denoiser's own chance is all there is."""
+    guidance: float = 1.0
+    """Weight g of the labels: 0 leaves them out, 1 is the denoiser as trained, more exaggerates what they say."""
 
     def __post_init__(self) -> None:
         require(self.count >= 0, "count", self.count, "at least 0")
+        require(0 <= self.guidance < math.inf, "guidance", self.guidance, "a number of at least 0")
 
     @property
     def name(self) -> str:
         """What its samples are called."""
-        return "chain-stochastic" if self.stochastic else "chain"
+        guidance = "" if self.guidance == 1 else f"-g{self.guidance:g}"
+        return ("chain-stochastic" if self.stochastic else "chain") + guidance
 
     @property
     def words(self) -> list[str]:
         """For people."""
-        return ["chain", "noise added in every step"] if self.stochastic else ["chain"]
+        told = ["chain", "noise added in every step"] if self.stochastic else ["chain"]
+        return told if self.guidance == 1 else [*told, f"guidance {self.guidance:g}"]
 
     def build(self, system: "System") -> "ChainSampler":
-        """The sampler; raises UsageError where diffusion sees no states, or `stochastic` knows no noise to add."""
+        """The sampler.
+
+        Raises:
+            UsageError: diffusion sees no states, `stochastic` knows no noise to add, or guidance for a denoiser that
+                knows no classes, or cannot do without.
+        """
         from qdiffusion.diffusion.amplitudes import AmplitudeNoise
         from qdiffusion.diffusion.chain import ChainSampler
+        from qdiffusion.diffusion.guidance import check_guidance
 
         system.codec.space.expect("states", "Sampling by a chain")
         if self.stochastic and not isinstance(system.process, AmplitudeNoise):
@@ -106,4 +126,11 @@ class ChainSamplingConfig:
                 "A stochastic chain adds the noise of the forward process amplitudes, but was given a "
                 f"{type(system.process).__name__}; leave stochastic out, or choose that process."
             )
-        return ChainSampler(system.process.timesteps, self.stochastic)
+        if self.guidance != 1:
+            check_guidance(system.denoiser, f"guidance {self.guidance:g}")
+            if not system.denoiser.null_label:
+                raise UsageError(
+                    f"Guidance {self.guidance:g} asks the denoiser with and without labels, and a "
+                    f"{type(system.denoiser).__name__} cannot do without; leave guidance out."
+                )
+        return ChainSampler(system.process.timesteps, self.stochastic, self.guidance)

@@ -61,10 +61,12 @@ class Denoiser(Protocol):
 
 @runtime_checkable
 class MeasuredDenoiser(Protocol):
-    """A denoiser whose circuits are measured, one noise level in a call."""
+    """A denoiser whose circuits are measured."""
 
-    def branches(self, sample: Tensor, timestep: Tensor | int) -> tuple[Tensor, Tensor]:
-        """The states that the outcomes leave, and their probabilities."""
+    def branches(
+        self, sample: Tensor, timestep: Tensor | int, class_labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The states (N, B, …) that the outcomes leave, and their probabilities (N, B)."""
 
 
 @runtime_checkable

@@ -1,11 +1,15 @@
 from .amplitude_config import QAMPConfig
 from .capece_config import CapeceConfig
 from .chain import ChainDenoiser
-from .circuit_config import ChainConfig, UnitaryConfig
+from .circuit_config import ChainConfig, ReuploadingConfig, UnitaryConfig
 from .codec_config import AmplitudesConfig, AutoencoderConfig, PixelsConfig, RawConfig
 from .config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
+from .nncpqc import NNCPQCNetwork
 from .pretrained import MLP, Autoencoder, CapeceUNet, QuanvUNet, QVUNet, UNet
 from .qamp import QAMPNetwork
+from .qdm import QDMNetwork
+from .qdm_config import NNCPQCConfig, QDMConfig
+from .reuploading import ReuploadingNetwork
 from .unitary import UnitaryDenoiser
 from .variants import PAPER, RELEASED, CapeceDeviations, Deviations, QAMPDeviations
 
@@ -23,15 +27,21 @@ __all__ = [
     "ChainDenoiser",
     "Deviations",
     "MLPConfig",
+    "NNCPQCConfig",
+    "NNCPQCNetwork",
     "PixelsConfig",
     "QAMPConfig",
     "QAMPDeviations",
     "QAMPNetwork",
+    "QDMConfig",
+    "QDMNetwork",
     "QVUNet",
     "QVUNetConfig",
     "QuanvUNet",
     "QuanvUNetConfig",
     "RawConfig",
+    "ReuploadingConfig",
+    "ReuploadingNetwork",
     "UNet",
     "UNetConfig",
     "UnitaryConfig",

@@ -13,11 +13,10 @@ import torch
 from jaxtyping import Complex, Float, Int64
 from torch import Tensor, nn
 
-from qdiffusion.circuits import Circuit, QuantumLayer, branches, circuit_of, cz_brickwork, measure, state_preparation
-from qdiffusion.circuits.plans.draw import draw
-from qdiffusion.errors import UsageError
-from qdiffusion.models.denoised import Denoised
-from qdiffusion.models.inputs import refuse_labels
+from qdiffusion.circuits import Circuit, QuantumLayer, branches, cz_brickwork, measured, state_preparation
+from qdiffusion.circuits.picked import Picked
+from qdiffusion.models.denoised import Denoised, drawn
+from qdiffusion.models.inputs import levels_of, refuse_labels
 
 
 class ChainDenoiser(nn.Module):
@@ -48,7 +47,7 @@ class ChainDenoiser(nn.Module):
         self.steps = nn.ModuleList(steps)
 
     def branches(
-        self, sample: Complex[Tensor, "n d"], timestep: Int64[Tensor, "..."] | int
+        self, sample: Complex[Tensor, "n d"], timestep: Int64[Tensor, "..."] | int, class_labels: Any = None
     ) -> tuple[Complex[Tensor, "n b d"], Float[Tensor, "n b"]]:
         """Every outcome of step t: the states of norm 1 that it leaves, and its probabilities.
 
@@ -56,13 +55,19 @@ class ChainDenoiser(nn.Module):
 
         Args:
             sample: (N, 2^n) states of norm 1.
-            timestep: t in 0 … T-1, one for all; as a tensor it waits for the device.
+            timestep: t in 0 … T-1, one for all or (N,); waits for the device.
+            class_labels: none; a chain is unconditional.
 
         Raises:
-            UsageError: another size of states, levels that differ, or a level without a circuit.
+            UsageError: another size of states, a level without a circuit, or labels were given.
         """
-        states, probabilities = self.steps[self._level(timestep)](sample.unsqueeze(1))
-        return states.squeeze(1), probabilities.squeeze(1)
+        refuse_labels(class_labels)
+        t = levels_of(timestep, sample, self.levels)
+        picked = Picked.of(t)
+        rows = sample[picked.rows].unbind(1)
+        left = [self.steps[level](x[:, None]) for level, x in zip(picked.used.tolist(), rows, strict=True)]
+        states, probabilities = (picked.back(torch.cat(parts, dim=1)) for parts in zip(*left, strict=True))
+        return states, probabilities
 
     def forward(
         self,
@@ -76,24 +81,13 @@ class ChainDenoiser(nn.Module):
         (None: torch's own).
 
         Raises:
-            UsageError: as `branches`, or labels were given.
+            UsageError: as `branches`.
         """
-        refuse_labels(class_labels)
-        states, probabilities = self.branches(sample, timestep)
-        outcome = (
-            draw(probabilities, 1, generator or torch.default_generator).unsqueeze(-1).expand(-1, 1, states.shape[-1])
-        )
-        return Denoised(states.gather(1, outcome).squeeze(1))
-
-    def _level(self, timestep: Tensor | int) -> int:
-        levels = timestep.unique().tolist() if isinstance(timestep, Tensor) else [timestep]
-        if len(levels) != 1 or not 0 <= levels[0] < self.levels:
-            raise UsageError(f"A chain of {self.levels} steps got levels {levels}; give one of 0 … {self.levels - 1}.")
-        return levels[0]
+        return Denoised(drawn(*self.branches(sample, timestep, class_labels), generator))
 
 
 def step_circuit(n_qubits: int, n_ancillas: int, n_layers: int) -> Circuit:
     """The states' qubits, then the ancillas; these are measured."""
     wires = range(n_qubits + n_ancillas)
-    measured = circuit_of(len(wires), map(measure, wires[n_qubits:]), "measure ancillas")
-    return state_preparation(len(wires), wires[:n_qubits]) >> cz_brickwork(len(wires), n_layers) >> measured
+    ansatz = measured(cz_brickwork(len(wires), n_layers), wires[n_qubits:])
+    return state_preparation(len(wires), wires[:n_qubits]) >> ansatz

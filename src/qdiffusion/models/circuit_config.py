@@ -1,19 +1,22 @@
-"""Which circuit denoises quantum states, in plain values; torch loads when one is built."""
+"""Which circuit denoises quantum states, or vectors, in plain values; torch loads when one is built."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
-from qdiffusion.errors import UsageError
+from qdiffusion.errors import UsageError, require
+from qdiffusion.models.config import plain, told_classes
 
 if TYPE_CHECKING:
     from qdiffusion.models.chain import ChainDenoiser
+    from qdiffusion.models.reuploading import ReuploadingNetwork
     from qdiffusion.models.unitary import UnitaryDenoiser
 
 MOST_ANCILLAS = 8
 """Every outcome of every ancilla is followed: 256 branches."""
 MOST_LAYERS = 200
 MOST_STEPS = 1000
+MOST_WIRES = 16
 """Gates are planned one by one, in seconds."""
 
 
@@ -82,3 +85,41 @@ class ChainConfig:
         from qdiffusion.models.chain import ChainDenoiser
 
         return ChainDenoiser(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class ReuploadingConfig:
+    """One circuit that vectors are uploaded to again and again, between two linear layers."""
+
+    kind: Literal["reuploading"] = field(default="reuploading", kw_only=True)
+    """Names this denoiser in a saved experiment."""
+    n_wires: int = 8
+    """Qubits."""
+    n_layers: int = 6
+    """Uploads, each followed by a layer of 3 angles a qubit."""
+    width: int = 32
+    """Features of the noise level's embedding; a multiple of 8, at least 16."""
+    conditional: bool = False
+    """Whether the network is told each vector's label."""
+
+    class_name: ClassVar[str] = "ReuploadingNetwork"
+
+    def __post_init__(self) -> None:
+        require(1 <= self.n_wires <= MOST_WIRES, "n_wires", self.n_wires, f"1 to {MOST_WIRES}")
+        require(1 <= self.n_layers <= MOST_LAYERS, "n_layers", self.n_layers, f"1 to {MOST_LAYERS}")
+        require(self.width >= 16 and self.width % 8 == 0, "width", self.width, "a multiple of 8, at least 16")
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """What `ReuploadingNetwork` is built with.
+
+        Raises:
+            UsageError: `space` holds no vectors, or no labels for a conditional network.
+        """
+        space.expect("vectors", "A circuit with data re-uploading")
+        return {"features": space.shape[0], **plain(self), "n_classes": told_classes(self, space)}
+
+    def build(self, space: Space) -> "ReuploadingNetwork":
+        """The network for vectors of `space`; raises what `arguments` raises."""
+        from qdiffusion.models.reuploading import ReuploadingNetwork
+
+        return ReuploadingNetwork(**self.arguments(space))

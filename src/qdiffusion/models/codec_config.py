@@ -106,6 +106,8 @@ class AutoencoderConfig:
     """Reals an image is encoded into."""
     width: int = 32
     """Channels at half the size of the images; twice as many at a quarter."""
+    space: Literal["vectors", "states"] = "vectors"
+    """What a latent is: a vector of mean 0 and variance 1, or a state, whose amplitudes are at least 0."""
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """The network's keyword arguments for images of `space`, as JSON holds them.
@@ -116,7 +118,7 @@ class AutoencoderConfig:
         space.expect("images", "An autoencoder")
         channels, size, _ = space.shape
         sizes = {"sample_size": size, "in_channels": channels, "latent": self.latent, "width": self.width}
-        return {**sizes, "n_classes": space.n_classes}
+        return {**sizes, "n_classes": space.n_classes, "latent_kind": self.space}
 
     def build(self, space: Space) -> "AutoencoderNetwork":
         """The autoencoder for images of `space`; raises what `arguments` and `AutoencoderNetwork` raise."""

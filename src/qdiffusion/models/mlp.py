@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
 from qdiffusion.models.embedding import TimeEmbedding
+from qdiffusion.models.inputs import check_vectors
 from qdiffusion.models.output import output
 
 
@@ -80,10 +81,7 @@ class MLPNetwork(nn.Module):
         Raises:
             UsageError: vectors of another length, or labels that the model does not know.
         """
-        if sample.shape[1:] != (self._features,):
-            raise UsageError(
-                f"Vectors of shape {tuple(sample.shape[1:])} do not fit this model; it takes ({self._features},)."
-            )
+        check_vectors(sample, self._features)
         t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
         embedding = self.time_embedding(t, class_labels)
         h = self.linear_in(sample)

@@ -11,6 +11,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 
 from qdiffusion.circuits.ansatze import Direction
+from qdiffusion.data.space import SpaceKind
 from qdiffusion.models.autoencoder import AutoencoderNetwork
 from qdiffusion.models.capece import CapeceNetwork
 from qdiffusion.models.mlp import MLPNetwork
@@ -146,12 +147,18 @@ class MLP(MLPNetwork, Pretrained):
 
 
 class Autoencoder(AutoencoderNetwork, Pretrained):
-    """Images as latents of unit variance, and back. Arguments as `AutoencoderNetwork`."""
+    """Images as latents of unit variance, or as states, and back. Arguments as `AutoencoderNetwork`."""
 
     part = "codec"
 
     @register_to_config
     def __init__(
-        self, sample_size: int = 28, in_channels: int = 1, latent: int = 16, width: int = 32, n_classes: int = 0
+        self,
+        sample_size: int = 28,
+        in_channels: int = 1,
+        latent: int = 16,
+        width: int = 32,
+        n_classes: int = 0,
+        latent_kind: SpaceKind = "vectors",
     ) -> None:
-        super().__init__(sample_size, in_channels, latent, width, n_classes)
+        super().__init__(sample_size, in_channels, latent, width, n_classes, latent_kind)

@@ -18,7 +18,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.models.complex_layers import ComplexLeakyReLU, ComplexLinear, unit
 from qdiffusion.models.controls import ClassicalTwin
 from qdiffusion.models.denoised import Denoised
-from qdiffusion.models.inputs import check_range, refuse_labels
+from qdiffusion.models.inputs import check_range, levels_of, refuse_labels
 from qdiffusion.models.readouts import READOUTS, Readout
 from qdiffusion.models.variants import QAMPDeviations
 
@@ -109,8 +109,7 @@ class QAMPNetwork(nn.Module):
 
     def _which(self, sample: Tensor, timestep: Tensor | int, labels: Tensor | None) -> Int64[Tensor, " n"]:
         """The circuit of each item: level by level, class by class."""
-        t = torch.as_tensor(timestep, device=sample.device).expand(len(sample))
-        check_range("timesteps", t, self.levels)
+        t = levels_of(timestep, sample, self.levels)
         if self.n_classes == 0:
             refuse_labels(labels)
             return t

@@ -29,9 +29,10 @@ from qdiffusion.metrics.config import (
 )
 from qdiffusion.models.amplitude_config import QAMPConfig
 from qdiffusion.models.capece_config import CapeceConfig
-from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
+from qdiffusion.models.circuit_config import ChainConfig, ReuploadingConfig, UnitaryConfig
 from qdiffusion.models.codec_config import AmplitudesConfig, AutoencoderConfig, PixelsConfig, RawConfig
 from qdiffusion.models.config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
+from qdiffusion.models.qdm_config import NNCPQCConfig, QDMConfig
 from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig, NaturalConfig
 
 OneOf = Field(discriminator="kind")
@@ -40,7 +41,17 @@ Data = ImagesConfig | EnsembleConfig
 Codec = PixelsConfig | RawConfig | AutoencoderConfig | AmplitudesConfig
 Forward = GaussianConfig | SDEConfig | ScramblerConfig | ScramblingConfig | AmplitudeNoiseConfig
 Model = (
-    UNetConfig | QVUNetConfig | QuanvUNetConfig | CapeceConfig | MLPConfig | UnitaryConfig | ChainConfig | QAMPConfig
+    UNetConfig
+    | QVUNetConfig
+    | QuanvUNetConfig
+    | CapeceConfig
+    | MLPConfig
+    | UnitaryConfig
+    | ChainConfig
+    | QAMPConfig
+    | QDMConfig
+    | NNCPQCConfig
+    | ReuploadingConfig
 )
 Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig | NaturalConfig

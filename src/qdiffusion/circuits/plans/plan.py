@@ -13,9 +13,11 @@ from torch import Tensor
 
 from qdiffusion.circuits.circuit import Circuit
 from qdiffusion.circuits.observables import (
+    MOST_WORD_WIRES,
     Branches,
     DensityMatrix,
     Expectations,
+    Hermitian,
     Observable,
     Probabilities,
     Readout,
@@ -27,6 +29,7 @@ from qdiffusion.circuits.plans.shiftplan import ShiftPlan
 from qdiffusion.circuits.plans.shotplan import ShotPlan
 from qdiffusion.circuits.plans.stateplan import StatePlan
 from qdiffusion.circuits.plans.ways import USUAL_SAMPLES, rounded
+from qdiffusion.circuits.plans.wideplan import WidePlan
 from qdiffusion.circuits.plans.wordplan import WordPlan
 from qdiffusion.circuits.vectors.adjoint import Evolution, check_evolution
 from qdiffusion.errors import UsageError
@@ -70,6 +73,7 @@ class Plan:
         self._differentiation, self._shots = differentiation, shots
         readout = observable.on(circuit.n_wires)
         _check_shots(readout, differentiation, shots)
+        _check_words(readout, differentiation, shots)
         self._computation: Computation
         if shots is not None or differentiation == "parameter-shift":
             self._computation = ShiftPlan(circuit, readout, partial(_compiled, readout=readout, shots=shots))
@@ -108,6 +112,8 @@ def _compiled(
     check_evolution(differentiation, all(gate.is_unitary for gate in deferred.circuit.gates))
     if not isinstance(readout, Expectations):
         return StatePlan(deferred, readout, differentiation)
+    if any(isinstance(output, Hermitian) and output.is_wide for output in readout.outputs):
+        return WidePlan(readout, lambda part: _compiled(circuit, part, None, differentiation, fixed))
     return WordPlan(deferred, readout, differentiation, fixed) if shots is None else ShotPlan(deferred, readout, shots)
 
 
@@ -115,7 +121,7 @@ def _disturbed(readout: Readout, n_wires: int) -> set[int]:
     """The wires whose coherences are read."""
     match readout:
         case Expectations():
-            return {wire for word in readout.words for wire, letter in word if letter in "XY"}
+            return readout.wires("XY")
         case DensityMatrix():
             return set(readout.wires or range(n_wires))
         case Probabilities() | State() | Branches():
@@ -129,6 +135,18 @@ def _check_measurements(deferred: Deferred, readout: Readout) -> None:
         raise UsageError(f"{name} measures, so that its state is not one vector; read branches() or density_matrix().")
     if isinstance(readout, Branches) and not deferred.outcomes:
         raise UsageError(f"branches() was asked of {name}, which measures nothing; add measure(wire) or read state().")
+
+
+def _check_words(readout: Readout, differentiation: Differentiation, shots: int | None) -> None:
+    """Shots, and shifts, know Pauli words alone."""
+    if not isinstance(readout, Expectations) or (shots is None and differentiation != "parameter-shift"):
+        return
+    wide = next((each for each in readout.outputs if isinstance(each, Hermitian) and each.is_wide), None)
+    if wide is not None:
+        raise UsageError(
+            f"Shots and parameter shift take Hermitians on {MOST_WORD_WIRES} wires at most, not on {len(wide.wires)}; "
+            "use 'backprop' or 'adjoint' without shots."
+        )
 
 
 def _check_shots(readout: Readout, differentiation: Differentiation, shots: int | None) -> None:

@@ -1,7 +1,11 @@
 """Diffusion in the latent of an autoencoder."""
 
+from dataclasses import replace
+
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
+from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.metrics.config import ImagesEvaluationConfig
+from qdiffusion.models.circuit_config import ReuploadingConfig
 from qdiffusion.models.codec_config import AutoencoderConfig
 from qdiffusion.models.config import MLPConfig
 from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
@@ -33,4 +37,25 @@ def latent_classical() -> Experiment:
     )
 
 
-LATENT = (Preset("latent-classical", "diffusion in a trained autoencoder's latent of 16 numbers", latent_classical),)
+def score_circuit() -> Experiment:
+    """The same in continuous time, 8 numbers, with a circuit as score model: QAMP 2025, section 2.1.4."""
+    classical = latent_classical()
+    autoencoder, denoiser = classical.stages
+    return replace(
+        classical,
+        name="score-circuit",
+        codec=AutoencoderConfig(latent=8, width=16),
+        forward=SDEConfig(),
+        model=ReuploadingConfig(),
+        stages=(
+            autoencoder,
+            replace(denoiser, steps=3000, optimiser=AdamConfig(1e-2, rate=RateConfig(decay="cosine"))),
+        ),
+        sampling=SDESamplingConfig("heun", steps=30),
+    )
+
+
+LATENT = (
+    Preset("latent-classical", "diffusion in a trained autoencoder's latent of 16 numbers", latent_classical),
+    Preset("score-circuit", "a circuit as score model of an SDE, in a trained autoencoder's latent", score_circuit),
+)
