@@ -12,7 +12,7 @@ Source: Zhang et al. 2024 (arXiv 2310.05866), section "Training strategy".
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, OnStep, System
@@ -93,16 +93,26 @@ class ChainSampler:
         labels: Tensor | None = None,
         on_step: OnStep | None = None,
     ) -> Tensor:
-        """States (count, 2^n): the prior, then what the denoiser says at each level, its outcomes drawn; labels
-        int64 (count,) for a conditional denoiser."""
+        """States (count, 2^n): the prior, then what the denoiser says at each level, its outcomes drawn, in phase with
+        the state before; labels int64 (count,) for a conditional denoiser."""
         x = system.process.prior((count, *system.codec.space.shape), generator)
         shown = None if labels is None else labels.to(x.device)
         if on_step is not None:
             on_step(0, x)
         for done, t in enumerate(self.levels, start=1):
-            x = system.denoiser(x, t, shown, return_dict=False, generator=generator)[0]
+            x = in_phase(system.denoiser(x, t, shown, return_dict=False, generator=generator)[0], x)
             if self.stochastic and t:
                 x = system.process.kicked(x, torch.full((count,), t, device=x.device), generator)
             if on_step is not None:
                 on_step(done, x)
         return x
+
+
+def in_phase(x: Complex[Tensor, "n d"], before: Complex[Tensor, "n d"]) -> Complex[Tensor, "n d"]:
+    """x e^{iφ} with ⟨before|x⟩ e^{iφ} ≥ 0, row by row; orthogonal rows stay as they are.
+
+    A denoiser trained by fidelities says its states up to such a phase. Noised states have that of the data, and a
+    network of real layers is lost on others.
+    """
+    overlap = (before.conj() * x).sum(-1, keepdim=True)
+    return x * torch.where(overlap == 0, 1, overlap.sgn().conj())

@@ -77,10 +77,7 @@ class GateProducts(Products):
         flat = np.stack([terms.real, terms.imag], -1).reshape(depth, 1, 1, self.shape[1], 3, -1)
         self.terms = [Constant(flat[..., term, :]) for term in range(3)]
         everywhere = [
-            slots[place].gate(run)
-            for place in order
-            for runs in alike
-            for run, slots in zip(runs, filled, strict=True)
+            slots[place].gate(run) for place in order for runs in alike for run, slots in zip(runs, filled, strict=True)
         ]
         self.angles = GateAngles(everywhere, n_weights, [gate.kind.frequency or 0.0 for gate in everywhere])
 
