@@ -78,6 +78,8 @@ class ChainSampler:
     """T, the noise levels of the process."""
     stochastic: bool = False
     """Add to the state of each step but the last the noise that `process.kicked` knows of."""
+    in_phase: bool = False
+    """Turn each step's state by the phase that puts it in phase with the one before."""
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -93,14 +95,16 @@ class ChainSampler:
         labels: Tensor | None = None,
         on_step: OnStep | None = None,
     ) -> Tensor:
-        """States (count, 2^n): the prior, then what the denoiser says at each level, its outcomes drawn, in phase with
-        the state before; labels int64 (count,) for a conditional denoiser."""
+        """States (count, 2^n): the prior, then what the denoiser says at each level, its outcomes drawn; labels
+        int64 (count,) for a conditional denoiser."""
         x = system.process.prior((count, *system.codec.space.shape), generator)
         shown = None if labels is None else labels.to(x.device)
         if on_step is not None:
             on_step(0, x)
         for done, t in enumerate(self.levels, start=1):
-            x = in_phase(system.denoiser(x, t, shown, return_dict=False, generator=generator)[0], x)
+            before, x = x, system.denoiser(x, t, shown, return_dict=False, generator=generator)[0]
+            if self.in_phase:
+                x = in_phase(x, before)
             if self.stochastic and t:
                 x = system.process.kicked(x, torch.full((count,), t, device=x.device), generator)
             if on_step is not None:
@@ -111,8 +115,8 @@ class ChainSampler:
 def in_phase(x: Complex[Tensor, "n d"], before: Complex[Tensor, "n d"]) -> Complex[Tensor, "n d"]:
     """x e^{iφ} with ⟨before|x⟩ e^{iφ} ≥ 0, row by row; orthogonal rows stay as they are.
 
-    A denoiser trained by fidelities says its states up to such a phase. Noised states have that of the data, and a
-    network of real layers is lost on others.
+    A denoiser trained by fidelities says its states up to such a phase, but was shown noised states in phase with the
+    data: a network that is no unitary is lost on others.
     """
     overlap = (before.conj() * x).sum(-1, keepdim=True)
     return x * torch.where(overlap == 0, 1, overlap.sgn().conj())

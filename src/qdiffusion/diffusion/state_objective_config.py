@@ -96,14 +96,17 @@ class ChainSamplingConfig:
         return ["chain", "noise added in every step"] if self.stochastic else ["chain"]
 
     def build(self, system: "System") -> "ChainSampler":
-        """The sampler; raises UsageError where diffusion sees no states, or `stochastic` knows no noise to add."""
+        """The sampler, which keeps the phase of states with noise on their amplitudes; raises UsageError where
+        diffusion sees no states, or `stochastic` knows no noise to add.
+        """
         from qdiffusion.diffusion.amplitudes import AmplitudeNoise
         from qdiffusion.diffusion.chain import ChainSampler
 
         system.codec.space.expect("states", "Sampling by a chain")
-        if self.stochastic and not isinstance(system.process, AmplitudeNoise):
+        noisy = isinstance(system.process, AmplitudeNoise)
+        if self.stochastic and not noisy:
             raise UsageError(
                 "A stochastic chain adds the noise of the forward process amplitudes, but was given a "
                 f"{type(system.process).__name__}; leave stochastic out, or choose that process."
             )
-        return ChainSampler(system.process.timesteps, self.stochastic)
+        return ChainSampler(system.process.timesteps, self.stochastic, in_phase=noisy)

@@ -113,11 +113,12 @@ class QAMPNetwork(nn.Module):
         """The decoder of what was told and, behind it, the noisy state: reals (N, 2^(n_qubits + 1))."""
         if not self.skip:
             return self.decoder(told)
-        first, *rest = self.decoder
-        # Not as one product, whose gradient by the noisy state is as costly as the rest, and nobody asks for it.
+        first = self.decoder[0]
+        assert isinstance(first, nn.Linear)
+        # Not as one product: the gradient by the noisy state would be a third of the decoder's, and nobody asks for it.
         by_told, by_sample = first.weight.tensor_split([told.shape[1]], dim=1)
         hidden = nn.functional.linear(_reals(sample), by_sample, first.bias) + nn.functional.linear(told, by_told)
-        return nn.Sequential(*rest)(hidden)
+        return self.decoder[1:](hidden)
 
     def _which(self, sample: Tensor, timestep: Tensor | int, labels: Tensor | None) -> Int64[Tensor, " n"]:
         """The circuit of each item: level by level, class by class."""

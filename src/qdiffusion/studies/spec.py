@@ -146,4 +146,5 @@ class StudySpec:
         """The label of a column, of a reference, or of a number that a paper prints."""
         if isinstance(key, float):
             return f"{key:g}, printed"
-        return next(row.label for row in (*self.columns, *self.references) if row.key == key)
+        rows: tuple[Column | Reference, ...] = (*self.columns, *self.references)
+        return next(row.label for row in rows if row.key == key)
