@@ -104,8 +104,18 @@ class QAMPNetwork(nn.Module):
         """
         which = self._which(sample, timestep, class_labels)
         told = self.bottleneck(self.encoder(sample), which)
-        read = torch.cat([told, _reals(sample)], dim=1) if self.skip else told
-        return Denoised(unit(torch.view_as_complex(self.decoder(read).unflatten(1, (-1, 2)))))
+        return Denoised(unit(torch.view_as_complex(self._decoded(told, sample).unflatten(1, (-1, 2)))))
+
+    def _decoded(self, told: Float[Tensor, "n k"], sample: Complex[Tensor, "n d"]) -> Float[Tensor, "n r"]:
+        """The decoder of what was told and, behind it, the noisy state: reals (N, 2^(n_qubits + 1))."""
+        if not self.skip:
+            return self.decoder(told)
+        first = self.decoder[0]
+        assert isinstance(first, nn.Linear)
+        # Not as one product: the gradient by the noisy state would be a third of the decoder's, and nobody asks for it.
+        by_told, by_sample = first.weight.tensor_split([told.shape[1]], dim=1)
+        hidden = nn.functional.linear(_reals(sample), by_sample, first.bias) + nn.functional.linear(told, by_told)
+        return self.decoder[1:](hidden)
 
     def _which(self, sample: Tensor, timestep: Tensor | int, labels: Tensor | None) -> Int64[Tensor, " n"]:
         """The circuit of each item: level by level, class by class."""
