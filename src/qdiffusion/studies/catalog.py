@@ -4,6 +4,7 @@ from functools import partial
 
 from qdiffusion.errors import UsageError
 from qdiffusion.studies.budget import Budget
+from qdiffusion.studies.cacioppo import CACIOPPO
 from qdiffusion.studies.capece import CAPECE
 from qdiffusion.studies.de_falco import FASHION, MNIST
 from qdiffusion.studies.qamp import QAMP
@@ -17,6 +18,7 @@ STUDIES = {
         Study(FASHION, Budget(), partial(de_falco_cell, "fashion-mnist")),
         Study(CAPECE, Budget(batch_size=64), partial(capece_cell, "mnist")),
         QAMP,
+        CACIOPPO,
     )
 }
 

@@ -9,7 +9,7 @@ from qdiffusion.plots.grid import sample_grid
 from qdiffusion.plots.pictures import newest_samples
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import digest
-from qdiffusion.runs.description import read_description
+from qdiffusion.runs.description import LayerFacts, read_description
 from qdiffusion.runs.pictures import forward_path, read_strip
 from qdiffusion.runs.samples import SampleSet
 from qdiffusion.runs.snapshots import read_snapshot_scores
@@ -34,14 +34,14 @@ def record_of(run: Run, cell: Cell, study: str) -> CellRecord:
     assert last is not None  # a budget scores at least 100 samples
     scored = [*read_snapshot_scores(run), (facts.experiment.total_steps, last)]
     samples = _samples(run)
-    counts = (read_description(run) or ())[-1].parameters
+    trained = (read_description(run) or ())[-1]
     return CellRecord(
         study=study,
         column=cell.column,
         seed=cell.seed,
-        parameters=counts.total,
-        dead=counts.dead,
-        marks=tuple(_mark(step, metrics, cell.budget) for step, metrics in scored),
+        parameters=trained.parameters.total - sum(each.parameters for each in trained.layers if _is_codec(each)),
+        dead=trained.parameters.dead,
+        marks=tuple(_mark(step - cell.lead, metrics, cell.budget) for step, metrics in scored),
         training_seconds=run.read_stats()[-1]["seconds"],
         sampling_seconds=samples.meta["seconds"],
         conditions={"data": facts.source, **cell.budget.to_dict()},
@@ -66,6 +66,10 @@ def _samples(run: Run) -> SampleSet:
     found = newest_samples(run)
     assert found is not None  # a run that ends with an evaluation has drawn some
     return found
+
+
+def _is_codec(layer: LayerFacts) -> bool:
+    return layer.name.startswith("codec.")
 
 
 def _mark(step: int, metrics: dict[str, Any], budget: Budget) -> Mark:

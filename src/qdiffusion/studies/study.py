@@ -23,6 +23,8 @@ class Cell:
     experiment: Experiment
     branches_at: int | None = None
     """The step at which it branches off from the classical cell of its seed; None: it starts from nothing."""
+    lead: int = 0
+    """Steps of stages before that which the study looks at: an autoencoder's."""
 
 
 @dataclass(frozen=True)
