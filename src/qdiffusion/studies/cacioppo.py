@@ -19,7 +19,7 @@ from qdiffusion.training.experiment import Experiment, Model, Optimiser, Stage
 from qdiffusion.training.presets import get_preset
 
 AUTOENCODER_STEPS = 600
-COSINE = RateConfig(warmup=20, decay="cosine")
+COSINE = RateConfig(decay="cosine")
 CIRCUITS = AdamConfig(2e-2, betas=(0.9, 0.999), rate=COSINE)
 """Budgets here are thousandths of the authors' 2,000 epochs: the rate is higher, and falls to 0."""
 NETWORKS = AdamConfig(3e-3, betas=(0.9, 0.999), rate=COSINE)
