@@ -468,6 +468,33 @@ def test_unread_and_unreached_channels_cost_nothing():
     assert ours[-1] == Plan(clean, pauli_z([0, 1])).explain().splitlines()[-1]
 
 
+def test_light_cones_keep_what_channels_turn_into_sight():
+    """A channel that turns X into Z: the phase before it, which ⟨Z⟩ alone would not see, shows as cos θ."""
+    hadamard = np.array([[1, 1], [1, -1]]) / math.sqrt(2)
+    circuit = circuit_of(1, [Gate("h", (0,)), Gate("rz", (0,), input(0)), kraus([hadamard], [0])], "turned")
+    theta = torch.tensor([[[0.4]], [[2.0]]], dtype=torch.float64)
+    assert torch.allclose(QuantumLayer(circuit).double()(theta), theta.cos(), rtol=0, atol=1e-14)
+
+
+def test_long_runs_of_channels_equal_the_dense_reference():
+    """Blocks of many gates are built from parts on two wires."""
+    channels = [amplitude_damping, phase_damping, bit_flip, reset, phase_flip, depolarising]
+    gates = [
+        piece
+        for index, channel in enumerate(channels)
+        for wire in (0, 1)
+        for piece in (Gate("rx", (wire,), weight(6)), channel(wire, weight(index)))
+    ]
+    circuit = circuit_of(2, [*BELL, *gates], "long")
+    x = torch.zeros(1, 1, 0, dtype=torch.float64)
+    weights = torch.linspace(0.1, 0.7, 7, dtype=torch.float64)[None].requires_grad_()
+    got = QuantumLayer(circuit, density_matrix()).double()(x, weights)
+    expected = dense(circuit, density_matrix(), x, weights)
+    assert torch.allclose(got, expected, rtol=0, atol=1e-14)
+    for ours, theirs in zip(gradients(got, [weights]), gradients(expected, [weights]), strict=True):
+        assert torch.allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
 def test_components_without_channels_stay_state_vectors():
     pairs = circuit_of(4, [*BELL, Gate("x", (3,), controls=(2,)), depolarising(3, weight(0))], "pairs")
     circuit = angle_encoding(4) >> pairs
@@ -518,6 +545,7 @@ def test_shots_of_mixed_states_follow_their_means_and_slopes():
     shifted = QuantumLayer(circuit, observable, differentiation="parameter-shift").double()
     (slope,) = torch.autograd.grad(shifted(NOTHING, weights)[0, 0], weights)
     assert abs(slope.item() - 0.8 * math.cos(theta)) < 1e-12
+    assert "2 runs for 1 angles" in shifted.plan.explain()
 
 
 def test_rows_of_a_bank_frozen_layers_and_single_precision_agree():

@@ -80,7 +80,8 @@ class Gate:
     matrix: Entries | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.name not in (*GATES, *CHANNELS) and self.matrix is None and not self.is_measurement:
+        known = self.name in GATES or self.name in CHANNELS
+        if not known and self.matrix is None and not self.is_measurement:
             raise UsageError(f"Unknown gate {self.name!r}; there are {', '.join((*GATES, *CHANNELS))}.")
         for wires in (self.targets, self.controls):
             if not isinstance(wires, tuple) or not all(isinstance(wire, int) for wire in wires):

@@ -40,9 +40,9 @@ class MixedStates:
         self.n_wires = len(first.wires)
         if 2 * self.n_wires > MOST_WIRES:
             raise UsageError(
-                f"A component of {self.n_wires} qubits with channels needs a density matrix of 2^{2 * self.n_wires} "
-                f"numbers, beyond the 2^{MOST_WIRES} this machine's memory is trusted with; read fewer wires or give "
-                f"at most {MOST_WIRES // 2} of them channels."
+                f"A mixed component of {self.n_wires} qubits needs a density matrix of 2^{2 * self.n_wires} numbers, "
+                f"beyond the 2^{MOST_WIRES} this machine's memory is trusted with; read fewer wires, or join at most "
+                f"{MOST_WIRES // 2} of them with a channel."
             )
         self._n_components, self._differentiation = len(components), differentiation
         self._keeps_trace = all(gate.is_unitary or gate.is_channel for gate in first.gates)
