@@ -49,6 +49,7 @@ from qdiffusion.circuits.doubling import doubled
 from qdiffusion.circuits.gates import GATES
 from qdiffusion.circuits.plans.deferral import defer
 from qdiffusion.circuits.reference import simulate_densities
+from qdiffusion.circuits.superoperators import CHANNELS
 from qdiffusion.errors import UsageError
 
 SEEDS = st.integers(0, 2**31)
@@ -237,6 +238,10 @@ OURS = {
     "bit_flip": bit_flip,
     "phase_flip": phase_flip,
 }
+
+
+def test_every_channel_is_compared():
+    assert set(THEIRS) == set(OURS) == set(CHANNELS)
 
 
 @pytest.mark.parametrize("name", THEIRS)
