@@ -85,8 +85,9 @@ class GateProducts(Products):
         """Angles (N, n_angles) → the products (N·K·P, 2^n, 2^n); their tree, and the gates' fθ (gates, N, K, P)."""
         phase = self.angles(angles).unflatten(1, (-1, *self.shape)).transpose(0, 1).contiguous()
         fixed, cosine, sine = (term.like(angles) for term in self.terms)
-        even = torch.addcmul(fixed, phase.cos().unsqueeze(-1), cosine)
-        parts = torch.addcmul(even, phase.sin().unsqueeze(-1), sine)
+        first, second = self.factors(phase)
+        even = torch.addcmul(fixed, first.unsqueeze(-1), cosine)
+        parts = torch.addcmul(even, second.unsqueeze(-1), sine)
         matrices = torch.view_as_complex(parts.view(len(parts), -1, self.size, self.size, 2))
         product, tree = multiply(matrices)
         return product, (tree, phase)
@@ -98,12 +99,21 @@ class GateProducts(Products):
         tree, phase = kept
         _, cosine, sine = (term.like(phase) for term in self.terms)
         mu = tree.pull(gradient.conj().resolve_conj())
-        slopes = phase.cos().unsqueeze(-1) * sine
-        slopes = torch.addcmul(slopes, phase.sin().unsqueeze(-1), cosine, value=-1)
+        second, first = self.slopes(phase)
+        slopes = second.unsqueeze(-1) * sine
+        slopes = torch.addcmul(slopes, first.unsqueeze(-1), cosine, value=-1)
         # Re(μ K) is the product of μ's conjugate with K as pairs of real numbers.
         rows = torch.view_as_real(mu.conj().resolve_conj()).view(slopes.shape)
         by_gate = (rows * slopes).sum(-1).transpose(0, 1).flatten(1)
         return (self.angles.pull(by_gate, tensors[0].shape[-1]),)
+
+    def factors(self, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """What K₁ and K₂ are multiplied by, each of phase's shape (gates, N, K, P)."""
+        return phase.cos(), phase.sin()
+
+    def slopes(self, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """The slope of K₂'s factor, and minus that of K₁'s."""
+        return phase.cos(), phase.sin()
 
 
 @dataclass(frozen=True)

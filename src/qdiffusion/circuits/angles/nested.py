@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.angles.composition import GateProducts, Products, ProductTree, memory_order, multiply
+from qdiffusion.circuits.angles.channels import gate_products
+from qdiffusion.circuits.angles.composition import Products, ProductTree, memory_order, multiply
 from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.gates import embed
@@ -23,7 +24,7 @@ def products(alike: Sequence[Sequence[Sequence[Gate]]], n_wires: int, n_weights:
         gates, parts = (sum(map(len, runs)) for runs in (alike[0], [fuse(run, PART_WIRES) for run in alike[0]]))
         if gates >= WORTH * parts:
             return NestedProducts(alike, n_wires, n_weights)
-    return GateProducts(alike, range(n_wires), n_weights)
+    return gate_products(alike, range(n_wires), n_weights)
 
 
 class NestedProducts(Products):
@@ -44,7 +45,7 @@ class NestedProducts(Products):
         ordered = [[run[place] for place in memory_order(self._depth) for run in runs] for runs in filled]
         pairs = [_pair(part.wires) for part in ordered[0]]
         self.shape, self.size = (len(alike), len(alike[0])), 1 << n_wires
-        self._parts = GateProducts(
+        self._parts = gate_products(
             [[renumber(part.gates, pair) for part, pair in zip(parts, pairs, strict=True)] for parts in ordered],
             range(PART_WIRES),
             n_weights,
