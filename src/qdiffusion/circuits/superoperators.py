@@ -28,6 +28,10 @@ class ChannelKind(GateKind):
     strength, and None for one without.
     """
 
+    def at(self, angle: float) -> Matrices:
+        """The matrix (4^k, 4^k) of vec(ρ) at a strength."""
+        return np.asarray(np.tensordot([1.0, angle, np.sqrt(1 - angle)], self.terms, 1), dtype=complex)
+
 
 def _sum(operators: Sequence[Matrices] | Matrices) -> Matrices:
     """Σ K ⊗ K*."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.angles.composition import GateProducts, memory_order
+from qdiffusion.circuits.angles.composition import GateProducts
 from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.superoperators import ChannelKind
@@ -26,8 +26,7 @@ class ChannelProducts(GateProducts):
 
     def __init__(self, alike: Sequence[Sequence[Sequence[Gate]]], wires: Sequence[int], n_weights: int) -> None:
         super().__init__(alike, wires, n_weights)
-        depth = max(1, *map(len, alike[0]))
-        table = [[place < len(run) and _is_strength(run[place]) for run in alike[0]] for place in memory_order(depth)]
+        table = [[_is_strength(gate) for gate in gates] for gates in self.first]
         self._are_strengths = Constant(np.array(table)[:, None, None, :])
 
     def factors(self, phase: Tensor) -> tuple[Tensor, Tensor]:

@@ -79,6 +79,7 @@ class GateProducts(Products):
         everywhere = [
             slots[place].gate(run) for place in order for runs in alike for run, slots in zip(runs, filled, strict=True)
         ]
+        self.first = [[slots[place].gate(run) for run, slots in zip(alike[0], filled, strict=True)] for place in order]
         self.angles = GateAngles(everywhere, n_weights, [gate.kind.frequency or 0.0 for gate in everywhere])
 
     def run(self, angles: Tensor) -> tuple[Tensor, tuple["ProductTree", Tensor]]:
@@ -135,23 +136,17 @@ def _folded(run: Sequence[Gate], wires: Sequence[int]) -> list[_Slot]:
     slots: list[_Slot] = []
     front = np.eye(1 << len(wires), dtype=complex)
     for place, gate in enumerate(run):
-        terms = embed(gate.kind.terms, tuple(wires.index(wire) for wire in gate.wires), len(wires))
-        fixed = _fixed(gate, terms)
-        if fixed is None:
+        on_wires = tuple(wires.index(wire) for wire in gate.wires)
+        if gate.angle is not None and gate.angle.source != "constant":
+            terms = embed(gate.kind.terms, on_wires, len(wires))
             slots.append(_Slot(place, terms if slots else terms @ front))
-        elif slots:
+            continue
+        fixed = embed(gate.kind.at(gate.angle.offset if gate.angle else 0.0)[None], on_wires, len(wires))[0]
+        if slots:
             slots[-1] = _Slot(slots[-1].place, fixed @ slots[-1].terms)
         else:
             front = fixed @ front
     return slots or [_Slot(None, np.stack([front, 0 * front, 0 * front]))]
-
-
-def _fixed(gate: Gate, terms: Matrices) -> Matrices | None:
-    """The matrix of a gate without a free angle."""
-    if gate.angle is not None and gate.angle.source != "constant":
-        return None
-    phase = 0.0 if gate.angle is None else (gate.kind.frequency or 0.0) * gate.angle.offset
-    return np.tensordot([1.0, np.cos(phase), np.sin(phase)], terms, 1)
 
 
 @dataclass(frozen=True)
