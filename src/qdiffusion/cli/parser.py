@@ -156,7 +156,7 @@ def _add_report(add: Callable[..., Parser]) -> None:
 
 def _add_reproduce(add: Callable[..., Parser]) -> None:
     parser = _verb(add, "reproduce", verbs.reproduce, "train every column of a paper's table, and write the table")
-    parser.add_argument("study", metavar="STUDY", help="de-falco-mnist, de-falco-fashion, capece or qamp")
+    parser.add_argument("study", metavar="STUDY", help="de-falco-mnist, qamp, …; an unknown one lists all")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the study's folder (default: results/STUDY)")
     parser.add_argument("--seeds", type=int, default=1, metavar="S", help="seeds 0 … S-1 of every column (default: 1)")
     parser.add_argument("--columns", type=_words, metavar="A,B", help="only these columns (default: all)")

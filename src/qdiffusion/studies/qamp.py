@@ -26,6 +26,11 @@ _MODELS: dict[str, tuple[str, str, QAMPConfig]] = {
     "real-encoder": ("Real encoder", "real layers encode, as in the program", replace(_TEN, variant="real_encoder")),
     "pauli": ("Pauli readout", "⟨Z⟩ of each qubit", replace(_TEN, readout="pauli")),
     "probability": ("Probabilities", "of each basis state, as readout", replace(_TEN, readout="probability")),
+    "identity-start": (
+        "Identity start",
+        "the decoder begins by giving back the noisy state",
+        replace(_TEN, start="identity"),
+    ),
     "conv-grover": ("Conv+Grover", "the Grover mixer for phase mixing", replace(_TEN, ansatz="conv-grover")),
     **{
         key: each
@@ -78,6 +83,13 @@ _CLAIMS = (
         ("ten",),
         scores=("infidelity",),
         margin=0.05,
+        control=True,
+    ),
+    Claim(
+        "It is better to begin with the noisy state than with what chance makes of it.",
+        ("identity-start",),
+        ("ten",),
+        scores=_BY_BOTH,
         control=True,
     ),
     Claim("Complex layers encode better than real ones.", ("ten",), ("real-encoder",), scores=_BY_BOTH, control=True),
