@@ -1,5 +1,6 @@
 """Random circuits and observables for hypothesis, and how to run them through the dense reference."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -12,8 +13,10 @@ from qdiffusion.circuits import (
     Observable,
     circuit_of,
     constant,
+    depolarising,
     diagonal,
     input,
+    kraus,
     measure,
     pauli_sum,
     postselect,
@@ -22,6 +25,7 @@ from qdiffusion.circuits import (
 )
 from qdiffusion.circuits.gates import GATES
 from qdiffusion.circuits.reference import evaluate
+from qdiffusion.circuits.superoperators import CHANNELS
 
 MAX_WIRES = 6
 
@@ -72,13 +76,57 @@ def open_circuits(draw, max_wires: int = 4, post_selects: bool = True) -> Circui
     found = tuple(draw(st.lists(st.one_of(kinds), max_size=10)))
     prepared = tuple(draw(st.permutations(range(n_wires)))[: draw(st.integers(0, n_wires))])
     n_amplitudes = 1 << len(prepared) if prepared else 0
-    moved = tuple(
-        replace(gate, angle=replace(gate.angle, index=gate.angle.index + n_amplitudes))
-        if gate.angle and gate.angle.source == "input"
-        else gate
-        for gate in found
-    )
+    moved = tuple(_behind(gate, n_amplitudes) for gate in found)
     return Circuit(n_wires, moved, 4, 3 + n_amplitudes, "open", prepared)
+
+
+@st.composite
+def channels(draw, n_wires: int):
+    """A channel of any kind; strengths are numbers, weights 4 and 5 or inputs 3 and 4, or 1 minus half of these."""
+    wires = draw(st.permutations(range(n_wires)))
+    name = draw(st.sampled_from([*CHANNELS, "kraus"]))
+    own = tuple(wires[: draw(st.integers(1, min(2, n_wires)))])
+    if name == "kraus":
+        return random_channel(own, draw(st.integers(1, 4)), draw(st.integers(0, 2**31)))
+    free = st.sampled_from([weight(4), weight(5), input(3), input(4)])
+    turned = free.map(lambda angle: 1 - 0.5 * angle)
+    strength = draw(st.one_of(st.floats(0, 1).map(constant), free, turned))
+    return depolarising(own, strength) if name == "depolarising" else Gate(name, own[:1], strength)
+
+
+def random_channel(wires: Sequence[int], n_operators: int, seed: int) -> Gate:
+    """The blocks of an isometry's columns."""
+    generator = torch.Generator().manual_seed(seed)
+    size = 2 ** len(wires)
+    random = torch.randn(n_operators * size, size, dtype=torch.complex128, generator=generator)
+    return kraus(torch.linalg.qr(random)[0].unflatten(0, (n_operators, size)), wires)
+
+
+@st.composite
+def mixed_circuits(draw, max_wires: int = 3, post_selects: bool = True, measures: bool = True) -> Circuit:
+    """Circuits with a channel or a given density matrix, and everything that `open_circuits` have; of 6 weights and 5
+    inputs channels read the last two.
+    """
+    n_wires = draw(st.integers(1, max_wires))
+    wire = st.integers(0, n_wires - 1)
+    kinds = [gates(n_wires, 4, 3), gates(n_wires, 4, 3), matrix_gates(n_wires), channels(n_wires), channels(n_wires)]
+    kinds += [st.builds(measure, wire)] if measures else []
+    kinds += [st.builds(postselect, wire, st.integers(0, 1))] if post_selects else []
+    found = draw(st.lists(st.one_of(kinds), max_size=8))
+    prepared = tuple(draw(st.permutations(range(n_wires)))[: draw(st.integers(0, n_wires))])
+    density = bool(prepared) and draw(st.booleans())
+    if not density:
+        found.insert(draw(st.integers(0, len(found))), draw(channels(n_wires)))
+    bare = Circuit(n_wires, (), 6, 1 << 2 * n_wires, "mixed", prepared, density)
+    moved = tuple(_behind(gate, bare.n_amplitudes) for gate in found)
+    return replace(bare, gates=moved, n_inputs=5 + bare.n_amplitudes)
+
+
+def _behind(gate: Gate, n_amplitudes: int) -> Gate:
+    """The gate, whose input angles stand behind the amplitudes."""
+    if gate.angle is None or gate.angle.source != "input":
+        return gate
+    return replace(gate, angle=replace(gate.angle, index=gate.angle.index + n_amplitudes))
 
 
 @st.composite

@@ -1,5 +1,7 @@
 """Rows that go each through one circuit of a bank; and products of gates built in parts."""
 
+from functools import reduce
+
 import pytest
 import torch
 from torch import Tensor
@@ -25,6 +27,7 @@ from qdiffusion.circuits import (
 )
 from qdiffusion.circuits.angles.composition import GateProducts
 from qdiffusion.circuits.angles.nested import NestedProducts, products
+from qdiffusion.circuits.circuit import constant
 from qdiffusion.errors import UsageError
 
 WHICH = torch.tensor([3, 0, 3, 3, 1, 0])
@@ -119,6 +122,19 @@ def test_products_in_parts_are_the_products(runs: list, generator: torch.Generat
         gradients.append(gradient)
     torch.testing.assert_close(*values)
     torch.testing.assert_close(*gradients)
+
+
+def test_fixed_gates_cost_no_product(generator: torch.Generator) -> None:
+    """They go into their neighbours' terms, in front, between and behind; a run of fixed gates alone is one matrix."""
+    h, cx, turn = Gate("h", (0,)), Gate("x", (1,), controls=(0,)), Gate("rz", (1,), constant(0.3))
+    free = [Gate("ry", (0,), weight(0)), Gate("rx", (1,), 2 * weight(1) + 0.1)]
+    run = (h, turn, free[0], cx, turn, free[1], h, cx)
+    built = GateProducts([[run, (turn, h)]], (0, 1), 2)
+    assert len(built.terms[0].like(torch.zeros(()))) == len(free)
+    angles = torch.randn(2, dtype=torch.float64, generator=generator)
+    for gates, product in zip((run, (turn, h)), built(angles[None])[0, 0], strict=True):
+        matrices = [GateProducts([[[gate]]], (0, 1), 2)(angles[None])[0, 0, 0] for gate in gates]
+        torch.testing.assert_close(product, reduce(lambda before, gate: gate @ before, matrices))
 
 
 def test_parts_are_built_where_they_hold_many_gates() -> None:

@@ -4,14 +4,14 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qdiffusion.data import Space
 from qdiffusion.diffusion import AmplitudeNoise, AmplitudeNoiseConfig, ChainSamplingConfig, InfidelityConfig, System
 from qdiffusion.diffusion.system import Batch
 from qdiffusion.errors import UsageError
 from qdiffusion.models import RawConfig, UnitaryConfig
-from qdiffusion.states import fidelity, haar
+from qdiffusion.states import fidelity, haar, in_phase
 
 STATES = Space("states", (8,))
 
@@ -131,11 +131,45 @@ def test_chains_go_through_every_level_and_stochastic_ones_are_kicked(generator:
         sampler = ChainSamplingConfig(stochastic=stochastic).build(own)
         sampler(own, 3, torch.Generator().manual_seed(2), on_step=lambda done, x, kept=moments: kept.append(x))
     assert len(seen[False]) == len(seen[True]) == 5
-    for before, after in zip(seen[False], seen[False][1:], strict=False):
-        torch.testing.assert_close(after, own.denoiser(before, 0).sample)
-    torch.testing.assert_close(seen[True][-1], own.denoiser(seen[True][-2], 0).sample)  # nothing is added at the end
+    # Nothing is added at the end of the stochastic one.
+    for before, after in [*zip(seen[False], seen[False][1:], strict=False), seen[True][-2:]]:
+        torch.testing.assert_close(fidelity(after, own.denoiser(before, 0).sample), torch.ones(3))
+        overlap = (before.conj() * after).sum(1)
+        torch.testing.assert_close(overlap, overlap.abs().to(overlap.dtype))
     assert not torch.allclose(seen[True][1], seen[False][1])
     torch.testing.assert_close(seen[True][1].norm(dim=1), torch.ones(3))
+
+
+class Turned(nn.Module):
+    """Real layers, which see phases, and answers turned by another phase at each level: of the same infidelity."""
+
+    n_classes, levels = 0, 1
+
+    def __init__(self, phase: float) -> None:
+        super().__init__()
+        self.phase = phase
+        self.layer = nn.Linear(16, 16)
+
+    def forward(self, sample, timestep, class_labels=None, return_dict=True, generator=None):
+        answer = torch.view_as_complex(self.layer(torch.view_as_real(sample).flatten(1)).relu().unflatten(1, (-1, 2)))
+        turn = torch.exp(1j * torch.tensor(self.phase * (1 + timestep)))
+        return (turn * answer / answer.norm(dim=1, keepdim=True),)
+
+
+def test_a_phase_that_no_fidelity_sees_changes_no_sample() -> None:
+    """Two denoisers whose states differ in their global phases alone send the prior along the same states."""
+    drawn = []
+    for phase in (0.0, 1.3):
+        torch.manual_seed(0)
+        own = System(RawConfig().build(STATES), Turned(phase), process())
+        drawn.append(ChainSamplingConfig().build(own)(own, 20, torch.Generator().manual_seed(2)))
+    torch.testing.assert_close(*drawn)
+
+
+def test_orthogonal_states_have_no_phase_to_keep() -> None:
+    before, x = torch.eye(4, dtype=torch.complex64)[:2], 1j * torch.eye(4, dtype=torch.complex64)[1:3]
+    assert torch.equal(in_phase(x, before), x)
+    torch.testing.assert_close(in_phase(x, -1j * x), -1j * x)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_describe_loads_nothing_that_trains_scores_or_draws():
 def test_studies_are_told_without_a_library_that_computes():
     code = "from qdiffusion.studies.de_falco import FASHION, MNIST; from qdiffusion.studies.capece import CAPECE"
     assert not loaded(code, (*COMPUTING, *PRINTING))
+    assert not loaded("from qdiffusion.studies.catalog import STUDIES", COMPUTING)
 
 
 def test_circuits_leave_dynamo_alone():

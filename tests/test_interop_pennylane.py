@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 
 import pennylane as qml
 import pytest
@@ -14,6 +15,7 @@ from qdiffusion.circuits import (
     QuantumLayer,
     angle_encoding,
     basic_entangling,
+    density_matrix,
     hqconv,
     pauli_sum,
     probabilities,
@@ -315,8 +317,41 @@ def refused(build, match: str, x=(0.1, 0.2), w=(0.3, 0.4), **options) -> None:
         from_pennylane(qnode(build), list(x), list(w), **{"inputs": ["x"], **options})
 
 
+def test_channels_of_constant_strength_are_kept():
+    """By name where PennyLane means the same, else by their operators; a tape's strengths are constants, too."""
+
+    def build(x, w):
+        qml.RY(x[0], wires=0)
+        qml.AmplitudeDamping(0.3, wires=0)
+        qml.CNOT(wires=[0, 1])
+        qml.DepolarizingChannel(0.9, wires=1)
+        qml.BitFlip(w[1], wires=0)
+        qml.RX(w[0], wires=1)
+        qml.PhaseDamping(0.2, wires=1)
+        qml.PhaseFlip(0.1, wires=0)
+        qml.PauliError("XY", 0.3, wires=[1, 0])
+        qml.ThermalRelaxationError(0.1, 1.0, 0.9, 0.2, wires=0)
+
+    node = qml.qnode(qml.device("default.mixed", wires=2), interface="torch")(
+        lambda x, w, p: (build(x, [w[0], p]), qml.density_matrix(wires=[0, 1]))[1]
+    )
+    x, w = torch.tensor([0.7], dtype=torch.float64), torch.tensor([1.1], dtype=torch.float64)
+    circuit = from_pennylane(node, x, w, 0.25, inputs=["x"], constants=["p"])
+    got = QuantumLayer(circuit, density_matrix()).double()(x[None], w[None])[0]
+    torch.testing.assert_close(got, torch.as_tensor(node(x, w, 0.25)), rtol=0, atol=1e-10)
+    with qml.queuing.AnnotatedQueue() as queue:
+        build(x, [w[0], 0.25])
+    script = qml.tape.QuantumScript.from_queue(queue)
+    assert from_pennylane(script).gates[1:] == tuple(
+        replace(gate, angle=gate.angle and replace(gate.angle, index=1)) if gate.name == "rx" else gate
+        for gate in circuit.gates[1:]
+    )
+
+
 def test_what_is_no_gate_is_refused_by_name():
-    refused(lambda x, w: qml.DepolarizingChannel(0.1, 0), "DepolarizingChannel on wires .0.")
+    refused(lambda x, w: qml.BitFlip(w[0], 0), "BitFlip got a free strength")
+    refused(lambda x, w: qml.ctrl(qml.BitFlip(0.1, 0), 1), "takes no controls")
+    refused(lambda x, w: qml.adjoint(qml.BitFlip(0.1, 0)), "no inverse")
     refused(lambda x, w: qml.measure(0), "MidMeasure")
     refused(lambda x, w: qml.cond(qml.measure(0), qml.RX)(x[0], 1), "MidMeasure")
 

@@ -15,6 +15,7 @@ from qdiffusion.circuits import (
     angle_encoding,
     circuit_of,
     constant,
+    depolarising,
     diagonal,
     hqconv,
     measure,
@@ -310,6 +311,7 @@ def test_weights_that_no_gate_reads_stay():
         (state_preparation(1), "preparation"),
         (circuit_of(1, [measure(0)], "m"), "measure"),
         (circuit_of(1, [diagonal([1, -1], [0])], "d"), "unitary"),
+        (circuit_of(1, [depolarising(0, 0.1)], "d"), "depolarising"),
     ],
 )
 def test_what_the_text_cannot_say_is_refused(circuit, message):

@@ -12,6 +12,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.models import QAMPConfig, QAMPDeviations
 from qdiffusion.models.complex_layers import ComplexLeakyReLU, ComplexLinear, unit
 from qdiffusion.models.readouts import READOUTS, HermitianReadout
+from qdiffusion.states import fidelity
 from qdiffusion.training.building import build_system
 from qdiffusion.training.dead import dead_parameters
 from qdiffusion.training.presets import get_preset
@@ -75,6 +76,25 @@ def test_without_skip_the_decoder_sees_the_bottleneck_alone_and_without_circuits
     torch.testing.assert_close(blind, blind[:1].expand_as(blind))
     off = small(control="zero")
     torch.testing.assert_close(off(x, 0, labels).sample, off(x, 2, 1 - labels).sample)
+
+
+@pytest.mark.parametrize("variant", ["paper", "released"])
+def test_a_decoder_that_starts_as_the_identity_gives_the_noisy_state_back(variant: str) -> None:
+    """But for a hundredth of the bottleneck's say, which is there to learn by; without it exactly."""
+    x, labels = states(50), torch.arange(50) % 2
+    exact = small(start="identity", variant=variant, control="zero")(x, 1, labels).sample
+    torch.testing.assert_close(exact, x, rtol=0, atol=1e-6)
+    near = small(start="identity", variant=variant)(x, 1, labels).sample
+    assert 0 < 1 - fidelity(near, x).mean().item() < 0.01
+    assert fidelity(small(variant=variant)(x, 1, labels).sample, x).mean() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "given"), [({"skip": False}, "has no skip path"), ({"width": 15}, "has 15 hidden reals")]
+)
+def test_the_identity_of_what_is_not_seen_is_no_start(options: dict, given: str) -> None:
+    with pytest.raises(UsageError, match=f"with 16 hidden reals or more, but {given}"):
+        small(start="identity", **options)
 
 
 @pytest.mark.parametrize("summed", [False, True])
@@ -161,6 +181,7 @@ def test_labels_and_levels_outside_the_trained_are_refused(labels: Tensor | None
         ({"ansatz": "none"}, "no ansatz 'none' for QAMP; choose conv-phase or conv-grover"),
         ({"readout": "x"}, "no readout 'x'"),
         ({"control": "random"}, "no control 'random'"),
+        ({"start": "zero"}, "no start 'zero' for QAMP; choose random or identity"),
         ({"width": 0}, "QAMP got 0 width"),
         ({"variant": "new"}, "no variant 'new'; give paper, released, or some of real_encoder, branches_summed"),
     ],

@@ -9,7 +9,7 @@ from PIL import Image
 from plots_helpers import Page
 from qdiffusion.errors import RunError
 from qdiffusion.studies.cells import FOLDER, read_cells
-from qdiffusion.studies.figures import fid_figure, grids_figure
+from qdiffusion.studies.figures import grids_figure, score_figure
 from qdiffusion.studies.page import write_tables
 from qdiffusion.studies.spec import Claim
 from runs_helpers import full_disk
@@ -123,21 +123,21 @@ def test_grids_are_the_first_seeds_pictures(tmp_path: Path):
 
 def test_curves_are_means_of_seeds_and_every_column_looks_different(tmp_path: Path):
     write_cells(tmp_path, RECORDS, grids=False)
-    figure = fid_figure(read_cells(tmp_path, STUDY))
+    figure = score_figure(read_cells(tmp_path, STUDY))
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     np.testing.assert_allclose(lines["PLAIN"].get_xydata(), [[10, 81], [20, 41]])
     np.testing.assert_allclose(lines["TWIN"].get_xydata(), [[20, 41]])
     names = tuple(f"c{index}" for index in range(12))
     twelve = tmp_path / "twelve"
     write_cells(twelve, [cell(name, 0) for name in names], grids=False)
-    lines = fid_figure(read_cells(twelve, spec(columns=names))).axes[0].lines
+    lines = score_figure(read_cells(twelve, spec(columns=names))).axes[0].lines
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
 
 
 @pytest.mark.parametrize("fids", [(0.0, 0.0), (5.0, 5.0), (-1.0, 3.0), (4000.0, 2.0)])
 def test_any_scores_can_be_drawn(tmp_path: Path, fids: tuple[float, float]):
     write_cells(tmp_path, [cell("plain", seed, [fid + 20 for fid in fids]) for seed in (0, 1)], grids=False)
-    axes = fid_figure(read_cells(tmp_path, STUDY)).axes[0]
+    axes = score_figure(read_cells(tmp_path, STUDY)).axes[0]
     low, high = axes.get_ylim()
     assert low < min(fids) + 20 <= max(fids) + 20 < high
 
@@ -146,6 +146,6 @@ def test_any_scores_can_be_drawn(tmp_path: Path, fids: tuple[float, float]):
 def test_wide_intervals_do_not_flatten_the_curves(tmp_path: Path, ends: tuple[float, float]):
     """Two seeds 12.7 half-distances wide: the axis, logarithmic or not, shows the means."""
     write_cells(tmp_path, [cell("plain", seed, (300.0 + 90 * seed, end)) for seed, end in enumerate(ends)], grids=False)
-    low, high = fid_figure(read_cells(tmp_path, STUDY)).axes[0].get_ylim()
+    low, high = score_figure(read_cells(tmp_path, STUDY)).axes[0].get_ylim()
     means = 345.0, sum(ends) / 2
     assert min(means) / 2 < low < high < 2 * max(means)

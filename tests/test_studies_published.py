@@ -8,6 +8,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.studies.capece import CAPECE
 from qdiffusion.studies.de_falco import FASHION, MNIST
 from qdiffusion.studies.printed import to_html
+from qdiffusion.studies.qamp import SPEC as QAMP
 from qdiffusion.studies.spec import Claim, Column, Moment, StudySpec
 from studies_toys import spec
 
@@ -60,6 +61,11 @@ def test_fid_of_capece():
     assert mnist == {(20, "classical"): 11.19, (25, "finetune-fq"): 11.52, (25, "finetune-hq"): 10.07}
 
 
+def test_infidelity_of_qamp():
+    assert [(each.score, each.epoch, each.value) for each in QAMP.published[0].scores] == [("infidelity", 100, 0.25)]
+    assert "861,104" in " ".join(QAMP.published[0].notes)
+
+
 def test_parameters_and_slips():
     assert FASHION.published[0].parameters == PARAMETERS
     assert MNIST.published[0].parameters == {**PARAMETERS, "transfer-1fq": 483321}
@@ -72,7 +78,7 @@ def test_parameters_and_slips():
         assert words in notes["capece"]
 
 
-@pytest.mark.parametrize("study", [MNIST, FASHION, CAPECE], ids=lambda study: study.name)
+@pytest.mark.parametrize("study", [MNIST, FASHION, CAPECE, QAMP], ids=lambda study: study.name)
 def test_printed_scores_belong_to_columns_and_are_shown_in_full(study):
     for block in study.published:
         shown = re.sub(r"<[^>]+>", "\n", to_html(study, block))

@@ -26,7 +26,7 @@ def test_a_verdict_turns_with_the_sign(hybrid, plain, expected):
 @pytest.mark.parametrize(("score", "expected"), [("kid", Verdict.HOLDS), ("is", Verdict.HOLDS)])
 def test_every_score_is_read_in_its_own_direction(score, expected):
     """The toys' IS rises where their FID falls."""
-    claim = Claim("", ("hybrid",), ("plain",), score=score)
+    claim = Claim("", ("hybrid",), ("plain",), scores=(score,))
     assert verdict(claim, hybrid=LOW, plain=HIGH) is expected
     assert verdict(claim, hybrid=HIGH, plain=LOW) is Verdict.FAILS
 
@@ -49,7 +49,7 @@ def test_not_worse_than_by_a_margin(offsets, expected):
 
 
 def test_a_margin_lies_below_where_higher_is_better():
-    claim = Claim("", ("hybrid",), ("plain",), score="is", margin=0.05)
+    claim = Claim("", ("hybrid",), ("plain",), scores=("is",), margin=0.05)
     judged = judge(cells(spec(claim), {"hybrid": [40.0, 40.5], "plain": [40.0, 40.5]}), [claim])[0]
     assert judged.comparisons[0].difference.null < 0
     assert judged.verdict is Verdict.HOLDS

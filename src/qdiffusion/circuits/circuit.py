@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 from qdiffusion.circuits.gates import GATES, Entries, GateKind, controlled
+from qdiffusion.circuits.superoperators import CHANNELS, KRAUS, MOST_CHANNEL_WIRES, superoperator
 from qdiffusion.errors import UsageError
 
 
@@ -68,7 +69,8 @@ def constant(value: float) -> Angle:
 class Gate:
     """The gate `name` of `gates.GATES` on `targets`, applied where all `controls` are 1.
 
-    The gates of `operations` (`unitary`, `diagonal`, `postselect`) bring their own `matrix`; `measure` has none.
+    The gates of `operations` (`unitary`, `diagonal`, `postselect`) bring their own `matrix`; `measure` has none. A
+    channel of `channels` has a strength for an angle, or in `matrix` its operators one below the other.
     """
 
     name: str
@@ -78,27 +80,55 @@ class Gate:
     matrix: Entries | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.name not in GATES and self.matrix is None and not self.is_measurement:
-            raise UsageError(f"Unknown gate {self.name!r}; there are {', '.join(GATES)}.")
+        known = self.name in GATES or self.name in CHANNELS
+        if not known and self.matrix is None and not self.is_measurement:
+            raise UsageError(f"Unknown gate {self.name!r}; there are {', '.join((*GATES, *CHANNELS))}.")
         for wires in (self.targets, self.controls):
             if not isinstance(wires, tuple) or not all(isinstance(wire, int) for wire in wires):
                 raise UsageError(f"Gate {self.name} takes tuples of wire numbers, such as (0,), not {wires!r}.")
         if not isinstance(self.angle, Angle | None):
             raise UsageError(f"Gate {self.name} got {self.angle!r}; an angle is constant(…), weight(…) or input(…).")
-        n_wires = 1 if self.is_measurement else self.kind.n_wires - len(self.controls)
-        takes_angle = not self.is_measurement and self.kind.frequency is not None
-        if len(self.targets) != n_wires:
-            raise UsageError(f"Gate {self.name} acts on {n_wires} wire(s), not on {self.targets}.")
-        if (self.angle is not None) != takes_angle:
-            raise UsageError(f"Gate {self.name} takes {'an angle' if takes_angle else 'no angle'}.")
+        if len(self.targets) != self._n_targets:
+            raise UsageError(f"Gate {self.name} acts on {self._n_targets} wire(s), not on {self.targets}.")
+        if (self.angle is not None) != self._takes_angle:
+            raise UsageError(f"Gate {self.name} takes {'an angle' if self._takes_angle else 'no angle'}.")
         if len(set(self.wires)) != len(self.wires):
             raise UsageError(f"Gate {self.name} names a wire twice: {self.wires}; give distinct wires.")
-        if self.controls and (self.is_measurement or not self.is_unitary):
+        if self.controls and not self.is_unitary:
             raise UsageError(f"Gate {self.name} takes no controls, not {self.controls}: it is not unitary.")
+        if self.is_channel:
+            self._check_channel()
+
+    def _check_channel(self) -> None:
+        if len(self.targets) > MOST_CHANNEL_WIRES:
+            raise UsageError(
+                f"{self.name} on {len(self.targets)} wires needs a matrix of 4^{len(self.targets)} rows; a channel "
+                f"acts on at most {MOST_CHANNEL_WIRES}."
+            )
+        strength = self.angle
+        if strength is not None and strength.source == "constant" and not 0 <= strength.offset <= 1:
+            raise UsageError(f"The strength of {self.name} is a probability, 0 to 1, not {strength.offset:g}.")
+
+    @property
+    def _n_targets(self) -> int:
+        if self.name == "depolarising":
+            return max(1, len(self.targets))
+        if self.name == KRAUS and self.matrix is not None:
+            return len(self.matrix[0]).bit_length() - 1
+        one = self.is_measurement or self.is_channel
+        return 1 if one else self.kind.n_wires - len(self.controls)
+
+    @property
+    def _takes_angle(self) -> bool:
+        if self.is_measurement or self.is_channel:
+            return self.name in CHANNELS
+        return self.kind.frequency is not None
 
     @property
     def kind(self) -> GateKind:
-        """Its constants, controls included."""
+        """Its constants, controls included; of a channel those on rows and columns."""
+        if self.is_channel:
+            return superoperator(self.name, len(self.targets), self.matrix)
         return controlled(self.name, len(self.controls), self.matrix)
 
     @property
@@ -106,8 +136,12 @@ class Gate:
         return self.name == "measure"
 
     @property
+    def is_channel(self) -> bool:
+        return self.name in CHANNELS or self.name == KRAUS
+
+    @property
     def is_unitary(self) -> bool:
-        return self.name not in ("measure", "postselect")
+        return self.name not in ("measure", "postselect") and not self.is_channel
 
     @property
     def wires(self) -> tuple[int, ...]:
@@ -124,7 +158,8 @@ class Circuit:
     """Gates in order of application on wires 0 … n_wires-1 (wire 0 the most significant bit), starting from |0…0⟩.
 
     The k wires `prepared` start in a state of their own instead: their 2^k amplitudes, the first wire given the most
-    significant bit, are the circuit's first 2^k inputs.
+    significant bit, are the circuit's first 2^k inputs. With `density` they are given by their density matrix, whose
+    4^k entries, row by row, are the first inputs.
 
     `first >> second` applies `first`, then `second`: the weights of `second` follow those of `first`, inputs are
     shared, so that `encoding >> ansatz >> encoding >> ansatz` uploads the same data twice.
@@ -136,12 +171,15 @@ class Circuit:
     n_inputs: int
     name: str = field(default="circuit", compare=False)
     prepared: tuple[int, ...] = ()
+    density: bool = False
 
     def __post_init__(self) -> None:
         if self.n_wires < 1:
             raise UsageError(f"A circuit needs at least 1 wire, not {self.n_wires}.")
         if len(set(self.prepared)) < len(self.prepared) or not all(0 <= w < self.n_wires for w in self.prepared):
             raise UsageError(f"Prepared wires {self.prepared} must be distinct and within 0 … {self.n_wires - 1}.")
+        if self.density and not self.prepared:
+            raise UsageError("A circuit that begins in a density matrix needs one or more prepared wires.")
         if self.n_inputs < self.n_amplitudes:
             raise UsageError(
                 f"{len(self.prepared)} prepared wires need {self.n_amplitudes} inputs, not {self.n_inputs}."
@@ -175,6 +213,7 @@ class Circuit:
             max(self.n_inputs, after.n_inputs),
             f"{self.name} >> {after.name}",
             self.prepared or after.prepared,
+            self.density or after.density,
         )
 
     def uncontrolled(self) -> "Circuit":
@@ -189,8 +228,19 @@ class Circuit:
 
     @property
     def n_amplitudes(self) -> int:
-        """How many of the inputs, the first, are amplitudes."""
-        return 1 << len(self.prepared) if self.prepared else 0
+        """How many of the inputs, the first, are amplitudes, or entries of a density matrix."""
+        return 1 << len(self.prepared) * (2 if self.density else 1) if self.prepared else 0
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether its state is a density matrix: it has a channel, or begins in one."""
+        return self.density or any(gate.is_channel for gate in self.gates)
+
+    @property
+    def strengths(self) -> list[Angle]:
+        """The channels' strengths that are weights or inputs, each once."""
+        own = (gate.angle for gate in self.gates if gate.is_channel)
+        return list(dict.fromkeys(angle for angle in own if angle is not None and angle.source != "constant"))
 
     @property
     def summary(self) -> str:

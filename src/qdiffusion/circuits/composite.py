@@ -111,6 +111,8 @@ def _under(piece: Piece, controls: tuple[int, ...]) -> Gate:
 
 
 def _inverse(piece: Piece) -> Piece:
+    if isinstance(piece, Gate) and not piece.is_unitary:
+        raise UsageError(f"'{piece}' has no inverse: it is not unitary; leave it out of what is inverted.")
     if piece.angle is not None:
         return replace(piece, angle=-piece.angle)
     if isinstance(piece, Gate) and piece.matrix is not None:

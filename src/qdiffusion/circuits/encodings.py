@@ -146,6 +146,20 @@ def state_preparation(n_wires: int, wires: Sequence[int] | None = None) -> Circu
     return Circuit(n_wires, (), 0, 1 << len(prepared), f"state_preparation({n_wires})", prepared)
 
 
+def density_preparation(n_wires: int, wires: Sequence[int] | None = None) -> Circuit:
+    """Any density matrix ρ of `wires`, all of them by default; the other wires start in |0⟩.
+
+    Inputs 0 … 4^k - 1 are the entries ⟨i|ρ|j⟩ of the k wires row by row, `rho.flatten(-2)`, the first wire the most
+    significant bit, complex or real; where there are no further inputs a layer takes ρ (…, 2^k, 2^k) itself. Angles
+    that later gates read begin at `input(4**k)`; of complex x they are the real parts.
+
+    Raises:
+        UsageError: a wire is named twice or is not in the register.
+    """
+    prepared = tuple(range(n_wires)) if wires is None else tuple(wires)
+    return Circuit(n_wires, (), 0, 4 ** len(prepared), f"density_preparation({n_wires})", prepared, density=True)
+
+
 def wires_for(n_features: int) -> int:
     """⌈log₂ n_features⌉, at least 1: whose amplitudes hold that many numbers."""
     return max(1, (n_features - 1).bit_length())

@@ -42,6 +42,11 @@ class GateKind:
     def n_wires(self) -> int:
         return int(self.terms.shape[-1]).bit_length() - 1
 
+    def at(self, angle: float) -> Matrices:
+        """The matrix (d, d) at an angle in radians."""
+        phase = (self.frequency or 0.0) * angle
+        return np.asarray(np.tensordot([1.0, np.cos(phase), np.sin(phase)], self.terms, 1), dtype=complex)
+
 
 def _fixed(matrix: Matrices) -> GateKind:
     return GateKind(np.stack([matrix, 0 * matrix, 0 * matrix]))

@@ -10,14 +10,12 @@ from torch import Tensor, nn
 from qdiffusion.circuits.angles.gradients import transformed
 from qdiffusion.circuits.angles.samples import pack, unpack
 from qdiffusion.circuits.circuit import Circuit
+from qdiffusion.circuits.given import check_amplitudes, check_densities, check_strength
 from qdiffusion.circuits.observables import Expectations, Observable, pauli_z
 from qdiffusion.circuits.picked import Picked
 from qdiffusion.circuits.plans.computation import Output
 from qdiffusion.circuits.plans.plan import Differentiation, Plan
 from qdiffusion.errors import UsageError
-
-NORM_TOLERANCE = {torch.complex128: 1e-6, torch.float64: 1e-6}
-"""Elsewhere 1e-3: a state's norm drifts by about 1e-7 a gate in float32."""
 
 
 class QuantumLayer(nn.Module):
@@ -34,12 +32,12 @@ class QuantumLayer(nn.Module):
             exact.
         shots: estimate Pauli observables from this many measurements in each basis, gradients by parameter shift from
             further ones; None computes them exactly.
-        span: initial weights are U(0, span), radians.
+        span: initial weights are U(0, span), radians; those that channels read as strengths U(0, 1), whatever it is.
         rate: the learning rate of the weights, relative to that of a network's other weights, which a training keeps to
             whatever it gives other circuits; None leaves it to the training.
         generator: draws the initial weights, and those of trainable observables, N(0, 1).
-        check_norms: refuse amplitudes whose norm is not 1, which waits for the device; a training that knows its
-            states to have norm 1 does without.
+        check_norms: refuse amplitudes whose norm is not 1, density matrices that are none and strengths that are no
+            probabilities, which waits for the device; a training that knows its states to be right does without.
 
     Attributes:
         weights: angles in radians at the gate, (n_circuits, n_weights), in the circuit's gate order.
@@ -47,15 +45,17 @@ class QuantumLayer(nn.Module):
         plan: how it is computed; `plan.explain()` says so.
 
     Shape:
-        x (*batch, n_circuits, n_inputs), real, radians; complex or real amplitudes first where the circuit prepares a
-        state → (*batch, n_circuits, n_outputs) of the same real dtype; complex (…, 2^n) for `state()` and (…, 2^k, 2^k)
-        for `density_matrix()`; for `branches()` complex states (…, B, 2^m) and real probabilities (…, B). Computed in
-        the wider of x's and the weights' precision: float32/complex64 or float64/complex128.
+        x (*batch, n_circuits, n_inputs), real, radians; complex or real amplitudes, or the entries of a density matrix,
+        first where the circuit prepares a state → (*batch, n_circuits, n_outputs) of the same real dtype; complex
+        (…, 2^n) for `state()` and (…, 2^k, 2^k) for `density_matrix()`; for `branches()` complex states (…, B, 2^m), of
+        mixed circuits density matrices (…, B, 2^m, 2^m), and real probabilities (…, B). Density matrices that are all
+        the inputs may also be given as (*batch, n_circuits, 2^k, 2^k). Computed in the wider of x's and the weights'
+        precision: float32/complex64 or float64/complex128.
 
     Raises:
         UsageError: a span or rate that is negative or infinite; x or weights of the wrong shape or dtype, amplitudes
-            whose norm is not 1, no generator where chance is asked for, or a differentiation that the circuit and
-            observable do not allow.
+            whose norm is not 1, matrices that are not Hermitian, positive and of trace 1, strengths outside [0, 1], no
+            generator where chance is asked for, or a differentiation that the circuit and observable do not allow.
     """
 
     observable_weights: nn.Parameter | None
@@ -92,9 +92,13 @@ class QuantumLayer(nn.Module):
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draws the weights from U(0, span), those of observables from N(0, 1)."""
+        """Draws the weights from U(0, span), strengths from U(0, 1), those of observables from N(0, 1)."""
         with torch.no_grad():
             self.weights.uniform_(0, self.span, generator=generator)
+            strengths = sorted({angle.index for angle in self.circuit.strengths if angle.source == "weight"})
+            if strengths:
+                drawn = self.weights.new_empty(self.n_circuits, len(strengths))
+                self.weights[:, strengths] = drawn.uniform_(generator=generator)
             if self.observable_weights is not None:
                 self.observable_weights.normal_(generator=generator)
 
@@ -120,11 +124,18 @@ class QuantumLayer(nn.Module):
         With `which`, int64 (N,) in 0 … n_circuits - 1, each row of x (N, n_inputs) goes through its own circuit alone:
         (N, n_outputs). What depends on the weights is computed once for each circuit that some row goes through.
         """
+        x = self._flat(x)
         if which is not None:
             return self._each_through_one(x, weights, which, generator)
         given = self.weights if weights is None else weights
         self._check(x, given)
         return self._run(self._own_plan if weights is None else self.plan, x, given, self.observable_weights, generator)
+
+    def _flat(self, x: Tensor) -> Tensor:
+        """Density matrices (…, 2^k, 2^k) as (…, 4^k)."""
+        size = 1 << len(self.circuit.prepared)
+        whole = self.circuit.density and self.circuit.n_inputs == size**2 and x.shape[-2:] == (size, size)
+        return x.flatten(-2) if whole else x
 
     def _each_through_one(
         self, x: Tensor, weights: Tensor | None, which: Tensor, generator: torch.Generator | None
@@ -172,8 +183,7 @@ class QuantumLayer(nn.Module):
                 f"QuantumLayer got weights of shape {tuple(weights.shape)} and {weights.dtype}; they must be real and "
                 f"broadcast to {shape}."
             )
-        if self.circuit.prepared and self.check_norms:
-            self._check_amplitudes(x[..., : self.circuit.n_amplitudes])
+        self._check_values(x, weights)
 
     def _check_which(self, x: Tensor, weights: Tensor | None, which: Tensor) -> None:
         if weights is not None:
@@ -190,18 +200,17 @@ class QuantumLayer(nn.Module):
                 f"{self.n_circuits - 1}."
             )
         self._check(x[:1].unsqueeze(1).expand(-1, self.n_circuits, -1), self.weights)
-        if self.circuit.prepared and self.check_norms:
-            self._check_amplitudes(x[:, : self.circuit.n_amplitudes])
+        self._check_values(x, self.weights)
 
-    def _check_amplitudes(self, amplitudes: Tensor) -> None:
-        if transformed():
+    def _check_values(self, x: Tensor, weights: Tensor) -> None:
+        """States are states, strengths are probabilities; x (…, n_inputs), weights (…, n_weights)."""
+        if not self.check_norms or transformed():
             return
-        norms = torch.linalg.vector_norm(amplitudes.detach(), dim=-1)
-        if norms.numel() and not bool(((norms - 1).abs() <= NORM_TOLERANCE.get(amplitudes.dtype, 1e-3)).all()):
-            raise UsageError(
-                f"QuantumLayer got amplitudes of norm {norms.min():.9g} to {norms.max():.9g}; a state has norm 1, "
-                "normalise them: x / x.norm(dim=-1, keepdim=True)."
-            )
+        if self.circuit.prepared:
+            given = x[..., : self.circuit.n_amplitudes].detach()
+            (check_densities if self.circuit.density else check_amplitudes)(given)
+        for strength in self.circuit.strengths:
+            check_strength(strength, (weights if strength.source == "weight" else x.real).detach())
 
     def extra_repr(self) -> str:
         return f"{self.circuit.name}, n_circuits={self.n_circuits}, n_weights={self.circuit.n_weights}"

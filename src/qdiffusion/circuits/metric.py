@@ -39,11 +39,17 @@ class FubiniStudy:
         circuit: what is run.
 
     Raises:
-        UsageError: a state and its derivatives exceed the free memory.
+        UsageError: the circuit has channels or begins in a density matrix, or a state and its derivatives exceed the
+            free memory.
     """
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
+        if circuit.is_mixed:
+            raise UsageError(
+                f"The Fubini-Study metric is one of pure states, and {circuit.name} is mixed; leave its channels out "
+                "or choose another optimiser."
+            )
         pure = defer(circuit, ()).circuit
         components = structure.split_components(pure.n_wires, pure.gates, pure.prepared)
         trained = [component for component in components if read_weights(component.gates)]

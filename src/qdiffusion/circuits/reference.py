@@ -1,4 +1,5 @@
-"""The slow, obvious simulator that every fast path must equal: gate by gate on the whole complex128 state vector.
+"""The slow, obvious simulator that every fast path must equal: gate by gate on the whole complex128 state vector, or
+where a circuit is mixed on the whole density matrix.
 
 It shares no code with the plans: each rotation is exp(-iθG/2) = cos(θ/2) - i sin(θ/2) G for a generator with G² = 1
 (torch's matrix_exp was off by 3e-13 at some angles, 1e-10 over a circuit), controls act on the rows where they are 1.
@@ -18,6 +19,7 @@ from qdiffusion.circuits.observables import (
     Observable,
     PauliWord,
     Probabilities,
+    Readout,
     State,
 )
 from qdiffusion.errors import UsageError
@@ -51,12 +53,32 @@ def simulate_branches(circuit: Circuit, x: Tensor, weights: Tensor) -> Tensor:
     return torch.stack(states)
 
 
+def simulate_densities(circuit: Circuit, x: Tensor, weights: Tensor) -> Tensor:
+    """The density matrices of all branches of any circuit, (B, 2^n, 2^n) complex128 and not normalised: their traces
+    are the probabilities of the outcomes.
+    """
+    branches = [_start_density(circuit, x)]
+    for gate in circuit.gates:
+        if gate.is_measurement:
+            projectors = [_whole(torch.diag(_bit(bit)), gate, circuit.n_wires) for bit in (0, 1)]
+            branches = [P @ rho @ P for rho in branches for P in projectors]
+            continue
+        terms = [
+            (chance, _whole(operator, gate, circuit.n_wires))
+            for chance, operator in _operators(gate, x.real.double(), weights.double())
+        ]
+        branches = [torch.stack([chance * K @ rho @ K.mH for chance, K in terms]).sum(0) for rho in branches]
+    return torch.stack(branches)
+
+
 def evaluate(circuit: Circuit, observable: Observable, x: Tensor, weights: Tensor) -> Tensor:
     """The observable's outputs for one input and one set of weights: float64, complex128 for states and density
     matrices; trainable Hermitians and `branches()` are not read here.
     """
-    states = simulate_branches(circuit, x, weights)
     readout = observable.on(circuit.n_wires)
+    if circuit.is_mixed:
+        return _evaluate_density(circuit, readout, simulate_densities(circuit, x, weights).sum(0))
+    states = simulate_branches(circuit, x, weights)
     total = states.abs().square().sum()
     if isinstance(readout, State):
         return states[0] / total.sqrt()
@@ -71,22 +93,96 @@ def evaluate(circuit: Circuit, observable: Observable, x: Tensor, weights: Tenso
     return density.diagonal().real if isinstance(readout, Probabilities) else density
 
 
+def _evaluate_density(circuit: Circuit, readout: Readout, unnormalised: Tensor) -> Tensor:
+    rho = unnormalised / unnormalised.trace().real
+    if isinstance(readout, Expectations):
+        words = {word: (_word_matrix(word, circuit.n_wires) @ rho).trace().real for word in readout.words}
+        sums = [output for output in readout.outputs if not isinstance(output, Hermitian)]
+        return torch.stack([sum((c * words[word] for c, word in output), rho[0, 0].real * 0) for output in sums])
+    if isinstance(readout, State | Branches):
+        raise UsageError(f"A mixed circuit has no {type(readout).__name__} here; take simulate_densities().")
+    wires = tuple(range(circuit.n_wires) if readout.wires is None else readout.wires)
+    split = rho.reshape((2,) * (2 * circuit.n_wires))
+    own = [*wires, *(circuit.n_wires + wire for wire in wires)]
+    rest = [wire for wire in range(circuit.n_wires) if wire not in wires]
+    size = (2 ** len(wires), 2 ** len(wires), 2 ** len(rest), 2 ** len(rest))
+    blocks = split.permute([*own, *rest, *(circuit.n_wires + wire for wire in rest)]).reshape(size)
+    density = torch.stack([blocks[:, :, k, k] for k in range(size[-1])]).sum(0)
+    return density.diagonal().real if isinstance(readout, Probabilities) else density
+
+
 def _start(circuit: Circuit, x: Tensor) -> Tensor:
     """The prepared wires' amplitudes, |0⟩ elsewhere."""
-    n_rest = circuit.n_wires - len(circuit.prepared)
-    zeros = torch.zeros(2**n_rest, dtype=_C)
-    zeros[0] = 1
     given = x[: circuit.n_amplitudes].to(_C) if circuit.prepared else torch.ones(1, dtype=_C)
+    return _with_zeros(given, circuit).reshape(-1)
+
+
+def _with_zeros(given: Tensor, circuit: Circuit) -> Tensor:
+    """The prepared wires' amplitudes (2^k, …) → (2^n, …), |0⟩ on the other wires."""
+    n_rest = circuit.n_wires - len(circuit.prepared)
+    zeros = torch.zeros(2**n_rest, 1, dtype=_C)
+    zeros[0] = 1
     rest = [wire for wire in range(circuit.n_wires) if wire not in circuit.prepared]
     order = [*circuit.prepared, *rest]
-    psi = torch.kron(given, zeros).reshape((2,) * circuit.n_wires)
-    return psi.permute([order.index(wire) for wire in range(circuit.n_wires)]).reshape(-1)
+    psi = torch.kron(given.reshape(len(given), -1), zeros).reshape(*(2,) * circuit.n_wires, -1)
+    axes = [order.index(wire) for wire in range(circuit.n_wires)]
+    return psi.permute([*axes, circuit.n_wires]).reshape(2**circuit.n_wires, -1)
+
+
+def _start_density(circuit: Circuit, x: Tensor) -> Tensor:
+    if not circuit.density:
+        psi = _start(circuit, x)
+        return torch.outer(psi, psi.conj())
+    size = 2 ** len(circuit.prepared)
+    given = x[: circuit.n_amplitudes].to(_C).reshape(size, size)
+    rows = _with_zeros(given, circuit)
+    return _with_zeros(rows.T.contiguous(), circuit).T
+
+
+def _operators(gate: Gate, x: Tensor, weights: Tensor) -> list[tuple[Tensor | float, Tensor]]:
+    """Σ_m c_m K_m ρ K_m†: pairs of a factor and an operator on the gate's targets."""
+    if not gate.is_channel:
+        return [(1.0, _matrix(gate, x, weights))]
+    if gate.matrix is not None:
+        size = 2 ** len(gate.targets)
+        return [(1.0, operator) for operator in torch.tensor(gate.matrix, dtype=_C).reshape(-1, size, size)]
+    assert gate.angle is not None, "channels without operators have a strength"
+    p = _angle(gate.angle, x, weights)
+    one, zero, down = torch.eye(2, dtype=_C), torch.diag(_bit(0)), torch.outer(_bit(0), _bit(1))
+    stays = torch.diag(_bit(0) + (1 - p).sqrt() * _bit(1))
+    if gate.name == "depolarising":
+        paulis = [torch.eye(1, dtype=_C)]
+        for _ in gate.targets:
+            paulis = [torch.kron(first, second) for first in paulis for second in (one, _X, _Y, _Z)]
+        return [(1 - p, paulis[0]), *((p / len(paulis), word) for word in paulis)]
+    channels: dict[str, list[tuple[Tensor | float, Tensor]]] = {
+        "amplitude_damping": [(1.0, stays), (p, down)],
+        "phase_damping": [(1.0, stays), (p, torch.diag(_bit(1)))],
+        "reset": [(1 - p, one), (p, zero), (p, down)],
+        "bit_flip": [(1 - p, one), (p, _X)],
+        "phase_flip": [(1 - p, one), (p, _Z)],
+    }
+    return channels[gate.name]
+
+
+def _bit(bit: int) -> Tensor:
+    return torch.eye(2, dtype=_C)[bit]
+
+
+def _whole(matrix: Tensor, gate: Gate, n_wires: int) -> Tensor:
+    """The matrix, under the gate's controls, on the whole register."""
+    return torch.stack([_apply(matrix, gate, column, n_wires) for column in torch.eye(2**n_wires, dtype=_C)], 1)
+
+
+def _word_matrix(word: PauliWord, n_wires: int) -> Tensor:
+    whole = torch.eye(2**n_wires, dtype=_C)
+    for wire, letter in word:
+        whole = _whole(_PAULI[letter.lower()], Gate(letter.lower(), (wire,)), n_wires) @ whole
+    return whole
 
 
 def _project(psi: Tensor, wire: int, bit: int, n_wires: int) -> Tensor:
-    keep = torch.zeros(2, dtype=_C)
-    keep[bit] = 1
-    return _apply(torch.diag(keep), Gate("x", (wire,)), psi, n_wires)
+    return _apply(torch.diag(_bit(bit)), Gate("x", (wire,)), psi, n_wires)
 
 
 def _density(psi: Tensor, wires: Sequence[int], n_wires: int) -> Tensor:

@@ -11,7 +11,8 @@ from functools import cache
 import numpy as np
 
 from qdiffusion.circuits.circuit import Angle, Gate
-from qdiffusion.circuits.gates import Entries, controlled
+from qdiffusion.circuits.gates import Entries, GateKind, controlled
+from qdiffusion.circuits.superoperators import superoperator
 
 FUSED_WIRES = 4
 """Batch-free gates are fused into matrices on at most this many wires: 16×16 products keep a core busy, 32×32 cost
@@ -35,12 +36,18 @@ class Block:
 class Component:
     """An independent part of a circuit, its wires renumbered 0 … n-1; `wires` are the circuit's own numbers.
 
-    `prepared` are those, renumbered, that start in a given state.
+    `prepared` are those, renumbered, that start in a given state, or with `density` in a given density matrix.
     """
 
     wires: tuple[int, ...]
     gates: tuple[Gate, ...]
     prepared: tuple[int, ...] = ()
+    density: bool = False
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether its state is a density matrix."""
+        return self.density or any(gate.is_channel for gate in self.gates)
 
     @property
     def is_unitary(self) -> bool:
@@ -49,7 +56,7 @@ class Component:
     @property
     def shape(self) -> tuple[object, ...]:
         """Equal for components alike."""
-        return (*shape(self.wires, self.gates), self.prepared)
+        return (*shape(self.wires, self.gates), self.prepared, self.density)
 
 
 def shape(wires: Sequence[int], gates: Sequence[Gate]) -> tuple[object, ...]:
@@ -76,34 +83,44 @@ def light_cone(gates: Sequence[Gate], diagonal: Iterable[int], others: Iterable[
 
     From the last gate to the first, a gate is dropped where it cancels against its adjoint: it meets no operator, or
     only diagonal ones while it is diagonal itself or meets them with its controls alone. A controlled gate that stays
-    leaves the operators on its controls diagonal. What is not unitary does not cancel and always stays.
+    leaves the operators on its controls diagonal. So does a channel cancel, whose adjoint leaves the identity alone.
+    Post-selection does not cancel and always stays.
     """
     free, reached = set(others), {*diagonal, *others}
     kept = []
     for place, gate in reversed(list(enumerate(gates))):
-        cancels = gate.is_unitary and free.isdisjoint(gate.wires)
+        keeps_trace = gate.is_unitary or gate.is_channel
+        cancels = keeps_trace and free.isdisjoint(gate.wires)
         if cancels and (is_diagonal(gate) or reached.isdisjoint(gate.targets)):
             continue
         kept.append(place)
         reached.update(gate.wires)
-        if gate.is_unitary:
+        if keeps_trace:
             free.update(gate.wires if free.intersection(gate.controls) else gate.targets)
     return kept[::-1]
 
 
 def is_diagonal(gate: Gate) -> bool:
+    """Of a channel: every entry of ρ by itself, so that populations stay as they are."""
+    if gate.is_channel:
+        return _has_diagonal_terms(superoperator(gate.name, len(gate.targets), gate.matrix))
     return _is_diagonal(gate.name, gate.matrix)
 
 
 @cache
 def _is_diagonal(name: str, matrix: Entries | None) -> bool:
-    terms = controlled(name, 0, matrix).terms
-    return not np.any(terms * (1 - np.eye(terms.shape[-1])))
+    return _has_diagonal_terms(controlled(name, 0, matrix))
 
 
-def split_components(n_wires: int, gates: Sequence[Gate], prepared: Sequence[int] = ()) -> list[Component]:
+def _has_diagonal_terms(kind: GateKind) -> bool:
+    return not np.any(kind.terms * (1 - np.eye(kind.terms.shape[-1])))
+
+
+def split_components(
+    n_wires: int, gates: Sequence[Gate], prepared: Sequence[int] = (), density: bool = False
+) -> list[Component]:
     """The connected parts of the graph whose edges are the gates, in order of their first wire; the wires `prepared`
-    hold together.
+    hold together, and start in a density matrix with `density`.
     """
     root = list(range(n_wires))
 
@@ -128,6 +145,7 @@ def split_components(n_wires: int, gates: Sequence[Gate], prepared: Sequence[int
             tuple(wires),
             renumber(parts[first], wires),
             tuple(wires.index(wire) for wire in prepared) if first == own else (),
+            density and first == own,
         )
         for first, wires in members.items()
     ]
@@ -162,7 +180,7 @@ def split_prefix(component: Component) -> tuple[list[list[Gate]], list[Gate]]:
     rest: list[Gate] = []
     entangled = set(component.prepared)
     for gate in component.gates:
-        if len(gate.wires) == 1 and gate.targets[0] not in entangled:
+        if len(gate.wires) == 1 and gate.targets[0] not in entangled and not gate.is_channel:
             prefix[gate.targets[0]].append(gate)
         else:
             entangled.update(gate.wires)

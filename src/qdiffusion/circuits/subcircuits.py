@@ -16,7 +16,7 @@ def inverse(circuit: Circuit) -> Circuit:
     """U† for a circuit of U: the gates' inverses in reverse order.
 
     Raises:
-        UsageError: the circuit prepares, measures or post-selects.
+        UsageError: the circuit prepares, measures, post-selects or has channels.
     """
     _check(circuit, "inverted")
     gates = composite.without_phases(composite.inverse(circuit.gates))
@@ -31,7 +31,7 @@ def controlled(circuit: Circuit, controls: Sequence[int], values: Sequence[bool]
 
     Raises:
         UsageError: a control is a wire of a gate, controls are not distinct wires of the register, there are not as
-            many values as controls, or the circuit prepares, measures or post-selects.
+            many values as controls, or the circuit prepares, measures, post-selects or has channels.
     """
     _check(circuit, "controlled")
     if len(set(controls)) < len(controls) or not all(0 <= wire < circuit.n_wires for wire in controls):
@@ -64,7 +64,7 @@ def hadamard_test(circuit: Circuit) -> Circuit:
     The two branches differ by Uψ; their sum is ψ itself, whatever U is.
 
     Raises:
-        UsageError: the circuit prepares, measures or post-selects.
+        UsageError: the circuit prepares, measures, post-selects or has channels.
     """
     ancilla = circuit.n_wires
     wide = on_wires(circuit, range(ancilla), ancilla + 1)
@@ -75,4 +75,6 @@ def hadamard_test(circuit: Circuit) -> Circuit:
 
 def _check(circuit: Circuit, how: str) -> None:
     if circuit.prepared or not all(gate.is_unitary for gate in circuit.gates):
-        raise UsageError(f"{circuit.name} prepares, measures or post-selects and cannot be {how}; split it before.")
+        raise UsageError(
+            f"{circuit.name} prepares, measures, post-selects or has channels and cannot be {how}; split it before."
+        )

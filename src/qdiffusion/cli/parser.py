@@ -156,17 +156,19 @@ def _add_report(add: Callable[..., Parser]) -> None:
 
 def _add_reproduce(add: Callable[..., Parser]) -> None:
     parser = _verb(add, "reproduce", verbs.reproduce, "train every column of a paper's table, and write the table")
-    parser.add_argument("study", metavar="STUDY", help="de-falco-mnist, de-falco-fashion or capece")
+    parser.add_argument("study", metavar="STUDY", help="de-falco-mnist, qamp, …; an unknown one lists all")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the study's folder (default: results/STUDY)")
     parser.add_argument("--seeds", type=int, default=1, metavar="S", help="seeds 0 … S-1 of every column (default: 1)")
     parser.add_argument("--columns", type=_words, metavar="A,B", help="only these columns (default: all)")
     parser.add_argument(
         "--epochs", type=int, metavar="E", help="passes over the training images (default: the paper's)"
     )
-    parser.add_argument("--train-size", type=int, metavar="N", help="training images (default: 60,000)")
+    parser.add_argument("--train-size", type=int, metavar="N", help="training images (default: the paper's)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="images a step (default: the paper's)")
-    parser.add_argument("--samples", type=int, metavar="N", help="images scored at each moment (default: 7,000)")
-    parser.add_argument("--sampler", metavar="NAME", help="ddpm, ddim or dpmpp (default: ddim)")
+    parser.add_argument(
+        "--samples", type=int, metavar="N", help="images scored at each moment (default: 7,000; qamp: 1,000)"
+    )
+    parser.add_argument("--sampler", metavar="NAME", help="ddpm, ddim or dpmpp (default: ddim; none in qamp)")
     parser.add_argument("--sampling-steps", type=int, metavar="N", help="denoising steps an image (default: 50)")
     parser.add_argument("--quick", action="store_true", help="minutes: shows that the study runs, and nothing else")
     parser.add_argument("--dry-run", action="store_true", help="list the cells and which are done; train nothing")

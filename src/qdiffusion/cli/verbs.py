@@ -121,19 +121,18 @@ def report(request: Namespace) -> None:
 
 def reproduce(request: Namespace) -> None:
     """`qdiffusion reproduce STUDY`"""
-    from dataclasses import fields, replace
+    from dataclasses import fields
     from pathlib import Path
 
     from qdiffusion.progress import RichProgress
-    from qdiffusion.studies.budget import QUICK, Budget
+    from qdiffusion.studies.budget import Budget
     from qdiffusion.studies.catalog import get_study
     from qdiffusion.studies.page import write_tables
     from qdiffusion.studies.reproduce import Reproduction
 
     study = get_study(request.study)
     given = {field.name: getattr(request, field.name) for field in fields(Budget)}
-    given = {name: value for name, value in given.items() if value is not None}
-    budget = replace(QUICK if request.quick else study.budget, **given)
+    budget = (study.quick if request.quick else study.budget).changed(request.study, **given)
     out = request.out or Path("results") / request.study
     columns = request.columns or study.spec.keys
     reproduction = Reproduction(study, budget, out, columns, tuple(range(request.seeds)))

@@ -17,7 +17,7 @@ import math
 from typing import Literal
 
 import torch
-from jaxtyping import Complex, Complex64, Float, Float64, Int64
+from jaxtyping import Complex, Complex64, Float64, Int64
 from torch import Tensor, nn
 
 from qdiffusion.diffusion.numerals import short
@@ -74,8 +74,8 @@ class AmplitudeNoise(nn.Module):
 
     def noised(self, x0: Complex[Tensor, "n d"], t: Int64[Tensor, " n"], generator: torch.Generator) -> Noised:
         """x_t of states x0 (N, 2^n), t (N,) in 0 … T-1, or -1 for x0 itself; noise: s ε, (N, 2^n)."""
-        noise = self._draw(x0.shape, generator).to(x0)
-        return Noised(x0, normalised(self._mixed(x0, noise, t)), t, noise)
+        noise, alpha = self._draw(x0.shape, generator).to(x0), self.alphas[t + 1]
+        return Noised(x0, normalised(_sum(x0, alpha.sqrt(), noise, (1 - alpha).sqrt())), t, noise)
 
     def target(self, noised: Noised) -> Complex[Tensor, "n d"]:
         """What the denoiser is to say of x_t, (N, 2^n), norm 1, by `prediction`."""
@@ -83,7 +83,8 @@ class AmplitudeNoise(nn.Module):
         if self.prediction == "clean":
             return x0
         clean, noisy = self._posterior(t)
-        return normalised(_column(clean, x0) * x0 + _column(noisy, x0) * self._mixed(x0, noise, t))
+        alpha = self.alphas[t + 1]
+        return normalised(_sum(x0, clean + noisy * alpha.sqrt(), noise, noisy * (1 - alpha).sqrt()))
 
     def prior(self, shape: tuple[int, ...], generator: torch.Generator) -> Complex64[Tensor, "n d"]:
         """Noise alone, normalised: (N, 2^n), complex64, on the process's device."""
@@ -101,19 +102,13 @@ class AmplitudeNoise(nn.Module):
         variance = (1 - before) * (1 - alpha / before) / (1 - alpha)
         norm = (before + (1 - before - variance) * self.energy).sqrt()
         noise = self._draw(x.shape, generator).to(x)
-        return normalised(_column(norm, x) * x + _column(variance.sqrt(), x) * noise)
+        return normalised(_sum(x, norm, noise, variance.sqrt()))
 
     def _draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Complex64[Tensor, "n d"]:
         parts = torch.randn(*shape, 2, generator=generator, device=generator.device)
         if self.noise == "real":
             parts[..., 1] = 0
-        return self.scale * torch.view_as_complex(parts)
-
-    def _mixed(
-        self, x0: Complex[Tensor, "n d"], noise: Complex[Tensor, "n d"], t: Int64[Tensor, " n"]
-    ) -> Complex[Tensor, "n d"]:
-        alpha = self.alphas[t + 1]
-        return _column(alpha.sqrt(), x0) * x0 + _column((1 - alpha).sqrt(), x0) * noise
+        return torch.view_as_complex(parts.mul_(self.scale))
 
     def _posterior(self, t: Int64[Tensor, " n"]) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
         """The shares of x_0 and x̃_t in μ_t, each (N,)."""
@@ -137,5 +132,10 @@ class AmplitudeNoise(nn.Module):
         return f"t {t}", short(alpha / ((1 - alpha) * self.energy))
 
 
-def _column(scales: Float64[Tensor, " n"], like: Complex[Tensor, "n d"]) -> Float[Tensor, "n 1"]:
-    return scales.to(like.real.dtype)[:, None]
+def _sum(
+    x: Complex[Tensor, "n d"], a: Float64[Tensor, " n"], y: Complex[Tensor, "n d"], b: Float64[Tensor, " n"]
+) -> Complex[Tensor, "n d"]:
+    """a x + b y, row by row, in x's precision."""
+    first, second = (scales.to(x.real.dtype)[:, None, None] for scales in (a, b))
+    pairs = torch.view_as_real(x) * first
+    return torch.view_as_complex(pairs.addcmul_(torch.view_as_real(y), second))

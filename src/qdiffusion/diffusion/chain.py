@@ -20,7 +20,7 @@ from qdiffusion.diffusion.guidance import guided_states
 from qdiffusion.diffusion.reverse import ReverseProcess
 from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
-from qdiffusion.states import mmd
+from qdiffusion.states import in_phase, mmd
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,10 @@ class ChainSampler(ReverseProcess):
     """T, the noise levels of the process."""
     stochastic: bool = False
     """Add to the state of each step but the last the noise that `process.kicked` knows of."""
+    in_phase: bool = False
+    """Turn each step's state by the phase that puts it in phase with the one before: a denoiser trained by fidelities
+    says its states up to such a phase, but was shown noised states in phase with the data, and a network that is no
+    unitary is lost on others."""
     guidance: float = 1.0
     """Weight g of the labels, see `guidance.guided_states`."""
 
@@ -95,7 +99,9 @@ class ChainSampler(ReverseProcess):
         shown = None if labels is None else labels.to(x.device)
         yield x
         for t in self.levels:
-            x = guided_states(system.denoiser, x, t, shown, self.guidance, generator)
+            before, x = x, guided_states(system.denoiser, x, t, shown, self.guidance, generator)
+            if self.in_phase:
+                x = in_phase(x, before)
             if self.stochastic and t:
                 x = system.process.kicked(x, torch.full((count,), t, device=x.device), generator)
             yield x

@@ -7,6 +7,8 @@ from jaxtyping import Complex, Float, Int64, Real
 from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
+from qdiffusion.states import in_phase
+from qdiffusion.states.haar import normalised
 
 
 def hidden(labels: Int64[Tensor, " n"], share: float, none: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
@@ -92,7 +94,5 @@ def guided_states(
     unconditional = told(torch.full_like(labels, denoiser.n_classes))
     if guidance == 0:
         return unconditional
-    conditional = told(labels)
-    turn = torch.sgn((conditional.conj() * unconditional).sum(1, keepdim=True))
-    mixed = unconditional + guidance * (turn * conditional - unconditional)
-    return mixed / torch.linalg.vector_norm(mixed, dim=1, keepdim=True)
+    conditional = in_phase(told(labels), unconditional)
+    return normalised(unconditional + guidance * (conditional - unconditional))

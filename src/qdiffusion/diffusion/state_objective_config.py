@@ -110,7 +110,7 @@ class ChainSamplingConfig:
         return told if self.guidance == 1 else [*told, f"guidance {self.guidance:g}"]
 
     def build(self, system: "System") -> "ChainSampler":
-        """The sampler.
+        """The sampler, which keeps the phase of states with noise on their amplitudes.
 
         Raises:
             UsageError: diffusion sees no states, `stochastic` knows no noise to add, or guidance for a denoiser that
@@ -121,7 +121,8 @@ class ChainSamplingConfig:
         from qdiffusion.diffusion.guidance import check_guidance
 
         system.codec.space.expect("states", "Sampling by a chain")
-        if self.stochastic and not isinstance(system.process, AmplitudeNoise):
+        noisy = isinstance(system.process, AmplitudeNoise)
+        if self.stochastic and not noisy:
             raise UsageError(
                 "A stochastic chain adds the noise of the forward process amplitudes, but was given a "
                 f"{type(system.process).__name__}; leave stochastic out, or choose that process."
@@ -133,4 +134,4 @@ class ChainSamplingConfig:
                     f"Guidance {self.guidance:g} asks the denoiser with and without labels, and a "
                     f"{type(system.denoiser).__name__} cannot do without; leave guidance out."
                 )
-        return ChainSampler(system.process.timesteps, self.stochastic, self.guidance)
+        return ChainSampler(system.process.timesteps, self.stochastic, noisy, self.guidance)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits import composite
+from qdiffusion.circuits import channels, composite
 from qdiffusion.circuits.circuit import Angle, Gate, weight
 from qdiffusion.circuits.composite import Phase, Piece, Pieces
 from qdiffusion.circuits.operations import diagonal, unitary
@@ -39,6 +40,12 @@ _COMPOSITES: Mapping[str, Callable[..., Sequence[Piece]]] = {
     "Identity": lambda *wires: (),
 }
 _MATRICES = {"QubitUnitary": unitary, "DiagonalQubitUnitary": diagonal}
+_CHANNELS: Mapping[str, Callable[[int, float], Gate]] = {
+    "AmplitudeDamping": channels.amplitude_damping,
+    "BitFlip": channels.bit_flip,
+    "PhaseDamping": channels.phase_damping,
+    "PhaseFlip": channels.phase_flip,
+}
 
 
 class OperatorReader:
@@ -68,6 +75,7 @@ class OperatorReader:
 
     def _read(self, operator: Any) -> Sequence[Piece]:
         from pennylane import ops
+        from pennylane.operation import Channel
 
         if isinstance(operator, ops.Controlled):
             controls = [self._wires[label] for label in operator.control_wires]
@@ -85,11 +93,13 @@ class OperatorReader:
             if matrix.requires_grad:
                 raise UsageError(f"PennyLane's {operator.name} got a matrix to train; a circuit's gates train angles.")
             return (make_matrix(matrix.numpy(), wires),)
+        if isinstance(operator, Channel):
+            return (_channel(operator, wires),)
         if operator.has_decomposition:
             return self.read_all(operator.decomposition())
         raise UsageError(
             f"PennyLane's {operator.name} on wires {list(operator.wires)} is not made of gates; a circuit takes "
-            "unitary gates only, leave it out."
+            "gates and channels only, leave it out."
         )
 
     def _angles(self, operator: Any) -> list[Angle]:
@@ -104,3 +114,16 @@ class OperatorReader:
             angles.append(weight(len(self.values)))
             self.values.append(value)
         return angles
+
+
+def _channel(operator: Any, wires: list[int]) -> Gate:
+    """By name where PennyLane means the same, else by its operators."""
+    parameters = [torch.as_tensor(parameter) for parameter in operator.parameters]
+    if any(parameter.requires_grad for parameter in parameters):
+        raise UsageError(
+            f"PennyLane's {operator.name} got a free strength; strengths are imported as constants, name the argument "
+            "in `constants`."
+        )
+    if make := _CHANNELS.get(operator.name):
+        return make(wires[0], float(operator.parameters[0]))
+    return channels.kraus([np.asarray(matrix) for matrix in operator.kraus_matrices()], wires)

@@ -27,7 +27,7 @@ TOLERANCE = 1e-9
 """How far an angle of order 1 may be from affine: rounding, and nothing more."""
 
 _NOT_ANGLES = {"QubitUnitary", "DiagonalQubitUnitary", "StatePrep", "AmplitudeEmbedding", "BasisState"}
-"""Their parameters are matrices and states: constants."""
+"""Their parameters are matrices and states: constants, as a channel's are."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def from_pennylane(
     Of a tape every number of its `trainable_params` is free, in the tape's order, arrays row by row: a weight, or an
     input where the parameter's place among all parameters is in `inputs`.
 
-    Templates, powers and products are decomposed, controls and adjoints kept exact. Measurements are left out (choose
+    Templates, powers and products are decomposed, controls and adjoints kept exact. Channels of constant strength are
+    kept: by name where both mean the same, else by their operators. Measurements are left out (choose
     an observable); a phase of the whole state is dropped where no control sees it.
 
     Args:
@@ -70,8 +71,8 @@ def from_pennylane(
 
     Raises:
         UsageError: PennyLane is missing; an argument is a ragged list; an operation is no gate (a measurement within
-            the circuit, a channel); an angle is not affine in one free number; the gates depend on the free numbers;
-            a name is unknown.
+            the circuit); a channel's strength is free; an angle is not affine in one free number; the gates depend on
+            the free numbers; a name is unknown.
     """
     try:
         import pennylane as qml
@@ -117,10 +118,13 @@ def _of_qnode(node: Any, args: Sequence[Any], inputs: Collection[Any] | None, co
 
 
 def _of_tape(tape: Any, inputs: Collection[Any]) -> _Program:
+    from pennylane.operation import Channel
+
     parameters = tape.get_parameters(trainable_only=False)
     shapes = {}
     for place, (info, value) in enumerate(zip(tape.par_info, parameters, strict=True)):
-        is_angle = info["op_idx"] < len(tape.operations) and info["op"].name not in _NOT_ANGLES
+        is_gate = info["op_idx"] < len(tape.operations) and not isinstance(info["op"], Channel)
+        is_angle = is_gate and info["op"].name not in _NOT_ANGLES
         if is_angle and (place in tape.trainable_params or place in inputs):
             shapes[place] = tuple(np.shape(_detached(value)))
     if unknown := sorted(set(inputs).difference(shapes), key=str):

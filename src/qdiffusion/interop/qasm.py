@@ -56,7 +56,8 @@ def to_qasm3(circuit: Circuit) -> str:
     uses only stdgates.inc and modifiers.
 
     Raises:
-        UsageError: the circuit prepares a state, measures, post-selects or has a gate given by its matrix.
+        UsageError: the circuit prepares a state, measures, post-selects, or has a channel or a gate given by its
+            matrix.
     """
     foreign = next((gate for gate in circuit.gates if gate.name not in GATES), None)
     if circuit.prepared or foreign:

@@ -24,12 +24,16 @@ from qdiffusion.models.variants import QAMPDeviations
 
 ANSAETZE: dict[str, Callable[[int, int], Circuit]] = {"conv-phase": conv_phase, "conv-grover": conv_grover}
 ANGLE_STD = 0.1
+LINEAR, SMALL = 6.0, 1e-2
+"""Of the start "identity": biases in standard deviations of what they are added to, so that ReLU lets all of it pass;
+and what the bottleneck's part is multiplied by."""
 
 
 class QAMPNetwork(nn.Module):
     """Says of a noisy state which state it was a level before.
 
-    Angles start in N(0, 0.1²), the rest as torch's own initialisation draws it, from torch's global generator.
+    Angles start in N(0, 0.1²), the rest as torch's own initialisation draws it, from torch's global generator; for the
+    decoder there is another start.
 
     Args:
         n_qubits: of the states, 2^n_qubits amplitudes.
@@ -45,12 +49,15 @@ class QAMPNetwork(nn.Module):
         control: what stands for the circuits: "none", they themselves; "zero", nothing comes out; "twin", classical
             maps with as many parameters.
         skip: whether the decoder sees the noisy state itself.
+        start: "random"; or "identity": at first it gives back nearly that state, by W₂ ReLU(W₁x + b) - W₂b with
+            orthonormal W₁ = W₂ᵀ and b large enough to keep ReLU linear. Noise then has not to be learnt to pass.
 
     Attributes:
         levels: T.
 
     Raises:
-        UsageError: a size below 1, an ansatz, readout, control or variant that there is none of.
+        UsageError: a size below 1, an ansatz, readout, control, variant or start that there is none of, or the start
+            "identity" without a skip path or with fewer than 2^(n_qubits + 1) hidden reals.
 
     Source: QAMP 2025, section 3.6, and its public program.
     """
@@ -71,9 +78,10 @@ class QAMPNetwork(nn.Module):
         variant: str,
         control: str,
         skip: bool,
+        start: str = "random",
     ) -> None:
         super().__init__()
-        _check(ansatz, readout, control, {"wires": n_wires, "layers": n_layers, "width": width})
+        _check(ansatz, readout, control, start, {"wires": n_wires, "layers": n_layers, "width": width})
         deviations = QAMPDeviations.parse(variant)
         self.levels, self.n_classes, self.skip = n_levels, n_classes, skip
         reals, latent = 2 << n_qubits, 1 << n_wires
@@ -81,7 +89,11 @@ class QAMPNetwork(nn.Module):
         circuit, read = ANSAETZE[ansatz](n_wires, n_layers), READOUTS[readout](n_wires, n_observables)
         self.bottleneck = BOTTLENECKS[control](circuit, n_levels * max(1, n_classes), read, deviations)
         n_told = self.bottleneck.n_outputs + (reals if skip else 0)
-        self.decoder = nn.Sequential(nn.Linear(n_told, width), nn.ReLU(), nn.Linear(width, reals))
+        first, last = nn.Linear(n_told, width), nn.Linear(width, reals)
+        self.decoder = nn.Sequential(first, nn.ReLU(), last)
+        if start == "identity":
+            _check_identity(skip, width, reals)
+            _start_as_identity(first, last)
 
     def forward(
         self,
@@ -104,8 +116,18 @@ class QAMPNetwork(nn.Module):
         """
         which = self._which(sample, timestep, class_labels)
         told = self.bottleneck(self.encoder(sample), which)
-        read = torch.cat([told, _reals(sample)], dim=1) if self.skip else told
-        return Denoised(unit(torch.view_as_complex(self.decoder(read).unflatten(1, (-1, 2)))))
+        return Denoised(unit(torch.view_as_complex(self._decoded(told, sample).unflatten(1, (-1, 2)))))
+
+    def _decoded(self, told: Float[Tensor, "n k"], sample: Complex[Tensor, "n d"]) -> Float[Tensor, "n r"]:
+        """The decoder of what was told and, behind it, the noisy state: reals (N, 2^(n_qubits + 1))."""
+        if not self.skip:
+            return self.decoder(told)
+        first = self.decoder[0]
+        assert isinstance(first, nn.Linear)
+        # Not as one product: the gradient by the noisy state would be a third of the decoder's, and nobody asks for it.
+        by_told, by_sample = first.weight.tensor_split([told.shape[1]], dim=1)
+        hidden = nn.functional.linear(_reals(sample), by_sample, first.bias) + nn.functional.linear(told, by_told)
+        return self.decoder[1:](hidden)
 
     def _which(self, sample: Tensor, timestep: Tensor | int, labels: Tensor | None) -> Int64[Tensor, " n"]:
         """The circuit of each item: level by level, class by class."""
@@ -233,16 +255,37 @@ class ComplexEncoder(nn.Module):
         return unit(self.layers(x))
 
 
+@torch.no_grad()
+def _start_as_identity(first: nn.Linear, last: nn.Linear) -> None:
+    """Let the decoder give back the reals that stand last in what it reads, as pairs."""
+    by_told, by_sample = first.weight.tensor_split([first.in_features - last.out_features], dim=1)
+    by_told.mul_(SMALL)
+    by_sample.copy_(nn.init.orthogonal_(torch.empty_like(by_sample)))
+    first.bias.fill_(LINEAR * first.out_features**-0.5)
+    last.weight.copy_(by_sample.mT.unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 1))
+    last.bias.copy_(-last.weight @ first.bias)
+
+
+def _check_identity(skip: bool, width: int, reals: int) -> None:
+    if not skip or width < reals:
+        given = "no skip path" if not skip else f"{width} hidden reals"
+        raise UsageError(
+            f"A QAMP decoder starts as the identity of a noisy state that it sees, with {reals} hidden reals or more, "
+            f"but has {given}; choose skip true and width {reals}, or start random."
+        )
+
+
 def _reals(x: Complex[Tensor, "n d"]) -> Float[Tensor, "n r"]:
     """Real parts, then imaginary parts."""
     return torch.cat([x.real, x.imag], dim=1)
 
 
-def _check(ansatz: str, readout: str, control: str, sizes: dict[str, int]) -> None:
+def _check(ansatz: str, readout: str, control: str, start: str, sizes: dict[str, int]) -> None:
     for what, given, known in (
         ("ansatz", ansatz, ANSAETZE),
         ("readout", readout, READOUTS),
         ("control", control, BOTTLENECKS),
+        ("start", start, ("random", "identity")),
     ):
         if given not in known:
             raise UsageError(f"There is no {what} {given!r} for QAMP; choose {' or '.join(known)}.")

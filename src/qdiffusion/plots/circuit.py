@@ -11,7 +11,17 @@ ROW, TOP, BOTTOM, BOX, CHARACTER = 40, 30, 14, 30, 7
 MOST_WIRES, WIRES_OF_WIDE = 24, 12
 """Of a circuit of more than `MOST_WIRES` wires only the first are drawn."""
 MOST_GATES = 600
-NAMES = {"unitary": "U", "postselect": "keep", "measure": "M"}
+NAMES = {
+    "unitary": "U",
+    "postselect": "keep",
+    "measure": "M",
+    "depolarising": "depol",
+    "amplitude_damping": "AD",
+    "phase_damping": "PD",
+    "bit_flip": "BF",
+    "phase_flip": "PF",
+    "kraus": "K",
+}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from .distances import (
 )
 from .ensembles import cluster
 from .entanglement import meyer_wallach
-from .fidelity import fidelities, fidelity
+from .fidelity import fidelities, fidelity, in_phase
 from .haar import haar
 from .mmd import mmd
 from .reduced import qubit_states
@@ -21,6 +21,7 @@ __all__ = [
     "fidelity",
     "haar",
     "hilbert_schmidt_distance",
+    "in_phase",
     "infidelity",
     "local_infidelity",
     "meyer_wallach",

@@ -18,3 +18,9 @@ def fidelities(first: Complex[Tensor, "n d"], second: Complex[Tensor, "m d"]) ->
 def squares(z: Complex[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """|z|², with the slope 2z even at 0."""
     return torch.view_as_real(z).square().sum(-1)
+
+
+def in_phase(x: Complex[Tensor, "n d"], reference: Complex[Tensor, "n d"]) -> Complex[Tensor, "n d"]:
+    """x e^{iφ} with ⟨reference|x⟩ e^{iφ} ≥ 0, row by row, (N, d); orthogonal rows stay as they are."""
+    overlap = (reference.conj() * x).sum(-1, keepdim=True)
+    return x * torch.where(overlap == 0, 1, overlap.sgn().conj())

@@ -1,27 +1,15 @@
 """The studies by name."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from qdiffusion.errors import UsageError
 from qdiffusion.studies.budget import Budget
+from qdiffusion.studies.cacioppo import CACIOPPO
 from qdiffusion.studies.capece import CAPECE
 from qdiffusion.studies.de_falco import FASHION, MNIST
-from qdiffusion.studies.spec import StudySpec
-from qdiffusion.studies.trainings import Cell, capece_cell, de_falco_cell
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study: what its table shows, and how its cells are made."""
-
-    spec: StudySpec
-    budget: Budget
-    """The paper's own."""
-    cell: Callable[[StudySpec, str, int, Budget], Cell]
-    """(study, column, seed, budget) → cell."""
-
+from qdiffusion.studies.qamp import QAMP
+from qdiffusion.studies.study import Study
+from qdiffusion.studies.trainings import capece_cell, de_falco_cell
 
 STUDIES = {
     study.spec.name: study
@@ -29,6 +17,8 @@ STUDIES = {
         Study(MNIST, Budget(), partial(de_falco_cell, "mnist")),
         Study(FASHION, Budget(), partial(de_falco_cell, "fashion-mnist")),
         Study(CAPECE, Budget(batch_size=64), partial(capece_cell, "mnist")),
+        QAMP,
+        CACIOPPO,
     )
 }
 

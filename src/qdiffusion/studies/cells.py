@@ -1,14 +1,16 @@
 """The finished cells of a study, read from its folder, and their scores by column, moment and seed."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 from qdiffusion.errors import RunError
 from qdiffusion.studies.budget import epochs_at
-from qdiffusion.studies.records import CellRecord, Mark, read_record
-from qdiffusion.studies.spec import StudySpec
+from qdiffusion.studies.records import CellRecord, Mark, Score, read_record
+from qdiffusion.studies.spec import Reference, StudySpec
 from qdiffusion.studies.statistics import Estimate, estimate
 
 FOLDER = "cells"
@@ -52,15 +54,18 @@ class Cells:
         return networks[0]
 
     def score_name(self, kind: str) -> str:
-        """A score's full name: "fid" → "fid-mnist-cnn"."""
-        return f"{kind}-{self.network}"
+        """A score's name in full: "fid" → "fid-mnist-cnn"; "infidelity", which no network has to do with, stays."""
+        marks = (mark for record in self.records for mark in record.marks)
+        return kind if any(kind in mark.scores for mark in marks) else f"{kind}-{self.network}"
 
     def kinds(self, moment: int) -> tuple[str, ...]:
-        """The scores of a moment by that network, in the order in which cells have them."""
+        """The scores of a moment by that network and those that the study names, in the order in which cells have
+        them.
+        """
         marks = filter(None, (self.mark(record, moment) for record in self.records))
         names = dict.fromkeys(name for mark in marks for name in mark.scores)
-        ending = f"-{self.network}"
-        return tuple(name.removesuffix(ending) for name in names if name.endswith(ending))
+        ending, own = f"-{self.network}", (*self.study.scores, *self.study.last)
+        return tuple(name.removesuffix(ending) for name in names if name.endswith(ending) or name in own)
 
     def better(self, name: str) -> str:
         """Which direction of a score is better: lower, where no cell has it."""
@@ -90,20 +95,33 @@ class Cells:
         near = [(own[moment], mark) for own, mark in found if own[moment][0] <= FARTHEST and own[moment] <= min(own)]
         return min(near, key=lambda pair: pair[0], default=(None, None))[1]
 
-    def values(self, column: str, moment: int, name: str) -> dict[int, float]:
-        """A score by seed."""
-        marks = {record.seed: self.mark(record, moment) for record in self.of(column)}
-        return {seed: mark.scores[name].value for seed, mark in marks.items() if mark and name in mark.scores}
+    def values(self, key: str | float, moment: int, name: str) -> dict[int, float]:
+        """A score by seed: a column's, a reference's, the mean over the cells that say it, or a number itself."""
+        if isinstance(key, float):
+            return dict.fromkeys(self.seeds, key)
+        reference = next((each for each in self.study.references if each.key == key), None)
+        if reference is not None:
+            return self._reference_values(reference, moment, name)
+        return {record.seed: score.value for record, score in self._scores(moment, name) if record.column == key}
 
-    def floors(self, moment: int, name: str) -> list[float]:
-        """What real images score, in all cells that say so."""
-        marks = filter(None, (self.mark(record, moment) for record in self.records))
-        scores = (mark.scores[name] for mark in marks if name in mark.scores)
-        return [score.floor for score in scores if score.floor is not None]
+    def _reference_values(self, reference: Reference, moment: int, name: str) -> dict[int, float]:
+        found = defaultdict[int, list[float]](list)
+        for record, score in self._scores(moment, name):
+            value = score.reference(reference.beside)
+            if value is not None and (not reference.columns or record.column in reference.columns):
+                found[record.seed].append(value)
+        return {seed: fmean(values) for seed, values in found.items()}
 
-    def estimate(self, column: str, moment: int, name: str) -> Estimate | None:
-        """A score over seeds, None where no cell has it."""
-        values = self.values(column, moment, name)
+    def _scores(self, moment: int, name: str) -> Iterator[tuple[CellRecord, Score]]:
+        """A score of every cell that has it."""
+        for record in self.records:
+            mark = self.mark(record, moment)
+            if mark is not None and name in mark.scores:
+                yield record, mark.scores[name]
+
+    def estimate(self, key: str, moment: int, name: str) -> Estimate | None:
+        """A score of a column or reference over seeds, None where no cell has it."""
+        values = self.values(key, moment, name)
         return estimate(list(values.values())) if values else None
 
     def over_seeds(self, column: str, of: Callable[[CellRecord], float]) -> Estimate | None:
@@ -141,6 +159,11 @@ def read_cells(out: Path, study: StudySpec, seeds: Sequence[int] | None = None) 
 def cell_name(column: str, seed: int) -> str:
     """What the files of a cell are called, without their endings."""
     return f"{column}-seed{seed}"
+
+
+def strip_name(column: str, seed: int) -> str:
+    """What the picture of a cell's forward process is called, without its ending."""
+    return f"{cell_name(column, seed)}-forward"
 
 
 def _foreign(path: Path, record: CellRecord, study: StudySpec, seeds: Sequence[int] | None) -> str | None:

@@ -1,4 +1,4 @@
-"""FID along the training and at its moments, and the cells' sample grids side by side."""
+"""A score along the training and at its moments, and the cells' sample grids side by side."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from qdiffusion.errors import RunError
-from qdiffusion.studies.cells import FOLDER, Cells, cell_name
+from qdiffusion.studies.cells import FOLDER, Cells, cell_name, strip_name
 from qdiffusion.studies.statistics import Estimate, estimate
+from qdiffusion.studies.texts import score_words
 
 # Okabe and Ito's colours, told apart in every common colour blindness; yellow, too pale for lines, is left out.
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
@@ -24,9 +25,9 @@ _MARKERS = "osD^vP*X<>ph"
 _GRIDS_A_ROW = 4
 
 
-def fid_figure(cells: Cells) -> Figure:
-    """Above: FID against the epoch, a line a column, bands of the 95 % interval over seeds; below: FID at each
-    moment."""
+def score_figure(cells: Cells) -> Figure:
+    """The study's first score. Above: against the epoch, a line a column, bands of the 95 % interval over seeds, and
+    references; below: at each moment."""
     present = [index for index, key in enumerate(cells.study.keys) if cells.of(key)]
     moments = cells.study.moments
     height = 1.6 + 0.27 * len(present)
@@ -37,6 +38,12 @@ def fid_figure(cells: Cells) -> Figure:
     for moment, axes in enumerate(np.ravel(below.subplots(1, len(moments), sharey=True, squeeze=False))):
         _draw_at(axes, cells, present, moment)
     return figure
+
+
+def forward_strip(out: Path, cells: Cells) -> bytes | None:
+    """The picture of the forward process of the first cell that has one, as PNG."""
+    paths = (out / FOLDER / f"{strip_name(record.column, record.seed)}.png" for record in cells.records)
+    return next((path.read_bytes() for path in paths if path.exists()), None)
 
 
 def grids_figure(out: Path, cells: Cells) -> Figure | None:
@@ -79,6 +86,7 @@ def _draw_along(axes: Axes, cells: Cells, present: list[int]) -> None:
         axes.plot(epochs, values, label=cells.study.columns[index].label, linewidth=1.6, markersize=5, **style)
         low, high = np.subtract(values, widths), np.add(values, widths)
         axes.fill_between(epochs, low, high, color=style["color"], alpha=0.1, linewidth=0)
+    means += _draw_references(axes, cells)
     if min(means, default=0) > 0 and max(means) > 2 * min(means):
         axes.set_yscale("log")
         axes.yaxis.set(major_formatter=ScalarFormatter(), minor_formatter=LogFormatter(labelOnlyBase=False))
@@ -88,13 +96,23 @@ def _draw_along(axes: Axes, cells: Cells, present: list[int]) -> None:
         axes.set_ylim(min(means) - room, max(means) + room)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylabel(f"FID ({cells.network})", parse_math=False)
+    axes.set_ylabel(_words(cells), parse_math=False)
     _tidy(axes)
+
+
+def _draw_references(axes: Axes, cells: Cells) -> list[float]:
+    """What costs no training, as grey lines; where they lie."""
+    drawn = [reference for reference in cells.study.references if reference.drawn]
+    found = {row.label: cells.estimate(row.key, -1, cells.score_name(cells.study.scores[0])) for row in drawn}
+    heights = {label: each.mean for label, each in found.items() if each is not None}
+    for place, (label, height) in enumerate(heights.items()):
+        axes.axhline(height, label=label, color="#7f7f7f", linestyle=(0, (1 + 2 * place, 2)), linewidth=1.2)
+    return [*heights.values()]
 
 
 def _draw_at(axes: Axes, cells: Cells, present: list[int], moment: int) -> None:
     """One moment's FID of every column below each other, on a scale of its own."""
-    name = cells.score_name("fid")
+    name = cells.score_name(cells.study.scores[0])
     for place, index in enumerate(present):
         found = cells.estimate(cells.study.keys[index], moment, name)
         if found is not None:
@@ -102,14 +120,14 @@ def _draw_at(axes: Axes, cells: Cells, present: list[int], moment: int) -> None:
             axes.errorbar(found.mean, place, xerr=found.half_width, markersize=6, capsize=3, linewidth=1.4, **style)
     axes.set_yticks(range(len(present)), [cells.study.columns[index].label for index in present], parse_math=False)
     axes.set_ylim(len(present) - 0.4, -0.6)
-    axes.set_xlabel(f"FID ({cells.network})", parse_math=False)
+    axes.set_xlabel(_words(cells), parse_math=False)
     axes.set_title(f"After {cells.study.moments[moment].label}", fontsize=11, parse_math=False)
     _tidy(axes)
 
 
 def _curve(cells: Cells, column: str) -> tuple[list[float], list[Estimate]]:
-    """FID over seeds at every epoch at which the column is scored."""
-    name, by_epoch = cells.score_name("fid"), dict[float, list[float]]()
+    """The first score over seeds at every epoch at which the column is scored."""
+    name, by_epoch = cells.score_name(cells.study.scores[0]), dict[float, list[float]]()
     for record in cells.of(column):
         for mark in record.marks:
             if name in mark.scores:
@@ -132,6 +150,12 @@ def _pixels(path: Path) -> NDArray[np.uint8]:
             return np.asarray(picture.convert("L" if grey else "RGB"))
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
         raise RunError(f"{path} is no picture ({error}); delete its cell and run the study again.") from error
+
+
+def _words(cells: Cells) -> str:
+    """The first score, with the network that it is by."""
+    kind = cells.study.scores[0]
+    return score_words(kind) if cells.score_name(kind) == kind else f"{score_words(kind)} ({cells.network})"
 
 
 def _tidy(axes: Axes) -> None:

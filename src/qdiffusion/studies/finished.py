@@ -9,19 +9,21 @@ from qdiffusion.plots.grid import sample_grid
 from qdiffusion.plots.pictures import newest_samples
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import digest
-from qdiffusion.runs.description import read_description
+from qdiffusion.runs.description import LayerFacts, read_description
+from qdiffusion.runs.pictures import forward_path, read_strip
 from qdiffusion.runs.samples import SampleSet
 from qdiffusion.runs.snapshots import read_snapshot_scores
 from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.records import CellRecord, Mark, Score
-from qdiffusion.studies.trainings import Cell
+from qdiffusion.studies.study import Cell
 from qdiffusion.training.setup import read_experiment
 
 SHOWN = 64
 """Samples in a cell's picture."""
+_OF_REAL = ("real", "floor")
 
 
-def record_of(run: Run, cell: Cell, study: str, budget: Budget) -> CellRecord:
+def record_of(run: Run, cell: Cell, study: str) -> CellRecord:
     """The record of a finished run.
 
     Raises:
@@ -32,17 +34,17 @@ def record_of(run: Run, cell: Cell, study: str, budget: Budget) -> CellRecord:
     assert last is not None  # a budget scores at least 100 samples
     scored = [*read_snapshot_scores(run), (facts.experiment.total_steps, last)]
     samples = _samples(run)
-    counts = (read_description(run) or ())[-1].parameters
+    trained = (read_description(run) or ())[-1]
     return CellRecord(
         study=study,
         column=cell.column,
         seed=cell.seed,
-        parameters=counts.total,
-        dead=counts.dead,
-        marks=tuple(_mark(step, metrics, budget) for step, metrics in scored),
+        parameters=trained.parameters.total - sum(each.parameters for each in trained.layers if _is_codec(each)),
+        dead=trained.parameters.dead,
+        marks=tuple(_mark(step - cell.lead, metrics, cell.budget) for step, metrics in scored),
         training_seconds=run.read_stats()[-1]["seconds"],
         sampling_seconds=samples.meta["seconds"],
-        conditions={"data": facts.source, **budget.to_dict()},
+        conditions={"data": facts.source, **cell.budget.to_dict()},
         environment={**saved["environment"], "commit": _commit(), "date": date.today().isoformat()},
         samples_sha256=digest({"items": samples.items}),
     )
@@ -53,15 +55,28 @@ def write_grid(run: Run, path: Path) -> None:
     sample_grid(_samples(run).items, path, SHOWN)
 
 
+def write_forward(run: Run, path: Path) -> None:
+    """Write the strip of a run's forward process as PNG: a row an image, a column a level."""
+    strip = read_strip(forward_path(run))
+    assert strip is not None  # a finished run has one
+    sample_grid(strip.items.flatten(0, 1), path, strip.items.shape[:2].numel(), columns=strip.items.shape[1])
+
+
 def _samples(run: Run) -> SampleSet:
     found = newest_samples(run)
     assert found is not None  # a run that ends with an evaluation has drawn some
     return found
 
 
+def _is_codec(layer: LayerFacts) -> bool:
+    return layer.name.startswith("codec.")
+
+
 def _mark(step: int, metrics: dict[str, Any], budget: Budget) -> Mark:
     scores = {
-        row["name"]: Score(row["value"], row["std"], _real(row["beside"]), row.get("better", "lower"))
+        row["name"]: Score(
+            row["value"], row["std"], _real(row["beside"]), row.get("better", "lower"), _free(row["beside"])
+        )
         for row in metrics["rows"]
     }
     return Mark(step / budget.steps_per_epoch, step, scores)
@@ -69,7 +84,12 @@ def _mark(step: int, metrics: dict[str, Any], budget: Budget) -> Mark:
 
 def _real(beside: dict[str, float | None]) -> float | None:
     """What real images score: so many of them, where that is known, else two halves."""
-    return beside.get("real", beside.get("floor"))
+    return next((beside[name] for name in _OF_REAL if name in beside), None)
+
+
+def _free(beside: dict[str, float | None]) -> dict[str, float]:
+    """What stands beside a score but for what real images score."""
+    return {name: value for name, value in beside.items() if name not in _OF_REAL and value is not None}
 
 
 def _commit() -> str | None:

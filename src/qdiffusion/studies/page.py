@@ -13,23 +13,25 @@ from qdiffusion.runs.files import remove, told_as_run_error, write_text_atomic
 from qdiffusion.studies import printed, table, verdict_tables
 from qdiffusion.studies.cells import Cells, read_cells
 from qdiffusion.studies.conditions import conditions
-from qdiffusion.studies.figures import fid_figure, grids_figure
+from qdiffusion.studies.figures import forward_strip, grids_figure, score_figure
 from qdiffusion.studies.spec import StudySpec
+from qdiffusion.studies.texts import score_words
 from qdiffusion.studies.verdicts import judge
 
-_FID = (
-    "FID along the training, and at each moment of it on a scale of its own: mean and 95 % interval over seeds "
+_ALONG = (
+    "{} along the training, and at each moment of it on a scale of its own: mean and 95 % interval over seeds "
     "where there are several. The intervals are each column's own; whether two columns differ is decided above, by "
     "pairs of equal seeds."
 )
 _GRIDS = "Samples of each column's first seed; equal seeds start from equal noise."
+_FORWARD = "Training images on their way into noise, from left to right."
 
 
 def write_tables(out: Path, study: StudySpec, seeds: Sequence[int] | None = None) -> Path:
     """Write what the finished cells of a study say, each file whole or not at all.
 
-    `table.md`, `table.html`, `table.csv` (a line a cell and mark), `verdicts.md`, `fid.png`, `grids.png` where cells
-    have sample grids, and `index.html`, one page that holds all of it.
+    `table.md`, `table.html`, `table.csv` (a line a cell and mark), `verdicts.md`, the first score's `fid.png`,
+    `grids.png` where cells have sample grids, and `index.html`, one page that holds all of it.
 
     Args:
         out: the study's folder, with `cells/COLUMN-seedS.json` and beside each its sample grid as PNG.
@@ -44,7 +46,8 @@ def write_tables(out: Path, study: StudySpec, seeds: Sequence[int] | None = None
     """
     cells = read_cells(out, study, seeds)
     facts, judged = conditions(cells), judge(cells, study.claims)
-    curve, grids = fid_figure(cells), grids_figure(out, cells)
+    curve, grids = score_figure(cells), grids_figure(out, cells)
+    kind = study.scores[0]
     above, below = _table(cells), html.section("Conditions", html.facts(facts))
     write_text_atomic(out / "table.csv", table.to_csv(cells))
     write_text_atomic(out / "table.md", table.to_markdown(cells, facts))
@@ -54,8 +57,9 @@ def write_tables(out: Path, study: StudySpec, seeds: Sequence[int] | None = None
         cells,
         above,
         html.section("What the paper claims", *verdict_tables.to_html(cells, judged)),
-        html.section("FID", _picture(out / "fid.png", curve, _FID)),
+        html.section(score_words(kind), _picture(out / f"{kind}.png", curve, _ALONG.format(score_words(kind)))),
         _samples(out / "grids.png", grids),
+        _forward(forward_strip(out, cells)),
         html.section("What the paper printed", *(printed.to_html(study, block) for block in study.published)),
         below,
     )
@@ -85,6 +89,12 @@ def _samples(path: Path, figure: Figure | None) -> str:
             remove(path)
         return ""
     return html.section("Samples", _picture(path, figure, _GRIDS))
+
+
+def _forward(png: bytes | None) -> str:
+    if png is None:
+        return ""
+    return html.section("Forward process", html.figure(html.image(png, _FORWARD), _FORWARD))
 
 
 def _picture(path: Path, figure: Figure, caption: str) -> str:

@@ -6,7 +6,6 @@ from qdiffusion.plots import html
 from qdiffusion.studies.spec import Published, PublishedScore, StudySpec
 from qdiffusion.studies.texts import MISSING, score_title
 
-_BETTER = {"fid": "lower", "kid": "lower", "is": "higher"}
 _ABSENT = "–: not printed in the places named."
 
 
@@ -14,8 +13,8 @@ def to_html(study: StudySpec, block: Published) -> str:
     """A row a column that the paper scores, all digits as printed, under it what the scores mean."""
     found = {(score.column, score.epoch, score.score): score for score in block.scores}
     epochs = sorted({score.epoch for score in block.scores})
-    kinds = [kind for kind in _BETTER if any(score.score == kind for score in block.scores)]
-    heads = [score_title(kind, _BETTER[kind]) for kind in kinds]
+    kinds = [kind for kind in study.scores if any(score.score == kind for score in block.scores)]
+    heads = [score_title(kind, "higher" if kind == "is" else "lower") for kind in kinds]
     keys = [key for key in study.keys if any(score.column == key for score in block.scores)]
     counts = [("", ["Parameters"])] if block.parameters else []
     rows = [

@@ -127,3 +127,28 @@ CAPECE_FASHION = Published(
     parameters={},
     notes=(_CAPECE_MEASURED, _CAPECE_GRADIENT),
 )
+
+CACIOPPO_TEXT = Published(
+    source="Cacioppo et al. 2023",
+    scores=(PublishedScore("latent", 2000, "fid", 38.2),),
+    parameters={"full": 3000, "conditioned": 1110},
+    notes=(
+        "The FID is in Inception features, of a latent model; how many images it compares is not known here.",
+        "3,000 angles are the authors' later program at depth 4. How 1,110 parameters of the conditioned model are "
+        "shared out is not published; with 4 label qubits, 5 layers and 10 levels ours has 2,100.",
+        "2,000 epochs at a rate of 5e-5, times 0.97 every ten, move an angle by about half a radian in all.",
+    ),
+)
+QAMP_TEXT = Published(
+    source="QAMP 2025, text and figure 2",
+    scores=(PublishedScore("ten", 100, "infidelity", 0.25),),
+    parameters={},
+    notes=(
+        "It is the loss of the last epoch, about 0.25; whether on two digits or on ten is not said, nor on which "
+        "images. It can be compared with what leaving the states as they are gives on the same noise levels, which "
+        "the paper does not print.",
+        "The public program's network has 861,104 parameters, of which 48,000 are angles: a set for each noise level "
+        "of each class.",
+        "No other score is printed; what the paper calls sharp and blurred is judged here by a classifier and by FID.",
+    ),
+)

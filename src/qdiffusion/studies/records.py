@@ -1,6 +1,6 @@
 """What a finished cell of a study's table leaves behind: one JSON file, small enough to commit."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,12 @@ class Score:
     floor: Finite | None
     """What real images score against real ones."""
     better: Literal["lower", "higher"]
+    beside: dict[str, Finite] = field(default_factory=dict)
+    """What else scores the same without training: {"identity": …}."""
+
+    def reference(self, name: str) -> float | None:
+        """What stands beside it under a name, "floor" or one of `beside`."""
+        return self.floor if name == "floor" else self.beside.get(name)
 
 
 @dataclass(frozen=True)

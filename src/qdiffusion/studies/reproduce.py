@@ -12,11 +12,11 @@ from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import checkpoint_path
 from qdiffusion.runs.lock import held_elsewhere, locked
 from qdiffusion.studies.budget import Budget
-from qdiffusion.studies.catalog import Study
-from qdiffusion.studies.cells import FOLDER, cell_name
-from qdiffusion.studies.finished import record_of, write_grid
+from qdiffusion.studies.cells import FOLDER, cell_name, strip_name
+from qdiffusion.studies.finished import record_of, write_forward, write_grid
 from qdiffusion.studies.records import read_record, write_record
-from qdiffusion.studies.trainings import CLASSICAL, Cell
+from qdiffusion.studies.study import Cell, Study
+from qdiffusion.studies.trainings import CLASSICAL
 from qdiffusion.training import branch, resume, train
 from qdiffusion.training.setup import read_experiment
 
@@ -89,7 +89,7 @@ class Reproduction:
                 f"{path} belongs to the study {record.study}; give another --out for {self.study.spec.name}."
             )
         made = record.conditions
-        wanted = self.budget.to_dict()
+        wanted = cell.budget.to_dict()
         differing = [name for name, value in wanted.items() if made.get(name) != value]
         if differing:
             told = ", ".join(f"{name} {made.get(name)} instead of {wanted[name]}" for name in differing)
@@ -162,14 +162,19 @@ class Reproduction:
             run = resume(path, progress=progress)
         else:
             run = self._begun(cell, path, progress)
-        self.record_path(cell).parent.mkdir(parents=True, exist_ok=True)
-        write_grid(run, self.record_path(cell).with_suffix(".png"))
-        write_record(self.record_path(cell), record_of(run, cell, self.study.spec.name, self.budget))
+        record = self.record_path(cell)
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_grid(run, record.with_suffix(".png"))
+        if self.study.spec.forward:
+            write_forward(run, record.with_name(f"{strip_name(cell.column, cell.seed)}.png"))
+        write_record(record, record_of(run, cell, self.study.spec.name))
 
     def _begun(self, cell: Cell, path: Path, progress: Progress) -> Run:
         """A new run, branched off where the classical one is still there; from the start it ends up the same."""
+        if cell.branches_at is None:
+            return train(cell.experiment, path, progress=progress)
         source = Run(self.run_path(self._cell(CLASSICAL, cell.seed)))
-        if cell.branches_at is None or not checkpoint_path(source, cell.branches_at).exists():
+        if not checkpoint_path(source, cell.branches_at).exists():
             return train(cell.experiment, path, progress=progress)
         branch(source, cell.branches_at, cell.experiment, path)
         return resume(path, progress=progress)
@@ -178,8 +183,8 @@ class Reproduction:
         """Images that go through the network, a step of the training counted as three times forward."""
         steps = cell.experiment.total_steps - (cell.branches_at or 0)
         scored = len(cell.experiment.snapshots) + 1
-        budget = self.budget
-        return 3 * steps * budget.batch_size + scored * budget.samples * budget.sampling_steps
+        budget = cell.budget
+        return 3 * steps * budget.batch_size + scored * budget.samples * (budget.sampling_steps or 1)
 
 
 @dataclass

@@ -30,6 +30,25 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A row of the table that nobody trains for: what stands beside the scores of cells."""
+
+    key: str
+    """What claims call it."""
+    label: str
+    """What readers read."""
+    beside: str
+    """Its name beside a score: "identity"; "floor": what real images score."""
+    columns: tuple[str, ...] = ()
+    """Whose cells say it; none: all of the study's."""
+    drawn: bool = False
+    """Whether it is a line in the figure."""
+
+
+REAL = Reference("real", "Real images", "floor")
+
+
+@dataclass(frozen=True)
 class Claim:
     """What a paper says of its scores: each of `columns` is better than each of `baselines`, or not worse than it.
 
@@ -38,11 +57,13 @@ class Claim:
 
     text: str
     columns: tuple[str, ...]
-    baselines: tuple[str, ...]
+    """Keys of columns or references."""
+    baselines: tuple[str | float, ...]
+    """The same, or numbers that a paper prints."""
     moment: int = -1
     """Index into the study's moments."""
-    score: str = "fid"
-    """Without the feature network's name."""
+    scores: tuple[str, ...] = ("fid",)
+    """By which of them, each by itself; without the feature network's name."""
     margin: float | None = None
     """Share of the baseline's mean; None: better."""
     control: bool = False
@@ -88,14 +109,29 @@ class StudySpec:
     """In order; the last is the end of the training."""
     claims: tuple[Claim, ...]
     published: tuple[Published, ...]
+    scores: tuple[str, ...] = ("fid", "kid", "is")
+    """Shown at every moment, without the feature network's name; the first is drawn along the training. At the end all
+    others of the network follow."""
+    last: tuple[str, ...] = ()
+    """Further ones, not of the network, shown at the end."""
+    references: tuple[Reference, ...] = (REAL,)
+    """Rows below the columns."""
+    reading: tuple[str, ...] = ()
+    """Sentences on how its scores are read."""
+    forward: bool = False
+    """Whether a strip of the forward process is kept of each cell and shown."""
 
     def __post_init__(self) -> None:
         keys = [column.key for column in self.columns]
+        rows = [*keys, *(reference.key for reference in self.references)]
         shares = [moment.share for moment in self.moments]
         require(len(set(keys)) == len(keys) > 0, "columns", keys, "at least one, each with a key of its own")
         require(shares == sorted(set(shares)) and shares[-1:] == [1], "moments", shares, "increasing, up to 1")
-        named = {key for claim in self.claims for key in (*claim.columns, *claim.baselines)}
-        require(named <= set(keys), "claims", sorted(named - set(keys)), "about columns of the study")
+        named = {key for claim in self.claims for key in (*claim.columns, *claim.baselines) if isinstance(key, str)}
+        require(len(set(rows)) == len(rows), "references", rows, "keys that no column and no other reference has")
+        require(named <= set(rows), "claims", sorted(named - set(rows)), "about columns and references of the study")
+        said = {key for reference in self.references for key in reference.columns}
+        require(said <= set(keys), "references", sorted(said - set(keys)), "of columns of the study")
         reachable = range(-len(shares), len(shares))
         require(
             all(claim.moment in reachable for claim in self.claims), "claims", self.name, "at a moment of the study"
@@ -106,6 +142,9 @@ class StudySpec:
         """The columns' keys, in order."""
         return tuple(column.key for column in self.columns)
 
-    def label(self, key: str) -> str:
-        """The label of a column."""
-        return next(column.label for column in self.columns if column.key == key)
+    def label(self, key: str | float) -> str:
+        """The label of a column, of a reference, or of a number that a paper prints."""
+        if isinstance(key, float):
+            return f"{key:g}, printed"
+        rows: tuple[Column | Reference, ...] = (*self.columns, *self.references)
+        return next(row.label for row in rows if row.key == key)

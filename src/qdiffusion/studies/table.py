@@ -1,17 +1,15 @@
 """A study's table: a row a column of the paper, its scores at every moment of the training, over seeds."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from io import StringIO
-from statistics import fmean
 
 from qdiffusion.plots.markdown import markdown_table
 from qdiffusion.studies.cells import Cells
 from qdiffusion.studies.records import Score
-from qdiffusion.studies.texts import MISSING, estimate_text, number, score_title
+from qdiffusion.studies.texts import MISSING, estimate_text, score_title
 
 _FACTS = ("Parameters", "Dead", "Seeds", "Minutes")
-_MAIN = ("fid", "kid", "is")
 _CELL_FIELDS = (
     "study",
     "column",
@@ -36,17 +34,20 @@ def groups(cells: Cells) -> list[tuple[str, list[str]]]:
 
 
 def rows(cells: Cells) -> list[list[str]]:
-    """Label and texts of every column of the paper, finished or not; last what real images score."""
-    found = [[column.label, *_facts(cells, column.key), *_scores(cells, column.key)] for column in cells.study.columns]
-    return [*found, ["Real images", *[MISSING] * len(_FACTS), *_floors(cells)]]
+    """Label and texts of every column of the paper, finished or not; last the references."""
+    study = cells.study
+    trained = [[column.label, *_facts(cells, column.key), *_scores(cells, column.key)] for column in study.columns]
+    free = [[row.label, *[MISSING] * len(_FACTS), *_scores(cells, row.key)] for row in study.references]
+    return [*trained, *free]
 
 
 def reading(cells: Cells) -> list[str]:
     """Sentences: how the table is read, and what was left out of it."""
     return [
-        f"All scores are by the network {cells.network}; ↓ lower is better, ↑ higher. Mean ± half of the 95 % "
+        f"Scores of images are by the network {cells.network}; ↓ lower is better, ↑ higher. Mean ± half of the 95 % "
         "interval over seeds (Student's t); one seed has no interval. Minutes are those of the training; dead are "
         "parameters that cannot learn; real images are scored against other real ones.",
+        *cells.study.reading,
         *cells.ignored,
     ]
 
@@ -65,21 +66,30 @@ def to_markdown(cells: Cells, facts: Iterable[tuple[str, str]]) -> str:
 
 
 def to_csv(cells: Cells) -> str:
-    """A line a cell and mark, all digits; empty where a score is missing."""
+    """A line a cell and mark, all digits; empty where a score is missing, or what stands beside it."""
     names = list(
         dict.fromkeys(name for record in cells.records for mark in record.marks for name in sorted(mark.scores))
     )
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     endings = ("" if field == "value" else f"-{field}" for field in _SCORE_FIELDS)
+    beside = _beside(cells)
     heads = [f"{name}{ending}" for ending in endings for name in names]
-    writer.writerow([*_CELL_FIELDS, "epoch", "step", *heads])
+    writer.writerow([*_CELL_FIELDS, "epoch", "step", *heads, *map("-".join, beside)])
     for record in cells.records:
         of_cell = [getattr(record, field) for field in _CELL_FIELDS]
         for mark in record.marks:
             scores = [_field(mark.scores.get(name), field) for field in _SCORE_FIELDS for name in names]
-            writer.writerow([*of_cell, mark.epoch, mark.step, *scores])
+            free = [mark.scores[name].reference(other) if name in mark.scores else None for name, other in beside]
+            writer.writerow([*of_cell, mark.epoch, mark.step, *scores, *free])
     return text.getvalue()
+
+
+def _beside(cells: Cells) -> list[tuple[str, str]]:
+    """Scores and what stands beside them anywhere, but for floors."""
+    marks = [mark for record in cells.records for mark in record.marks]
+    found = ((name, other) for mark in marks for name, score in mark.scores.items() for other in score.beside)
+    return list(dict.fromkeys(found))
 
 
 def _field(score: Score | None, field: str) -> float | None:
@@ -87,11 +97,11 @@ def _field(score: Score | None, field: str) -> float | None:
 
 
 def _kinds(cells: Cells, moment: int) -> list[str]:
-    """FID, KID and IS; at the end of the training all other scores too."""
-    last = len(cells.study.moments) - 1
+    """The study's scores; at the end of the training all others too."""
+    last, own = len(cells.study.moments) - 1, cells.study.scores
     kinds = cells.kinds(last)
-    main = [kind for kind in _MAIN if kind in kinds]
-    return main + [kind for kind in kinds if kind not in _MAIN] if moment == last else main
+    main = [kind for kind in own if kind in kinds]
+    return main + [kind for kind in kinds if kind not in own] if moment == last else main
 
 
 def _moment_title(cells: Cells, moment: int) -> str:
@@ -117,21 +127,9 @@ def _counts(values: Iterable[int]) -> str:
     return " / ".join(f"{value:,}" for value in sorted(values)) or MISSING
 
 
-def _scores(cells: Cells, column: str) -> list[str]:
+def _scores(cells: Cells, key: str) -> list[str]:
     return [
-        estimate_text(cells.estimate(column, moment, cells.score_name(kind)))
+        estimate_text(cells.estimate(key, moment, cells.score_name(kind)))
         for moment in range(len(cells.study.moments))
         for kind in _kinds(cells, moment)
     ]
-
-
-def _floors(cells: Cells) -> list[str]:
-    return [
-        _mean_text(cells.floors(moment, cells.score_name(kind)))
-        for moment in range(len(cells.study.moments))
-        for kind in _kinds(cells, moment)
-    ]
-
-
-def _mean_text(values: Sequence[float]) -> str:
-    return number(fmean(values)) if values else MISSING

@@ -8,9 +8,14 @@ MISSING = "–"
 _TITLES = {"fid": "FID", "kid": "KID", "is": "IS"}
 
 
+def score_words(kind: str) -> str:
+    """What readers call a score: "FID", "Infidelity t3"."""
+    return _TITLES.get(kind, kind.capitalize().replace("-", " "))
+
+
 def score_title(kind: str, better: str) -> str:
     """A score's heading, with an arrow to where it is better: "FID ↓"."""
-    return f"{_TITLES.get(kind, kind.capitalize())} {'↓' if better == 'lower' else '↑'}"
+    return f"{score_words(kind)} {'↓' if better == 'lower' else '↑'}"
 
 
 def number(value: float) -> str:

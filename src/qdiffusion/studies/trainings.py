@@ -1,20 +1,18 @@
 """What each column of a study trains: from its key, a seed and a budget to an experiment."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from qdiffusion.data.config import ImagesConfig
 from qdiffusion.diffusion.config import SchedulerConfig
 from qdiffusion.metrics.config import ImagesEvaluationConfig
 from qdiffusion.models.config import QVUNetConfig
 from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.spec import StudySpec
+from qdiffusion.studies.study import Cell, images, moments
 from qdiffusion.training.experiment import Experiment, Model, Stage
 from qdiffusion.training.presets import capece, de_falco
 
 CLASSICAL = "classical"
 """The column that others branch off from."""
-PACKAGED = {"mnist": 10_000, "fashion-mnist": 5_000}
-"""Training images that come with the package; more are taken from the whole set."""
 TRANSFERRED = {"mnist": 1 / 20, "fashion-mnist": 2 / 20}
 """Share of the training that comes after a transfer, De Falco et al. 2024, section 4.4."""
 TUNED = 5 / 20
@@ -48,17 +46,6 @@ CAPECE_TUNED = {
 }
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One column with one seed, and what has to be there before it can be trained."""
-
-    column: str
-    seed: int
-    experiment: Experiment
-    branches_at: int | None = None
-    """The step at which it branches off from the classical cell of its seed; None: it starts from nothing."""
-
-
 def de_falco_cell(data: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
     """A column of De Falco et al. 2024 on "mnist" or "fashion-mnist"."""
     total = budget.steps_at(1)
@@ -69,10 +56,10 @@ def de_falco_cell(data: str, study: StudySpec, column: str, seed: int, budget: B
         model = FALCO_TRANSFERS[column]
         begun = replace(first, name=CLASSICAL, steps=total - last)
         ended = replace(first, name="transfer", steps=last, model=model, fresh=de_falco.VERTEX)
-        return Cell(column, seed, replace(base, stages=(begun, ended)), total - last)
+        return Cell(column, seed, budget, replace(base, stages=(begun, ended)), total - last)
     branches = (total - last,) if column == CLASSICAL else ()
     whole = replace(base, model=FALCO_MODELS[column], stages=(first,), branches=branches)
-    return Cell(column, seed, replace(whole, snapshots=_moments(study, budget)))
+    return Cell(column, seed, budget, replace(whole, snapshots=moments(study, budget)))
 
 
 def capece_cell(data: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
@@ -83,26 +70,22 @@ def capece_cell(data: str, study: StudySpec, column: str, seed: int, budget: Bud
     if column in CAPECE_TUNED:
         tuned = replace(first, name="circuits", steps=budget.steps_at(TUNED), train=capece.CIRCUIT)
         stages = (replace(first, name=CLASSICAL), replace(tuned, model=CAPECE_TUNED[column]))
-        return Cell(column, seed, replace(base, model=CAPECE_MODELS[CLASSICAL], stages=stages), total)
+        return Cell(column, seed, budget, replace(base, model=CAPECE_MODELS[CLASSICAL], stages=stages), total)
     branches = (total,) if column == CLASSICAL else ()
     whole = replace(base, model=CAPECE_MODELS[column], stages=(first,), branches=branches)
-    return Cell(column, seed, replace(whole, snapshots=_moments(study, budget)))
+    return Cell(column, seed, budget, replace(whole, snapshots=moments(study, budget)))
 
 
 def _base(data: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Experiment:
     """What all columns have in common."""
-    name = f"{data}-subset" if budget.train_size <= PACKAGED[data] else data
+    assert budget.sampler is not None  # no budget of a study with a scheduler can be without: `Budget.changed`
+    assert budget.sampling_steps is not None
     return Experiment(
         name=f"{study.name}-{column}",
-        data=ImagesConfig(name, count=budget.train_size),
+        data=images(data, budget),
         sampling=SchedulerConfig(budget.sampler, budget.sampling_steps, count=0),
         evaluation=ImagesEvaluationConfig(count=budget.samples),
         seed=seed,
         checkpoint_every=budget.steps_per_epoch,
         track=(),
     )
-
-
-def _moments(study: StudySpec, budget: Budget) -> tuple[int, ...]:
-    """The steps at which the study looks, but for the last."""
-    return tuple(sorted({budget.steps_at(moment.share) for moment in study.moments} - {budget.steps_at(1)}))

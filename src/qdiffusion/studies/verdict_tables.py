@@ -9,7 +9,7 @@ from qdiffusion.studies.texts import difference_texts, score_title
 from qdiffusion.studies.verdicts import LEGEND, Judged, Verdict
 
 _CLAIMS = ("Claim", "Verdict", "Comparisons that hold", "By")
-_COMPARISONS = ("Column", "Baseline", "Difference", "95 % interval", "Bound", "p", "Seeds", "Verdict")
+_COMPARISONS = ("Score", "Column", "Baseline", "Difference", "95 % interval", "Bound", "p", "Seeds", "Verdict")
 
 
 def to_html(cells: Cells, judged: Sequence[Judged]) -> list[str]:
@@ -39,7 +39,13 @@ def _claims(cells: Cells, judged: Sequence[Judged]) -> list[list[str]]:
 def _comparisons(cells: Cells, each: Judged) -> list[list[str]]:
     label = cells.study.label
     return [
-        [label(pair.column), label(pair.baseline), *difference_texts(pair.difference), pair.verdict]
+        [
+            _title(cells, pair.score),
+            label(pair.column),
+            label(pair.baseline),
+            *difference_texts(pair.difference),
+            pair.verdict,
+        ]
         for pair in each.comparisons
     ]
 
@@ -61,5 +67,9 @@ def _holding(each: Judged) -> str:
 
 def _measure(cells: Cells, each: Judged) -> str:
     """By which score, and when."""
-    score = score_title(each.claim.score, cells.better(cells.score_name(each.claim.score)))
-    return f"{score} after {cells.study.moments[each.claim.moment].label}"
+    scores = ", ".join(_title(cells, score) for score in each.claim.scores)
+    return f"{scores} after {cells.study.moments[each.claim.moment].label}"
+
+
+def _title(cells: Cells, score: str) -> str:
+    return score_title(score, cells.better(cells.score_name(score)))

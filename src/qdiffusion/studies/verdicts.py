@@ -34,9 +34,9 @@ class Comparison:
     """A column against a baseline."""
 
     column: str
-    baseline: str
+    baseline: str | float
     score: str
-    """With the feature network's name."""
+    """Without the feature network's name."""
     difference: Difference | None
     """Column minus baseline, against the bound it has to stay on the better side of; None without a common seed."""
     verdict: Verdict
@@ -57,19 +57,23 @@ def judge(cells: Cells, claims: Sequence[Claim]) -> tuple[Judged, ...]:
 
 
 def _judged(cells: Cells, claim: Claim) -> Judged:
-    pairs = [(column, baseline) for column in claim.columns for baseline in claim.baselines]
-    comparisons = tuple(_compared(cells, claim, *pair) for pair in pairs)
+    comparisons = tuple(
+        _compared(cells, claim, score, column, baseline)
+        for score in claim.scores
+        for column in claim.columns
+        for baseline in claim.baselines
+    )
     return Judged(claim, comparisons, overall([comparison.verdict for comparison in comparisons]))
 
 
-def _compared(cells: Cells, claim: Claim, column: str, baseline: str) -> Comparison:
-    name = cells.score_name(claim.score)
+def _compared(cells: Cells, claim: Claim, score: str, column: str, baseline: str | float) -> Comparison:
+    name = cells.score_name(score)
     first, second = (cells.values(key, claim.moment, name) for key in (column, baseline))
     sign = 1 if cells.better(name) == "lower" else -1
     common = first.keys() & second.keys()
     bound = sign * claim.margin * abs(fmean(second[seed] for seed in common)) if claim.margin and common else 0.0
     difference = paired_difference(first, second, bound)
-    return Comparison(column, baseline, name, difference, _verdict(difference, sign))
+    return Comparison(column, baseline, score, difference, _verdict(difference, sign))
 
 
 def _verdict(difference: Difference | None, sign: int) -> Verdict:

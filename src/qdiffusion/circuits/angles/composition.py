@@ -22,7 +22,7 @@ from qdiffusion.circuits.angles.gradients import apply
 from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.angles.picking import GateAngles
 from qdiffusion.circuits.circuit import Gate, constant
-from qdiffusion.circuits.gates import embed
+from qdiffusion.circuits.gates import Matrices, embed
 
 _IDENTITY = Gate("rz", (0,), constant(0.0))
 
@@ -55,8 +55,8 @@ class Products(ABC):
 class GateProducts(Products):
     """The products of P runs of gates on one register, for K lists of runs alike but for the indices of their angles.
 
-    Gates come first in memory, in an order (`memory_order`) in which each level of the tree multiplies one contiguous
-    half with the other.
+    Gates without a free angle are multiplied into their neighbours' terms beforehand. Gates come first in memory, in an
+    order (`memory_order`) in which each level of the tree multiplies one contiguous half with the other.
 
     Args:
         alike: K lists of P runs; shorter runs are filled up with identities.
@@ -65,27 +65,30 @@ class GateProducts(Products):
     """
 
     def __init__(self, alike: Sequence[Sequence[Sequence[Gate]]], wires: Sequence[int], n_weights: int) -> None:
-        depth = max(1, *map(len, alike[0]))
-        filled = [[[*run, *[_IDENTITY] * (depth - len(run))] for run in runs] for runs in alike]
+        # The other lists differ from the first in indices only.
+        folded = [_folded(run, wires) for run in alike[0]]
+        depth = max(map(len, folded))
+        nothing = _Slot(None, np.stack([np.eye(1 << len(wires)), *2 * [np.zeros((1 << len(wires),) * 2)]]))
+        filled = [[*slots, *[nothing] * (depth - len(slots))] for slots in folded]
         order = memory_order(depth)
-        # (gates, P) of the first list: the others differ in indices only.
-        gates = [run[place] for place in order for run in filled[0]]
-        kinds = [gate.kind for gate in gates]
-        places = [tuple(wires.index(wire) for wire in gate.wires) for gate in gates]
-        terms = np.stack([embed(kind.terms, place, len(wires)) for kind, place in zip(kinds, places, strict=True)])
-        self.shape = (len(alike), len(filled[0]))
+        terms = np.stack([slots[place].terms for place in order for slots in filled])
+        self.shape = (len(alike), len(filled))
         self.size = terms.shape[-1]
         flat = np.stack([terms.real, terms.imag], -1).reshape(depth, 1, 1, self.shape[1], 3, -1)
         self.terms = [Constant(flat[..., term, :]) for term in range(3)]
-        everywhere = [run[place] for place in order for runs in filled for run in runs]
+        everywhere = [
+            slots[place].gate(run) for place in order for runs in alike for run, slots in zip(runs, filled, strict=True)
+        ]
+        self.first = [[slots[place].gate(run) for run, slots in zip(alike[0], filled, strict=True)] for place in order]
         self.angles = GateAngles(everywhere, n_weights, [gate.kind.frequency or 0.0 for gate in everywhere])
 
     def run(self, angles: Tensor) -> tuple[Tensor, tuple["ProductTree", Tensor]]:
         """Angles (N, n_angles) → the products (N·K·P, 2^n, 2^n); their tree, and the gates' fθ (gates, N, K, P)."""
         phase = self.angles(angles).unflatten(1, (-1, *self.shape)).transpose(0, 1).contiguous()
         fixed, cosine, sine = (term.like(angles) for term in self.terms)
-        even = torch.addcmul(fixed, phase.cos().unsqueeze(-1), cosine)
-        parts = torch.addcmul(even, phase.sin().unsqueeze(-1), sine)
+        first, second = self.factors(phase)
+        even = torch.addcmul(fixed, first.unsqueeze(-1), cosine)
+        parts = torch.addcmul(even, second.unsqueeze(-1), sine)
         matrices = torch.view_as_complex(parts.view(len(parts), -1, self.size, self.size, 2))
         product, tree = multiply(matrices)
         return product, (tree, phase)
@@ -97,12 +100,53 @@ class GateProducts(Products):
         tree, phase = kept
         _, cosine, sine = (term.like(phase) for term in self.terms)
         mu = tree.pull(gradient.conj().resolve_conj())
-        slopes = phase.cos().unsqueeze(-1) * sine
-        slopes = torch.addcmul(slopes, phase.sin().unsqueeze(-1), cosine, value=-1)
+        second, first = self.slopes(phase)
+        slopes = second.unsqueeze(-1) * sine
+        slopes = torch.addcmul(slopes, first.unsqueeze(-1), cosine, value=-1)
         # Re(μ K) is the product of μ's conjugate with K as pairs of real numbers.
         rows = torch.view_as_real(mu.conj().resolve_conj()).view(slopes.shape)
         by_gate = (rows * slopes).sum(-1).transpose(0, 1).flatten(1)
         return (self.angles.pull(by_gate, tensors[0].shape[-1]),)
+
+    def factors(self, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """What K₁ and K₂ are multiplied by, each of phase's shape (gates, N, K, P)."""
+        return phase.cos(), phase.sin()
+
+    def slopes(self, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """The slope of K₂'s factor, and minus that of K₁'s."""
+        return phase.cos(), phase.sin()
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """One gate of a run, at `place`, and the fixed ones multiplied into it; None: fixed ones alone."""
+
+    place: int | None
+    terms: Matrices
+
+    def gate(self, run: Sequence[Gate]) -> Gate:
+        """Whose angle decides."""
+        return _IDENTITY if self.place is None else run[self.place]
+
+
+def _folded(run: Sequence[Gate], wires: Sequence[int]) -> list[_Slot]:
+    """The gates of a run that have a free angle, at least one slot; a fixed gate goes into the one before it, those in
+    front into the first.
+    """
+    slots: list[_Slot] = []
+    front = np.eye(1 << len(wires), dtype=complex)
+    for place, gate in enumerate(run):
+        on_wires = tuple(wires.index(wire) for wire in gate.wires)
+        if gate.angle is not None and gate.angle.source != "constant":
+            terms = embed(gate.kind.terms, on_wires, len(wires))
+            slots.append(_Slot(place, terms if slots else terms @ front))
+            continue
+        fixed = embed(gate.kind.at(gate.angle.offset if gate.angle else 0.0)[None], on_wires, len(wires))[0]
+        if slots:
+            slots[-1] = _Slot(slots[-1].place, fixed @ slots[-1].terms)
+        else:
+            front = fixed @ front
+    return slots or [_Slot(None, np.stack([front, 0 * front, 0 * front]))]
 
 
 @dataclass(frozen=True)
@@ -122,12 +166,17 @@ class ProductTree:
         """The μ (G, B, d, d) of every matrix from that of the product (B, d, d)."""
         lasts: list[list[Tensor]] = []
         for pair in self.waiting:
-            lasts.append([] if pair is None else [(mu @ pair[1].mT).unsqueeze(0)])
+            lasts.append([] if pair is None else [mu @ pair[1].mT])
             mu = mu if pair is None else pair[0].mT @ mu
         mu = mu.unsqueeze(0)
         for level, rest in zip(reversed(self.levels), reversed(lasts), strict=True):
-            first, second = level[: len(mu)], level[len(mu) : 2 * len(mu)]
-            mu = torch.cat([second.mT @ mu, mu @ first.mT, *rest])
+            half = len(mu)
+            below = torch.empty_like(level)
+            torch.matmul(level[half : 2 * half].mT, mu, out=below[:half])
+            torch.matmul(mu, level[:half].mT, out=below[half : 2 * half])
+            for last in rest:
+                below[2 * half] = last
+            mu = below
         return mu
 
 

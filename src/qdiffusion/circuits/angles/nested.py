@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qdiffusion.circuits.angles.composition import GateProducts, Products, ProductTree, memory_order, multiply
+from qdiffusion.circuits.angles.channels import gate_products
+from qdiffusion.circuits.angles.composition import Products, ProductTree, memory_order, multiply
 from qdiffusion.circuits.angles.matrices import Constant
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.gates import embed
@@ -23,7 +24,7 @@ def products(alike: Sequence[Sequence[Sequence[Gate]]], n_wires: int, n_weights:
         gates, parts = (sum(map(len, runs)) for runs in (alike[0], [fuse(run, PART_WIRES) for run in alike[0]]))
         if gates >= WORTH * parts:
             return NestedProducts(alike, n_wires, n_weights)
-    return GateProducts(alike, range(n_wires), n_weights)
+    return gate_products(alike, range(n_wires), n_weights)
 
 
 class NestedProducts(Products):
@@ -43,30 +44,26 @@ class NestedProducts(Products):
         # (parts, P) in the order in which a tree of products has them.
         ordered = [[run[place] for place in memory_order(self._depth) for run in runs] for runs in filled]
         pairs = [_pair(part.wires) for part in ordered[0]]
-        self._count = 16 * len(pairs)
         self.shape, self.size = (len(alike), len(alike[0])), 1 << n_wires
-        self._parts = GateProducts(
+        self._parts = gate_products(
             [[renumber(part.gates, pair) for part, pair in zip(parts, pairs, strict=True)] for parts in ordered],
             range(PART_WIRES),
             n_weights,
         )
         places = np.arange(1, 17, dtype=complex).reshape(1, 4, 4)
         table = np.stack([embed(places, pair, n_wires)[0].real.round().astype(int).ravel() for pair in pairs])
-        # Entry 0 is a zero, behind which stand the parts' 16 entries each.
-        self._spread = Constant(np.where(table > 0, table + 16 * np.arange(len(pairs))[:, None], 0).ravel())
-        where = [np.flatnonzero(row == entry) for row in table for entry in range(1, 17)]
-        offsets = np.repeat(np.arange(len(pairs)), 16)[:, None] * self.size**2
-        self._gather = Constant((np.stack(where) + offsets).ravel())
+        # Each part's 16 entries stand behind a zero, entry 0: where each entry of its matrix on all wires comes from,
+        # and where each of the 16 stands there.
+        self._spread = Constant(table.reshape(self._depth, 1, -1, self.size**2))
+        where = np.stack([[np.flatnonzero(row == entry) for entry in range(1, 17)] for row in table])
+        self._gather = Constant(where.reshape(self._depth, 1, -1, 4 * self.size))
 
     def run(self, angles: Tensor) -> tuple[Tensor, tuple[ProductTree, tuple[ProductTree, Tensor]]]:
         """Angles (N, n_angles) → the products (N·K·P, 2^n, 2^n), and what `pull` needs."""
         parts, kept = self._parts.run(angles)
-        flat = torch.nn.functional.pad(parts.reshape(len(angles), self.shape[0], self._count), (1, 0))
-        spread = flat.index_select(2, self._spread.like(flat)).view(
-            *flat.shape[:2], self._depth, self.shape[1], self.size**2
-        )
-        n_products = len(angles) * self.shape[0] * self.shape[1]
-        matrices = spread.permute(2, 0, 1, 3, 4).reshape(self._depth, n_products, self.size, self.size)
+        by_part = parts.view(-1, self._depth, self.shape[1], 16).transpose(0, 1)
+        matrices = _picked(torch.nn.functional.pad(by_part, (1, 0)), self._spread.like(angles))
+        matrices = matrices.view(self._depth, -1, self.size, self.size)
         product, tree = multiply(matrices)
         return product, (tree, kept)
 
@@ -79,10 +76,14 @@ class NestedProducts(Products):
     ) -> tuple[Tensor]:
         """∂L/∂angles (N, n_angles)."""
         tree, of_parts = kept
-        mu = tree.pull(gradient.conj().resolve_conj()).view(self._depth, len(tensors[0]), *self.shape, self.size**2)
-        flat = mu.permute(1, 2, 0, 3, 4).flatten(2)
-        gathered = flat.index_select(2, self._gather.like(flat)).unflatten(2, (-1, self.size // 4)).sum(-1)
-        return self._parts.pull(tensors, value, of_parts, gathered.conj().resolve_conj().view(-1, 4, 4))
+        mu = tree.pull(gradient.conj().resolve_conj()).view(self._depth, -1, self.shape[1], self.size**2)
+        gathered = _picked(mu, self._gather.like(mu.real)).unflatten(3, (16, -1)).sum(-1).transpose(0, 1)
+        return self._parts.pull(tensors, value, of_parts, gathered.conj().resolve_conj().reshape(-1, 4, 4))
+
+
+def _picked(entries: Tensor, places: Tensor) -> Tensor:
+    """Entries (depth, N, P, k) at places (depth, 1, P, m), the same for all N → (depth, N, P, m)."""
+    return entries.gather(3, places.expand(-1, entries.shape[1], -1, -1))
 
 
 def _pair(wires: tuple[int, ...]) -> tuple[int, int]:

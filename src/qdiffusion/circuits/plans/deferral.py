@@ -8,8 +8,9 @@ measured wire (as a control, or diagonally), it holds the outcome itself and no 
 from collections.abc import Container
 from dataclasses import dataclass, replace
 
+from qdiffusion.circuits.channels import phase_damping
 from qdiffusion.circuits.circuit import Circuit, Gate
-from qdiffusion.circuits.structure import is_diagonal
+from qdiffusion.circuits.structure import is_diagonal, split_components
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,19 @@ def defer(circuit: Circuit, disturbed: Container[int]) -> Deferred:
         outcomes.append(wire)
     copied = replace(circuit, n_wires=n_wires, gates=tuple(gates))
     return Deferred(copied, tuple(range(circuit.n_wires)), tuple(outcomes))
+
+
+def dephased(circuit: Circuit) -> Circuit:
+    """The circuit with measurements as phase damping of strength 1, on wires joined to a channel or to a given density
+    matrix: where ρ is computed anyway, that is cheaper than a copy.
+    """
+    parts = split_components(circuit.n_wires, circuit.gates, circuit.prepared, circuit.density)
+    mixed = {wire for part in parts if part.is_mixed for wire in part.wires}
+    gates = (
+        phase_damping(gate.targets[0], 1.0) if gate.is_measurement and gate.targets[0] in mixed else gate
+        for gate in circuit.gates
+    )
+    return replace(circuit, gates=tuple(gates))
 
 
 def _disturbs(gate: Gate, wire: int) -> bool:

@@ -24,7 +24,7 @@ from qdiffusion.circuits.observables import (
     State,
 )
 from qdiffusion.circuits.plans.computation import Computation, Output
-from qdiffusion.circuits.plans.deferral import Deferred, defer
+from qdiffusion.circuits.plans.deferral import Deferred, defer, dephased
 from qdiffusion.circuits.plans.shiftplan import ShiftPlan
 from qdiffusion.circuits.plans.shotplan import ShotPlan
 from qdiffusion.circuits.plans.stateplan import StatePlan
@@ -57,7 +57,8 @@ class Plan:
 
     Raises:
         UsageError: the observable does not fit the circuit, its differentiation or shots, "adjoint" was asked for a
-            circuit that post-selects, or a component is too large for a state vector and is no tree of clusters.
+            circuit that post-selects or has channels, or a component is too large for a state vector, or a density
+            matrix where there are channels, and is no tree of clusters.
     """
 
     def __init__(
@@ -107,6 +108,8 @@ def _compiled(
     differentiation: Evolution = "auto",
     fixed: bool = False,
 ) -> Computation:
+    if circuit.is_mixed and not isinstance(readout, Branches):
+        circuit = dephased(circuit)
     deferred = defer(circuit, _disturbed(readout, circuit.n_wires))
     _check_measurements(deferred, readout)
     check_evolution(differentiation, all(gate.is_unitary for gate in deferred.circuit.gates))
@@ -131,6 +134,8 @@ def _disturbed(readout: Readout, n_wires: int) -> set[int]:
 
 def _check_measurements(deferred: Deferred, readout: Readout) -> None:
     name = deferred.circuit.name
+    if isinstance(readout, State) and deferred.circuit.is_mixed:
+        raise UsageError(f"{name} is mixed, so that its state is no vector; read density_matrix().")
     if isinstance(readout, State) and deferred.outcomes:
         raise UsageError(f"{name} measures, so that its state is not one vector; read branches() or density_matrix().")
     if isinstance(readout, Branches) and not deferred.outcomes:

@@ -5,7 +5,7 @@ the union that several small components cost less than one large one; then each 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Circuit, Gate
@@ -57,7 +57,8 @@ def split_reads(circuit: Circuit, words: Sequence[PauliWord], way_of: WayOf) -> 
     reads = Reads(factors={word: [] for word in words})
     cone = structure.light_cone(circuit.gates, _wires(words, "Z"), _wires(words, "XY"))
     reads.n_gates = len(cone)
-    whole = Component(tuple(range(circuit.n_wires)), tuple(circuit.gates[place] for place in cone), circuit.prepared)
+    gates = tuple(circuit.gates[place] for place in cone)
+    whole = Component(tuple(range(circuit.n_wires)), gates, circuit.prepared, circuit.density)
     for component in _parts(whole):
         pairs = _through(whole, component, [(word, word) for word in words])
         parts = _cut(component, pairs, way_of) if pairs else []
@@ -101,14 +102,14 @@ def _cone(gates: Sequence[Gate], word: PauliWord) -> frozenset[int]:
 
 def _within(component: Component, cone: frozenset[int]) -> Component:
     gates = tuple(gate for place, gate in enumerate(component.gates) if place in cone)
-    return Component(component.wires, gates, component.prepared)
+    return replace(component, gates=gates)
 
 
 def _parts(whole: Component) -> list[Component]:
     """The connected parts, in the wires that the whole's own stand for."""
     return [
-        Component(tuple(whole.wires[wire] for wire in part.wires), part.gates, part.prepared)
-        for part in structure.split_components(len(whole.wires), whole.gates, whole.prepared)
+        replace(part, wires=tuple(whole.wires[wire] for wire in part.wires))
+        for part in structure.split_components(len(whole.wires), whole.gates, whole.prepared, whole.density)
     ]
 
 

@@ -51,7 +51,7 @@ class ShiftPlan:
 
     def __init__(self, circuit: Circuit, readout: Readout, compiled: Callable[[Circuit], Computation]) -> None:
         _check(circuit, readout)
-        turned = [gate for gate in circuit.gates if gate.angle is not None]
+        turned = [gate for gate in circuit.gates if _is_turned(gate)]
         self._n_amplitudes = circuit.n_amplitudes
         self._angles = GateAngles(turned, circuit.n_weights, [1.0] * len(turned))
         self._rules = [_rule(gate) for gate in turned]
@@ -90,8 +90,12 @@ class ShiftPlan:
 def _an_angle_for_each_gate(circuit: Circuit) -> Circuit:
     """The j-th gate with an angle reads weight j; amplitudes stay inputs."""
     numbers = count()
-    gates = tuple(g if g.angle is None else replace(g, angle=weight(next(numbers))) for g in circuit.gates)
+    gates = tuple(replace(g, angle=weight(next(numbers))) if _is_turned(g) else g for g in circuit.gates)
     return replace(circuit, gates=gates, n_weights=next(numbers), n_inputs=circuit.n_amplitudes)
+
+
+def _is_turned(gate: Gate) -> bool:
+    return gate.angle is not None and not gate.is_channel
 
 
 def _check(circuit: Circuit, readout: Readout) -> None:
@@ -102,6 +106,11 @@ def _check(circuit: Circuit, readout: Readout) -> None:
         raise UsageError(
             "Post-selected values are ratios, which parameter shift, and so shots, cannot differentiate; use "
             "'backprop' without shots."
+        )
+    if strength := next((g for g in circuit.gates if g.is_channel and g.angle and g.angle.source != "constant"), None):
+        raise UsageError(
+            f"Parameter shift, and so shots, differentiates angles, not the strength of '{strength}'; give a number, "
+            "or use 'backprop' without shots."
         )
 
 

@@ -24,6 +24,8 @@ from qdiffusion.circuits.plans.sums import Sums
 from qdiffusion.circuits.plans.ways import cheapest
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.vectors.dense import DenseStates
+from qdiffusion.circuits.vectors.marginals import marginal
+from qdiffusion.circuits.vectors.mixed import MixedStates
 
 
 class ShotPlan:
@@ -68,14 +70,17 @@ class Basis:
         gates = (*circuit.gates, *_turns(letters))
         cone = structure.light_cone(gates, letters, ())
         self.n_gates = len(cone) - sum(place >= len(circuit.gates) for place in cone)
-        parts = structure.split_components(circuit.n_wires, [gates[place] for place in cone], circuit.prepared)
+        seen = [gates[place] for place in cone]
+        parts = structure.split_components(circuit.n_wires, seen, circuit.prepared, circuit.density)
         self._groups = structure.alike(parts, letters)
-        self._states = [DenseStates(group, circuit.n_weights) for group in self._groups]
+        self._states = [
+            (MixedStates if group[0].is_mixed else DenseStates)(group, circuit.n_weights) for group in self._groups
+        ]
         columns = [
             component.wires[wire]
             for group, states in zip(self._groups, self._states, strict=True)
             for component in group
-            for wire in states.order
+            for wire in _order(states)
         ]
         self._places = [[columns.index(wire) for wire, _ in word] for word in words]
 
@@ -88,9 +93,9 @@ class Basis:
         shape = (*weights.shape[:2], inputs.shape[2])
         signs = [weights.new_ones(*shape, shots, 0)]
         for states in self._states:
-            psi = states(weights, inputs)
-            drawn = draw(psi.abs().square().flatten(0, -2), shots, generator).unflatten(0, psi.shape[:-1])
-            bits = torch.arange(len(states.order), device=psi.device).flip(0)
+            chances = _chances(states, states(weights, inputs))
+            drawn = draw(chances.flatten(0, -2), shots, generator).unflatten(0, chances.shape[:-1])
+            bits = torch.arange(states.n_wires, device=chances.device).flip(0)
             outcomes = 1 - 2 * (drawn.unsqueeze(-1) >> bits & 1)
             signs += outcomes.to(weights.dtype).unbind(2)
         whole = torch.cat(signs, -1)
@@ -103,6 +108,18 @@ class Basis:
             group_line(group, states.explain(), cheapest(group[0], True, samples).cost, samples)
             for group, states in zip(self._groups, self._states, strict=True)
         ]
+
+
+def _order(states: DenseStates | MixedStates) -> Sequence[int]:
+    """The wires in the order of an outcome's bits."""
+    return states.order if isinstance(states, DenseStates) else range(states.n_wires)
+
+
+def _chances(states: DenseStates | MixedStates, values: Tensor) -> Tensor:
+    """The probabilities (…, 2^n) of outcomes."""
+    if isinstance(states, DenseStates):
+        return values.abs().square()
+    return marginal(values, states.order, range(states.n_wires), ()).real.clamp_min(0)
 
 
 def _bases(words: Sequence[PauliWord]) -> list[tuple[dict[int, str], list[int]]]:

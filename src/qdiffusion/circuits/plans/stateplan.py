@@ -8,16 +8,18 @@ import torch
 from torch import Tensor
 
 from qdiffusion.circuits import structure
-from qdiffusion.circuits.angles.gradients import apply
 from qdiffusion.circuits.circuit import Gate
 from qdiffusion.circuits.observables import Branches, DensityMatrix, Probabilities, State
+from qdiffusion.circuits.plans.branching import mixed_branches, pure_branches
 from qdiffusion.circuits.plans.computation import Output
 from qdiffusion.circuits.plans.deferral import Deferred
-from qdiffusion.circuits.plans.draw import draw
 from qdiffusion.circuits.plans.explain import findings, group_line
 from qdiffusion.circuits.plans.ways import cheapest
+from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.vectors.adjoint import Evolution
-from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates, largest
+from qdiffusion.circuits.vectors.dense import MOST_WIRES, DenseStates
+from qdiffusion.circuits.vectors.marginals import marginal
+from qdiffusion.circuits.vectors.mixed import MixedStates
 from qdiffusion.errors import UsageError
 
 StateLike = State | Probabilities | DensityMatrix | Branches
@@ -33,6 +35,7 @@ class StatePlan:
         circuit = deferred.circuit
         self._circuit, self._readout, self._outcomes = circuit, readout, deferred.outcomes
         self._wires = _read_wires(readout, deferred)
+        self._coherent = _coherent(readout, deferred)
         if len(self._final) > MOST_WIRES:
             raise UsageError(
                 f"{type(readout).__name__} of {len(self._wires)} wires has 2^{len(self._final)} numbers, more than "
@@ -40,26 +43,32 @@ class StatePlan:
             )
         gates = _seen(readout, deferred, self._wires)
         self._n_gates = len(gates)
-        components = structure.split_components(circuit.n_wires, gates, circuit.prepared)
+        components = structure.split_components(circuit.n_wires, gates, circuit.prepared, circuit.density)
         self._groups = structure.alike(components, self._wires)
         self._states = [
-            DenseStates(group, circuit.n_weights, differentiation=differentiation) for group in self._groups
+            (MixedStates if group[0].is_mixed else DenseStates)(
+                group, circuit.n_weights, differentiation=differentiation
+            )
+            for group in self._groups
         ]
 
     def read(self, weights: Tensor, inputs: Tensor, generator: torch.Generator | None) -> Output:
         """→ (W, C, R, *outputs), or the states and probabilities of branches."""
-        parts: list[tuple[Tensor, list[int]]] = []
-        for group, states in zip(self._groups, self._states, strict=True):
-            for component, psi in zip(group, states(weights, inputs).unbind(2), strict=True):
-                order = [component.wires[wire] for wire in states.order]
-                own = [wire for wire in self._wires if wire in order]
-                parts.append(self._reduced(_in_front(psi, [order.index(wire) for wire in own]), own))
+        parts = [
+            self._part(component, states, values)
+            for group, states in zip(self._groups, self._states, strict=True)
+            for component, values in zip(group, states(weights, inputs).unbind(2), strict=True)
+        ]
         whole = _product(parts, self._final)
         if isinstance(self._readout, DensityMatrix):
             return whole.unflatten(-1, (1 << len(self._wires), -1))
         if isinstance(self._readout, Branches):
             by_outcome = whole.unflatten(-1, (1 << len(self._outcomes), -1))
-            return _normalised(by_outcome if self._readout.how == "all" else _drawn(by_outcome, generator))
+            if not self._circuit.is_mixed:
+                return pure_branches(by_outcome, self._readout.how, generator)
+            return mixed_branches(
+                by_outcome.unflatten(-1, (1 << len(self._coherent), -1)), self._readout.how, generator
+            )
         return whole
 
     def combine(self, values: Any, observable_weights: Tensor | None) -> Any:
@@ -68,20 +77,32 @@ class StatePlan:
 
     @property
     def _final(self) -> list[int]:
-        """The axes of the result: the wires read, of a density matrix those of rows, then of columns."""
-        columns = [self._column(wire) for wire in self._wires] if isinstance(self._readout, DensityMatrix) else []
-        return [*self._wires, *columns]
+        """The axes of the result: the wires read, which where coherences are read are rows, then their columns."""
+        return [*self._wires, *map(self._column, self._coherent)]
 
     def _column(self, wire: int) -> int:
         return self._circuit.n_wires + wire
 
-    def _reduced(self, psi: Tensor, own: list[int]) -> tuple[Tensor, list[int]]:
-        """A component's part of the result, flat, and the axes it has; psi (…, 2^own, 2^others)."""
+    def _part(
+        self, component: Component, states: DenseStates | MixedStates, values: Tensor
+    ) -> tuple[Tensor, list[int]]:
+        """A component's part of the result, flat, and the axes it has, from its states (W, C, R, …)."""
+        own = [wire for wire in self._wires if wire in component.wires]
+        free = [wire for wire in own if wire in self._coherent]
+        axes = [*own, *map(self._column, free)]
+        if isinstance(states, MixedStates):
+            place = {wire: index for index, wire in enumerate(component.wires)}
+            diagonal = [place[wire] for wire in own if wire not in free]
+            part = marginal(values, states.order, diagonal, [place[wire] for wire in free])
+            return (part.real if isinstance(self._readout, Probabilities) else part), axes
+        order = [component.wires[wire] for wire in states.order]
+        psi = _in_front(values, [order.index(wire) for wire in own])
         if isinstance(self._readout, Probabilities):
-            return psi.abs().square().sum(-1), own
-        if isinstance(self._readout, DensityMatrix):
-            return (psi @ psi.mH).flatten(-2), [*own, *map(self._column, own)]
-        return psi.flatten(-2), own
+            return psi.abs().square().sum(-1), axes
+        if self._coherent:
+            rows = psi.unflatten(-2, (-1, 1 << len(free)))
+            return (rows @ rows.mH).flatten(-3), axes
+        return psi.flatten(-2), axes
 
     def explain(self, samples: int) -> list[str]:
         """A line for each pass that found something, and one for each group of components."""
@@ -104,6 +125,13 @@ def _read_wires(readout: StateLike, deferred: Deferred) -> tuple[int, ...]:
     assert_never(readout)
 
 
+def _coherent(readout: StateLike, deferred: Deferred) -> tuple[int, ...]:
+    """The wires of which rows and columns are read, in order."""
+    if isinstance(readout, DensityMatrix):
+        return _read_wires(readout, deferred)
+    return deferred.others if isinstance(readout, Branches) and deferred.circuit.is_mixed else ()
+
+
 def _seen(readout: StateLike, deferred: Deferred, wires: Sequence[int]) -> tuple[Gate, ...]:
     """The gates inside the light cone of what is read."""
     gates = deferred.circuit.gates
@@ -117,45 +145,6 @@ def _seen(readout: StateLike, deferred: Deferred, wires: Sequence[int]) -> tuple
         case _:
             assert_never(readout)
     return tuple(gates[place] for place in cone)
-
-
-def _drawn(psi: Tensor, generator: torch.Generator | None) -> Tensor:
-    """One of the branches (…, B, 2^m) of each sample → (…, 1, 2^m)."""
-    chances = psi.detach().abs().square().sum(-1)
-    index = draw(chances.flatten(0, -2), 1, generator).view(*chances.shape[:-1], 1, 1)
-    return psi.gather(-2, index.expand(*index.shape[:-1], psi.shape[-1]))
-
-
-def _normalised(psi: Tensor) -> tuple[Tensor, Tensor]:
-    """Branches (…, B, 2^m) → their states, and their probabilities (…, B).
-
-    A branch without an amplitude above the smallest normal number counts as impossible.
-    """
-    return apply(_Normalisation(), psi), _squares(psi)
-
-
-class _Normalisation:
-    """ψ / ‖ψ‖ of states (…, d), or 0; a gradient g by it becomes (g - φ Re⟨φ|g⟩) / ‖ψ‖, φ = ψ / ‖ψ‖."""
-
-    def run(self, psi: Tensor) -> tuple[Tensor, Tensor]:
-        """The states, and ‖ψ‖ (…, 1), ∞ where it is 0."""
-        size = largest(psi)
-        squares = _squares(psi / size).unsqueeze(-1)
-        norms = size * torch.where(squares > 0, squares, 1).sqrt()
-        return psi / norms, norms.detach()
-
-    def pull(self, tensors: Sequence[Tensor], value: Tensor, kept: Tensor, gradient: Tensor) -> tuple[Tensor]:
-        along = _pairs(value) * _pairs(gradient)
-        return ((gradient - value * along.sum((-2, -1)).unsqueeze(-1)) / kept,)
-
-
-def _squares(psi: Tensor) -> Tensor:
-    """‖ψ‖² (…) of states (…, d); the slope is 2ψ_i even where ψ_i is 0."""
-    return _pairs(psi).square().sum((-2, -1))
-
-
-def _pairs(psi: Tensor) -> Tensor:
-    return torch.view_as_real(psi.resolve_conj())
 
 
 def _in_front(psi: Tensor, axes: Sequence[int]) -> Tensor:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from qdiffusion.circuits import structure
 from qdiffusion.circuits.circuit import Gate
+from qdiffusion.circuits.doubling import doubled, split_noise
 from qdiffusion.circuits.plans.cost import cluster_cost, dense_cost
 from qdiffusion.circuits.structure import Component
 from qdiffusion.circuits.trees.shape.tree import ClusterTree, grow_tree
@@ -40,6 +41,10 @@ def rounded(samples: int) -> int:
 def cheapest(component: Component, states_only: bool, samples: int) -> Way:
     """For a batch of `samples`. Clusters need unitary gates that, after the product prefix, read no input."""
     n_wires = len(component.wires)
+    if component.is_mixed:
+        leading, noisy = split_noise(component)
+        own = cheapest(leading, True, samples).cost if leading.wires else 0.0
+        return Way(own + dense_cost(2 * n_wires, structure.fuse(doubled(noisy, n_wires)), samples))
     prefix, rest = structure.split_prefix(component)
     dense = Way(dense_cost(n_wires, structure.fuse(rest), samples))
     if states_only or component.prepared or not component.is_unitary or any(map(structure.reads_input, rest)):

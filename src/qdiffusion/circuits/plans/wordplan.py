@@ -22,8 +22,9 @@ from qdiffusion.circuits.trees.algebra.pullback import TooManyTermsError
 from qdiffusion.circuits.trees.clusterwords import ClusterWords
 from qdiffusion.circuits.vectors.adjoint import Evolution
 from qdiffusion.circuits.vectors.dense import DenseWords
+from qdiffusion.circuits.vectors.mixed import MixedWords
 
-Method = DenseWords | ClusterWords
+Method = DenseWords | ClusterWords | MixedWords
 """(weights, inputs) → the values (W, C, K, R, words) of some Pauli words of K components alike."""
 
 
@@ -89,7 +90,8 @@ class _Workshop:
                 return ClusterWords(way.tree, way.prefix, words, self._n_weights, self._fixed)
             except TooManyTermsError:
                 self._no_trees.add(components[0])
-        return DenseWords(components, words, self._n_weights, differentiation=self._differentiation, fixed=self._fixed)
+        on = MixedWords if components[0].is_mixed else DenseWords
+        return on(components, words, self._n_weights, differentiation=self._differentiation, fixed=self._fixed)
 
 
 class BatchPlan:
@@ -115,7 +117,7 @@ class BatchPlan:
     def __call__(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """→ the words' values (W, C, R, words)."""
         values = [
-            method(weights, inputs if isinstance(method, DenseWords) else inputs.real) for method in self._methods
+            method(weights, inputs.real if isinstance(method, ClusterWords) else inputs) for method in self._methods
         ]
         ones = weights.new_ones(*weights.shape[:2], inputs.shape[2], 1)
         row = torch.cat([*(value.transpose(2, 3).flatten(3) for value in values), ones], -1)

@@ -79,7 +79,9 @@ def check_evolution(differentiation: Evolution, unitary: bool) -> None:
             f"Unknown differentiation {differentiation!r}; choose 'auto', 'backprop', 'adjoint' or 'parameter-shift'."
         )
     if differentiation == "adjoint" and not unitary:
-        raise UsageError("Adjoint differentiation needs unitary gates, and post-selection is none; use 'backprop'.")
+        raise UsageError(
+            "Adjoint differentiation needs unitary gates, and post-selection is none, nor are channels; use 'backprop'."
+        )
 
 
 class _Adjoint(torch.autograd.Function):
