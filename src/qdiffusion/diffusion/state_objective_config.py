@@ -36,9 +36,13 @@ class InfidelityConfig:
     are traced out; drawn, one outcome of each item, whose gradient lacks the term of the outcome's own probability."""
     label_dropout: float = 0.1
     """Share of the labels that are hidden from a conditional denoiser which can do without."""
+    relative: bool = False
+    """With every_level: divide each level's infidelity by what leaving the states as they are has there, so that levels
+    of little noise count as much as those of much."""
 
     def __post_init__(self) -> None:
         require(0 <= self.label_dropout <= 1, "label_dropout", self.label_dropout, "a share from 0 to 1")
+        require(self.every_level or not self.relative, "relative", self.relative, "False, or every_level True")
 
     def rounds(self, forward: HasTimesteps) -> int:
         """One."""
@@ -48,7 +52,7 @@ class InfidelityConfig:
         """The objective."""
         from qdiffusion.diffusion.infidelity import InfidelityObjective
 
-        return InfidelityObjective(self.every_level, self.outcomes, self.label_dropout)
+        return InfidelityObjective(self.every_level, self.outcomes, self.label_dropout, self.relative)
 
 
 @dataclass(frozen=True)
