@@ -126,7 +126,7 @@ def test_every_level_of_each_item_is_learnt_at_once(generator: torch.Generator) 
 
 def test_relative_infidelities_are_multiples_of_the_identitys(generator: torch.Generator) -> None:
     """1 for a denoiser that leaves states as they are; parts of a batch have the weights of the whole."""
-    objective = InfidelityConfig(every_level=True, relative=True).build(process(), 0)
+    objective = InfidelityConfig(every_level=True, relative=1.0).build(process(), 0)
     own = system()
     draw = objective.draw(own, batch(6, generator), {}, generator)
     own.denoiser.forward = lambda sample, timestep, labels, return_dict: (sample,)
@@ -138,8 +138,8 @@ def test_relative_infidelities_are_multiples_of_the_identitys(generator: torch.G
 
 
 def test_relative_infidelities_need_every_level() -> None:
-    with pytest.raises(UsageError, match="relative is True"):
-        InfidelityConfig(relative=True)
+    with pytest.raises(UsageError, match=r"relative is 0\.5"):
+        InfidelityConfig(relative=0.5)
 
 
 def test_chains_go_through_every_level_and_stochastic_ones_are_kicked(generator: torch.Generator) -> None:

@@ -18,7 +18,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.states import fidelity
 
 LEAST = 1e-6
-"""Of what an infidelity is divided by: float32 knows no smaller ones."""
+"""Infidelity of the identity map: float32 knows no smaller ones."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class InfidelityObjective:
     """Of a denoiser that measures: the sum over b, or one b drawn by p_b, whose gradient lacks ∂p_b: it is biased."""
     label_dropout: float = 0.1
     """Share of the labels hidden from a denoiser that can do without."""
-    relative: bool = False
-    """Divide each level's infidelity by what the identity map has there, in the mean of the batch."""
+    relative: float = 0.0
+    """γ: each level's infidelity counts I^-γ, I that of the identity map there, in the mean of the batch."""
 
     splittable = True
     trained = "denoiser.*"
@@ -52,7 +52,7 @@ class InfidelityObjective:
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
         """x and target (B, L, 2^n), t (B, L), for L levels of each item; labels (B, L) for a conditional denoiser;
-        chance (B, L), uniform, where outcomes are drawn; weight (B, L) where infidelities are relative."""
+        chance (B, L), uniform, where outcomes are drawn; weight (B, L) where levels have some."""
         process, denoiser = system.process, system.denoiser
         with torch.no_grad():
             x0 = system.codec.encode(batch.items)
@@ -72,7 +72,7 @@ class InfidelityObjective:
         drawn = {name: each.unflatten(0, t.shape) for name, each in flat.items()}
         if self.relative:
             undone = 1 - fidelity(drawn["target"], drawn["x"]).mean(0)
-            drawn["weight"] = undone.clamp_min(LEAST).reciprocal().expand(t.shape)
+            drawn["weight"] = undone.clamp_min(LEAST).pow(-self.relative).expand(t.shape)
         return drawn
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
