@@ -17,6 +17,7 @@ from qdiffusion.models import MLPConfig, QVUNetConfig, UNetConfig
 from qdiffusion.training import PRESETS, AdamWConfig, Experiment, Stage, get_preset
 
 PROG = "qdiffusion train x"
+MODELS = ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp", "qdm", "nncpqc", "reuploading")
 
 
 def changed(words: str, experiment: Experiment | None = None) -> Experiment:
@@ -111,7 +112,7 @@ def test_several_fields_may_change_their_kind_at_once() -> None:
     [
         (
             "--model.kind transformer",
-            "expects unet or qvunet or quanvunet or capece or mlp or unitary or chain or qamp, but transformer was",
+            "expects unet or qvunet or quanvunet or .* or qamp or qdm or nncpqc or reuploading, but transformer was",
         ),
         ("--model.kind", "--model.kind expects unet .* but nothing was given"),
         ("--model.kind=", "--model.kind expects unet .* but nothing was given"),
@@ -135,12 +136,15 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
         "data": ("images", ("images", "ensemble")),
         "codec": ("pixels", ("pixels", "raw", "autoencoder", "amplitudes")),
         "forward": ("gaussian", ("gaussian", "sde", "scrambler", "scrambling", "amplitudes")),
-        "model": ("unet", ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp")),
+        "model": (
+            "unet",
+            MODELS,
+        ),
         "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "chain")),
         "stages.0.optimiser": ("adam", ("adam", "adamw", "natural")),
         "stages.0.model": (
             "None",
-            ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp", "None"),
+            (*MODELS, "None"),
         ),
         "stages.0.forward": ("None", ("gaussian", "sde", "scrambler", "scrambling", "amplitudes", "None")),
         "sampling": ("scheduler", ("scheduler", "sde", "chain")),

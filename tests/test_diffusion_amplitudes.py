@@ -124,6 +124,24 @@ def test_every_level_of_each_item_is_learnt_at_once(generator: torch.Generator) 
     torch.testing.assert_close(logged["fidelity"], 1 - whole.detach())
 
 
+def test_relative_infidelities_are_multiples_of_the_identitys(generator: torch.Generator) -> None:
+    """1 for a denoiser that leaves states as they are; parts of a batch have the weights of the whole."""
+    objective = InfidelityConfig(every_level=True, relative=1.0).build(process(), 0)
+    own = system()
+    draw = objective.draw(own, batch(6, generator), {}, generator)
+    own.denoiser.forward = lambda sample, timestep, labels, return_dict: (sample,)
+    torch.testing.assert_close(objective.loss(own, draw)[0], torch.tensor(1.0))
+    halves = [{name: each[part] for name, each in draw.items()} for part in (slice(3), slice(3, 6))]
+    torch.testing.assert_close(sum(objective.loss(own, half)[0] for half in halves) / 2, torch.tensor(1.0))
+    undone = 1 - fidelity(draw["target"], draw["x"])
+    torch.testing.assert_close(draw["weight"][0], 1 / undone.mean(0), rtol=1e-4, atol=0)
+
+
+def test_relative_infidelities_need_every_level() -> None:
+    with pytest.raises(UsageError, match=r"relative is 0\.5"):
+        InfidelityConfig(relative=0.5)
+
+
 def test_chains_go_through_every_level_and_stochastic_ones_are_kicked(generator: torch.Generator) -> None:
     own = system()
     seen: dict[bool, list[Tensor]] = {False: [], True: []}

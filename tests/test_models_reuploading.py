@@ -64,7 +64,7 @@ def test_it_learns_the_score_of_a_known_mixture() -> None:
 @pytest.mark.parametrize("options", [{"n_wires": 0}, {"n_layers": 0}, {"width": 20}])
 def test_sizes_out_of_range_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
-        ReuploadingConfig(**options)
+        ReuploadingConfig(**options).build(VECTORS)
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -17,6 +17,9 @@ from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import fidelity
 
+LEAST = 1e-6
+"""Infidelity of the identity map: float32 knows no smaller ones."""
+
 
 @dataclass(frozen=True)
 class InfidelityObjective:
@@ -28,6 +31,8 @@ class InfidelityObjective:
     """Of a denoiser that measures: the sum over b, or one b drawn by p_b, whose gradient lacks ∂p_b: it is biased."""
     label_dropout: float = 0.1
     """Share of the labels hidden from a denoiser that can do without."""
+    relative: float = 0.0
+    """γ: each level's infidelity counts I^-γ, I that of the identity map there, in the mean of the batch."""
 
     splittable = True
     trained = "denoiser.*"
@@ -47,7 +52,7 @@ class InfidelityObjective:
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
         """x and target (B, L, 2^n), t (B, L), for L levels of each item; labels (B, L) for a conditional denoiser;
-        chance (B, L), uniform, where outcomes are drawn."""
+        chance (B, L), uniform, where outcomes are drawn; weight (B, L) where levels have some."""
         process, denoiser = system.process, system.denoiser
         with torch.no_grad():
             x0 = system.codec.encode(batch.items)
@@ -64,13 +69,19 @@ class InfidelityObjective:
             flat["labels"] = hidden(labels, dropout, denoiser.n_classes, generator) if dropout else labels
         if self.outcomes == "drawn" and isinstance(denoiser, MeasuredDenoiser):
             flat["chance"] = torch.rand(t.numel(), generator=generator, device=generator.device).to(t.device)
-        return {name: each.unflatten(0, t.shape) for name, each in flat.items()}
+        drawn = {name: each.unflatten(0, t.shape) for name, each in flat.items()}
+        if self.relative:
+            undone = 1 - fidelity(drawn["target"], drawn["x"]).mean(0)
+            drawn["weight"] = undone.clamp_min(LEAST).pow(-self.relative).expand(t.shape)
+        return drawn
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-        """1 - F, and {"fidelity": F}, its mean over the batch."""
+        """The mean of weight · (1 - F), weight 1 where there is none, and {"fidelity": F}, its mean over the batch."""
         flat = {name: each.flatten(0, 1) for name, each in draw.items()}
-        mean = self._fidelities(system.denoiser, flat).mean()
-        return 1 - mean, {"fidelity": mean.detach()}
+        fidelities = self._fidelities(system.denoiser, flat)
+        mean = fidelities.mean()
+        loss = 1 - mean if "weight" not in flat else (flat["weight"] * (1 - fidelities)).mean()
+        return loss, {"fidelity": mean.detach()}
 
     def _fidelities(self, denoiser: Any, flat: Draw) -> Float[Tensor, " n"]:
         told = flat["x"], flat["t"], flat.get("labels")

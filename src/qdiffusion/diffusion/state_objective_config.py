@@ -36,9 +36,14 @@ class InfidelityConfig:
     are traced out; drawn, one outcome of each item, whose gradient lacks the term of the outcome's own probability."""
     label_dropout: float = 0.1
     """Share of the labels that are hidden from a conditional denoiser which can do without."""
+    relative: float = 0.0
+    """γ in [0, 1], with every_level: each level's infidelity counts I^-γ, I being what leaving the states as they are
+    has there. 1: levels of little noise count as much as those of much; 0: each infidelity counts as it is."""
 
     def __post_init__(self) -> None:
         require(0 <= self.label_dropout <= 1, "label_dropout", self.label_dropout, "a share from 0 to 1")
+        most = 1.0 if self.every_level else 0.0
+        require(0 <= self.relative <= most, "relative", self.relative, "from 0 to 1, above 0 with every_level alone")
 
     def rounds(self, forward: HasTimesteps) -> int:
         """One."""
@@ -48,7 +53,7 @@ class InfidelityConfig:
         """The objective."""
         from qdiffusion.diffusion.infidelity import InfidelityObjective
 
-        return InfidelityObjective(self.every_level, self.outcomes, self.label_dropout)
+        return InfidelityObjective(self.every_level, self.outcomes, self.label_dropout, self.relative)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,6 @@ class ReuploadingConfig:
     def __post_init__(self) -> None:
         require(1 <= self.n_wires <= MOST_WIRES, "n_wires", self.n_wires, f"1 to {MOST_WIRES}")
         require(1 <= self.n_layers <= MOST_LAYERS, "n_layers", self.n_layers, f"1 to {MOST_LAYERS}")
-        require(self.width >= 16 and self.width % 8 == 0, "width", self.width, "a multiple of 8, at least 16")
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """What `ReuploadingNetwork` is built with.

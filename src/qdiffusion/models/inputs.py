@@ -22,6 +22,12 @@ def check_vectors(sample: Tensor, length: int) -> None:
         raise UsageError(f"Vectors of shape {tuple(sample.shape[1:])} do not fit this model; it takes ({length},).")
 
 
+def check_width(who: str, width: int) -> None:
+    """Raise UsageError for a width of which a quarter cannot be a noise level's sinusoids."""
+    if width < 16 or width % 8:
+        raise UsageError(f"The {who}'s width is {width}; give a multiple of 8, at least 16.")
+
+
 def refuse_labels(class_labels: Any) -> None:
     """Raise UsageError for labels: what calls this is unconditional."""
     if class_labels is not None:

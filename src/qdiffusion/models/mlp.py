@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from qdiffusion.errors import UsageError
 from qdiffusion.models.embedding import TimeEmbedding
-from qdiffusion.models.inputs import check_vectors
+from qdiffusion.models.inputs import check_vectors, check_width
 from qdiffusion.models.output import output
 
 
@@ -91,7 +91,6 @@ class MLPNetwork(nn.Module):
 
 
 def _check_sizes(width: int, depth: int) -> None:
-    if width < 16 or width % 8:
-        raise UsageError(f"The MLP's width is {width}; give a multiple of 8, at least 16.")
+    check_width("MLP", width)
     if depth < 1:
         raise UsageError(f"The MLP's depth is {depth}; give at least 1.")

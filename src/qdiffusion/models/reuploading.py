@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from qdiffusion.circuits import QuantumLayer, angle_encoding, pauli_z, reuploading, strongly_entangling
 from qdiffusion.models.embedding import TimeEmbedding
-from qdiffusion.models.inputs import check_vectors
+from qdiffusion.models.inputs import check_vectors, check_width
 from qdiffusion.models.output import output
 
 
@@ -29,6 +29,9 @@ class ReuploadingNetwork(nn.Module):
         n_layers: times that the angles are uploaded, each followed by a layer of 3 angles a qubit.
         width: features of the noise level's embedding; a multiple of 8, at least 16.
         n_classes: classes of the labels that are told with the noise level; 0 is unconditional.
+
+    Raises:
+        UsageError: a width that is none of these.
     """
 
     levels = 1
@@ -36,6 +39,7 @@ class ReuploadingNetwork(nn.Module):
 
     def __init__(self, features: int, n_wires: int, n_layers: int, width: int, n_classes: int = 0) -> None:
         super().__init__()
+        check_width("embedding", width)
         self.n_classes, self.features = n_classes, features
         self.time_embedding = TimeEmbedding(width // 4, n_classes)
         self.linear_in = nn.Linear(features + width, n_wires)
