@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from qdiffusion.diffusion.amplitude_config import AmplitudeNoiseConfig
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, SchedulerConfig
-from qdiffusion.diffusion.state_objective_config import ChainSamplingConfig, InfidelityConfig
+from qdiffusion.diffusion.state_objective_config import ChainSamplingConfig
 from qdiffusion.metrics.config import ImagesEvaluationConfig
 from qdiffusion.models.amplitude_config import QAMPConfig
 from qdiffusion.models.codec_config import AutoencoderConfig
@@ -14,9 +14,10 @@ from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.published import CACIOPPO_TEXT
 from qdiffusion.studies.spec import REAL, Claim, Column, Moment, Reference, StudySpec
 from qdiffusion.studies.study import Cell, Study, images, moments
-from qdiffusion.training.config import AdamConfig, EMAConfig, NaturalConfig, RateConfig
+from qdiffusion.training.config import AdamConfig, NaturalConfig, RateConfig
 from qdiffusion.training.experiment import Experiment, Model, Optimiser, Stage
 from qdiffusion.training.presets import get_preset
+from qdiffusion.training.presets.qdm import denoising
 
 AUTOENCODER_STEPS = 600
 COSINE = RateConfig(decay="cosine")
@@ -208,14 +209,7 @@ def _latent(column: str, budget: Budget) -> Experiment:
 
 
 def _circuits(budget: Budget, optimiser: Optimiser) -> Stage:
-    return Stage(
-        "circuits",
-        budget.steps_at(1),
-        budget.batch_size,
-        objective=InfidelityConfig(every_level=True),
-        optimiser=optimiser,
-        ema=EMAConfig(decay=0.0),
-    )
+    return denoising(budget.steps_at(1), budget.batch_size, optimiser)
 
 
 CACIOPPO = Study(SPEC, Budget(2000, 10_000, 64, 1000, sampler=None, sampling_steps=None), cacioppo_cell)

@@ -31,6 +31,8 @@ class WidePlan:
         apart = {place for places in self._wide.values() for place in places}
         self._narrow = [place for place in range(len(outputs)) if place not in apart]
         self._sizes = [output.n_weights if isinstance(output, Hermitian) else 0 for output in outputs]
+        order = [place for places in self._wide.values() for place in places] + self._narrow
+        self._columns = [order.index(place) for place in range(len(outputs))]
         rest = Expectations(tuple(outputs[place] for place in self._narrow))
         self._words = compiled(rest) if self._narrow else None
         self._densities = {wires: compiled(DensityMatrix(wires)) for wires in self._wide}
@@ -48,11 +50,9 @@ class WidePlan:
         columns = [
             _traces([parts[k] for k in own], rho) for own, rho in zip(self._wide.values(), densities, strict=True)
         ]
-        order = [place for own in self._wide.values() for place in own]
         if self._words is not None:
             columns.append(self._words.combine(words, torch.cat([parts[place] for place in self._narrow], -1)))
-            order += self._narrow
-        return torch.cat(columns, -1)[..., torch.tensor(order).argsort().tolist()]
+        return torch.cat(columns, -1)[..., self._columns]
 
     def explain(self, samples: int) -> list[str]:
         """The lines of the narrow outputs' plan, and of each density matrix what is read off it."""

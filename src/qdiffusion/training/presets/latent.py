@@ -12,6 +12,16 @@ from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
 from qdiffusion.training.experiment import Experiment, Stage
 from qdiffusion.training.presets.preset import Preset
 
+AUTOENCODER = Stage(
+    "autoencoder",
+    1500,
+    objective=ReconstructConfig(),
+    # The latents' running statistics are those of weights that hardly move any more.
+    optimiser=AdamConfig(rate=RateConfig(decay="cosine")),
+    train=("codec.*",),
+    ema=EMAConfig(decay=0.0),
+)
+
 
 def latent_classical() -> Experiment:
     """Diffusion in the latent of an autoencoder that is trained first."""
@@ -21,15 +31,7 @@ def latent_classical() -> Experiment:
         forward=GaussianConfig(prediction="v"),
         model=MLPConfig(),
         stages=(
-            Stage(
-                "autoencoder",
-                1500,
-                objective=ReconstructConfig(),
-                # The latents' running statistics are those of weights that hardly move any more.
-                optimiser=AdamConfig(rate=RateConfig(decay="cosine")),
-                train=("codec.*",),
-                ema=EMAConfig(decay=0.0),
-            ),
+            AUTOENCODER,
             Stage("denoiser", 6000, objective=DenoiseConfig(p2_gamma=0.0)),
         ),
         sampling=SchedulerConfig(clip=False),

@@ -4,30 +4,29 @@ from functools import partial
 
 from qdiffusion.data.config import ImagesConfig
 from qdiffusion.diffusion.amplitude_config import AmplitudeNoiseConfig
-from qdiffusion.diffusion.config import ReconstructConfig
 from qdiffusion.diffusion.state_objective_config import ChainSamplingConfig, InfidelityConfig
 from qdiffusion.metrics.amplitude_config import AmplitudesEvaluationConfig
 from qdiffusion.models.codec_config import AmplitudesConfig, AutoencoderConfig
 from qdiffusion.models.qdm_config import NNCPQCConfig, QDMConfig
 from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
-from qdiffusion.training.experiment import Experiment, Model, Stage
+from qdiffusion.training.experiment import Experiment, Model, Optimiser, Stage
+from qdiffusion.training.presets.latent import AUTOENCODER
 from qdiffusion.training.presets.preset import Preset
 
 BATCH = 64
-DIRECT = EMAConfig(decay=0.0)
 
 
-def denoising(images: int, epochs: int, learning_rate: float) -> Stage:
-    """Every level of 64 images a step, the rate times 0.97 every ten epochs."""
+def denoising(steps: int, batch_size: int, optimiser: Optimiser) -> Stage:
+    """So many images a step, each at every level."""
+    objective, ema = InfidelityConfig(every_level=True), EMAConfig(decay=0.0)
+    return Stage("circuits", steps, batch_size, objective=objective, optimiser=optimiser, ema=ema)
+
+
+def published(images: int, epochs: int, learning_rate: float) -> Stage:
+    """The rate falls times 0.97 every ten epochs."""
     epoch = images // BATCH
-    return Stage(
-        "circuits",
-        epochs * epoch,
-        BATCH,
-        objective=InfidelityConfig(every_level=True),
-        optimiser=AdamConfig(learning_rate, betas=(0.9, 0.999), rate=RateConfig(decay="step", every=10 * epoch)),
-        ema=DIRECT,
-    )
+    rate = RateConfig(decay="step", every=10 * epoch)
+    return denoising(epochs * epoch, BATCH, AdamConfig(learning_rate, betas=(0.9, 0.999), rate=rate))
 
 
 def full(name: str, model: Model) -> Experiment:
@@ -41,7 +40,7 @@ def full(name: str, model: Model) -> Experiment:
         codec=AmplitudesConfig(),
         forward=AmplitudeNoiseConfig(first=1e-2, last=1e-2),
         model=model,
-        stages=(denoising(2000, 2000, 5e-5),),
+        stages=(published(2000, 2000, 5e-5),),
         sampling=ChainSamplingConfig(),
         evaluation=AmplitudesEvaluationConfig(count=500),
         log_every=31,
@@ -57,15 +56,8 @@ def latent(name: str, conditional: bool) -> Experiment:
         forward=AmplitudeNoiseConfig(first=1e-2, last=1e-2),
         model=QDMConfig(n_layers=5, conditional=conditional),
         stages=(
-            Stage(
-                "autoencoder",
-                1500,
-                objective=ReconstructConfig(),
-                optimiser=AdamConfig(rate=RateConfig(decay="cosine")),
-                train=("codec.*",),
-                ema=DIRECT,
-            ),
-            denoising(10_000, 10, 1e-2),
+            AUTOENCODER,
+            published(10_000, 10, 1e-2),
         ),
         sampling=ChainSamplingConfig(),
         evaluation=AmplitudesEvaluationConfig(count=1000),
