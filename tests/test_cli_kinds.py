@@ -140,7 +140,7 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
             "unet",
             MODELS,
         ),
-        "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "chain")),
+        "stages.0.objective": ("denoise", ("denoise", "reconstruct", "infidelity", "undo", "chain")),
         "stages.0.optimiser": ("adam", ("adam", "adamw", "natural")),
         "stages.0.model": (
             "None",

@@ -176,14 +176,16 @@ def test_one_step_samplers_apply_the_unitary_to_the_prior():
 def test_infidelity_is_0_for_who_knows_the_scrambler_and_that_of_the_states_otherwise(generator):
     space, states = Space("states", (8,)), haar(6, 3, generator)
     process, objective = ScramblerConfig(4).build(space, 1), InfidelityConfig().build(ScramblerConfig(4), 0)
-    knowing = System(Raw(space), Inverse(process.matrix), process)
+    basis = torch.eye(8, dtype=torch.complex64)
+    matrix = process.noised(basis, torch.zeros(8, dtype=torch.int64), generator).x.mT
+    knowing = System(Raw(space), Inverse(matrix), process)
     draw = objective.draw(knowing, batch(states, 0, 1, 2, 3, 4, 5), {}, generator)
     loss, logged = objective.loss(knowing, draw)
     assert abs(loss) < 1e-5
     assert logged["fidelity"] == 1 - loss
-    ignorant = System(Raw(space), Inverse(torch.eye(8, dtype=torch.complex64)), process)
+    ignorant = System(Raw(space), Inverse(basis), process)
     loss, _ = objective.loss(ignorant, draw)
-    expected = 1 - fidelity(states, states @ process.matrix.mT).mean()
+    expected = 1 - fidelity(states, states @ matrix.mT).mean()
     torch.testing.assert_close(loss, expected)
 
 

@@ -12,7 +12,7 @@ from qdiffusion.diffusion import ScramblerConfig, ScramblingConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.states import derived, fidelities, haar
 
-BOTH = [ScramblerConfig(2), ScramblingConfig(3)]
+BOTH = [ScramblerConfig(2, 2), ScramblingConfig(3), ScramblingConfig(2, (1.0, 1.0), "brickwork")]
 
 
 def states(n_qubits: int) -> Space:
@@ -27,42 +27,64 @@ def level(n: int, t: int) -> torch.Tensor:
     return torch.full((n,), t)
 
 
-@pytest.mark.parametrize(("n_qubits", "depth"), [(1, 1), (3, 2), (4, 5)])
-def test_a_scrambler_is_its_circuit(n_qubits, depth):
-    """The same angles, drawn from the same key, through PennyLane's Rot and CNOT."""
-    process = ScramblerConfig(depth, salt=7).build(states(n_qubits), seed=5)
-    angles = torch.rand(1, 3 * n_qubits * depth, dtype=torch.float64, generator=derived(5, depth, 7)) * 2 * math.pi
+def matrix(process: torch.nn.Module, n_qubits: int, t: int) -> torch.Tensor:
+    """U of level t, in double precision, column by column."""
+    basis = torch.eye(2**n_qubits, dtype=torch.complex128)
+    return process.noised(basis, level(len(basis), t), torch.Generator()).x.mT
+
+
+@pytest.mark.parametrize(("n_qubits", "depth", "layer"), [(1, 1, "ladder"), (4, 5, "ladder"), (4, 3, "brickwork")])
+def test_a_scrambler_is_its_circuit(n_qubits, depth, layer):
+    """The same angles, drawn from the same keys, through PennyLane's Rot and CNOT."""
+    process = ScramblerConfig(depth, salt=7, layer=layer).build(states(n_qubits), seed=5)
+    uniform = [torch.rand(n_qubits, 3, dtype=torch.float64, generator=derived(5, 7, k)) for k in range(depth)]
 
     def circuit() -> None:
-        rows = iter(angles.view(-1, 3).tolist())
-        for _ in range(depth):
-            for wire in range(n_qubits):
-                qml.Rot(*next(rows), wires=wire)
-            for wire in range(n_qubits - 1):
+        for k, rows in enumerate(uniform):
+            for wire, angles in enumerate((2 * math.pi * rows).tolist()):
+                qml.Rot(*angles, wires=wire)
+            first, every = (k % 2, 2) if layer == "brickwork" else (0, 1)
+            for wire in range(first, n_qubits - 1, every):
                 qml.CNOT(wires=[wire, wire + 1])
 
     expected = torch.as_tensor(qml.matrix(circuit, wire_order=range(n_qubits))())
-    torch.testing.assert_close(process.matrix.to(torch.complex128), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(matrix(process, n_qubits, 0), expected, rtol=0, atol=1e-12)
 
 
-def test_a_scrambler_applies_its_matrix_to_each_state(generator):
-    process = ScramblerConfig(2).build(states(3), seed=0)
-    x0 = haar(5, 3, generator)
-    noised = process.noised(x0, level(5, 0), generator)
-    expected = torch.stack([process.matrix @ psi for psi in x0])
-    torch.testing.assert_close(noised.x, expected)
-    assert torch.equal(process.target(noised), x0)
-    assert torch.equal(process.noised(x0, level(5, -1), generator).x, x0)
+def test_a_kicked_scrambler_kicks_all_states_alike():
+    process = ScramblerConfig(2, layer="kicks").build(states(2), seed=3)
+    first, second = process.shared[:, 0]
+    expected = [kicked(kicked(psi, first, 2), second, 2) for psi in torch.eye(4, dtype=torch.complex128)]
+    torch.testing.assert_close(matrix(process, 2, 0).mT, torch.stack(expected), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("layer", ["ladder", "brickwork", "kicks"])
+def test_a_deeper_scrambler_goes_on_where_a_shallow_one_ends(layer):
+    """Of one key: steps of a layer each pass through every shallower circuit."""
+    steps = ScramblerConfig(1, 4, salt=1, layer=layer).build(states(3), seed=2)
+    for depth in (1, 2, 3, 4):
+        whole = ScramblerConfig(depth, salt=1, layer=layer).build(states(3), seed=2)
+        torch.testing.assert_close(matrix(whole, 3, 0), matrix(steps, 3, depth - 1), rtol=0, atol=1e-12)
 
 
 def test_scramblers_are_alike_for_equal_keys_and_for_no_others():
     matrices = [
-        ScramblerConfig(depth, salt).build(states(2), seed).matrix
-        for depth, salt, seed in [(2, 0, 0), (2, 1, 0), (2, 0, 1), (4, 0, 0)]
+        matrix(ScramblerConfig(2, salt=salt).build(states(2), seed), 2, 0) for salt, seed in [(0, 0), (1, 0), (0, 1)]
     ]
-    assert torch.equal(matrices[0], ScramblerConfig(2).build(states(2), 0).matrix)
+    assert torch.equal(matrices[0], matrix(ScramblerConfig(2).build(states(2), 0), 2, 0))
     for one, other in combinations(matrices, 2):
         assert (one - other).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("prediction", ["clean", "previous"])
+def test_what_is_asked_for_is_the_item_or_the_level_before(prediction, generator):
+    process = ScramblerConfig(2, 2, prediction=prediction).build(states(3), seed=0)
+    x0, t = doubles(6, 3, generator), torch.tensor([0, 1, 0, 1, 1, 0])
+    noised = process.noised(x0, t, generator)
+    before = x0 if prediction == "clean" else process.noised(x0, t - 1, generator).x
+    assert torch.equal(process.target(noised), before)
+    assert torch.equal(process.seen(before, t), noised.x)
+    assert torch.equal(process.noised(x0, level(6, -1), generator).x, x0)
 
 
 def kicked(psi: torch.Tensor, angles: torch.Tensor, n_qubits: int) -> torch.Tensor:
@@ -155,8 +177,10 @@ def test_what_are_no_states_is_refused(config):
     "build",
     [
         lambda: ScramblerConfig(0),
-        lambda: ScramblerConfig(1, -1),
-        lambda: ScramblerConfig().build(Space("states", (2**13,)), 0),
+        lambda: ScramblerConfig(1, salt=-1),
+        lambda: ScramblerConfig().build(Space("states", (2**17,)), 0),
+        lambda: ScramblerConfig(21, 10),
+        lambda: ScramblerConfig(1, timesteps=0),
         lambda: ScramblingConfig(0),
         lambda: ScramblingConfig(3, (-1.0, 1.0)),
         lambda: ScramblingConfig(3, (1.0, math.inf)),

@@ -7,8 +7,10 @@ import pennylane as qml
 import pytest
 import torch
 
+from qdiffusion.circuits import ladder_entangling, mirrored_ladder, state_preparation
 from qdiffusion.circuits.reference import simulate, simulate_branches
 from qdiffusion.data import Space
+from qdiffusion.diffusion import ScramblerConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.models import ChainConfig, ChainDenoiser, UnitaryConfig, UnitaryDenoiser
 from qdiffusion.states import haar
@@ -33,9 +35,61 @@ def test_the_logged_unitary_has_84_angles():
 def test_a_unitary_is_its_circuit(n_qubits, n_layers, generator):
     model = UnitaryDenoiser(n_qubits, n_layers).double()
     x = doubles(3, n_qubits, generator)
-    expected = torch.stack([simulate(model.circuit.circuit, psi, model.circuit.weights[0]) for psi in x])
+    weights = torch.cat([layer.weights[0] for layer in model.layers])
+    circuit = state_preparation(n_qubits) >> ladder_entangling(n_qubits, n_layers)
+    expected = torch.stack([simulate(circuit, psi, weights) for psi in x])
     torch.testing.assert_close(model(x, 0).sample, expected, rtol=0, atol=1e-12)
     assert torch.equal(model(x, 0, return_dict=False)[0], model(x, torch.zeros(3, dtype=torch.int64)).sample)
+
+
+def test_each_level_has_a_unitary_of_its_own(generator):
+    model, x = UnitaryDenoiser(3, 2, n_steps=3, ansatz="mirrored").double(), doubles(4, 3, generator)
+    t = torch.tensor([2, 0, 2, 1])
+    circuit = state_preparation(3) >> mirrored_ladder(3, 2)
+    expected = [
+        simulate(circuit, psi, torch.cat([layer.weights[k] for layer in model.layers]))
+        for psi, k in zip(x, t, strict=True)
+    ]
+    torch.testing.assert_close(model(x, t).sample, torch.stack(expected), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_qubits", [1, 2, 4])
+def test_mirrored_layers_undo_a_scrambler_layer_by_layer(n_qubits, generator):
+    """Of opposite angles in opposite order; no layer of the scrambler's own order does."""
+    depth, x0 = 3, doubles(5, n_qubits, generator)
+    space = Space("states", (2**n_qubits,))
+    process = ScramblerConfig(1, depth, prediction="previous").build(space, 0)
+    model = UnitaryConfig(1, n_steps=depth, ansatz="mirrored").build(space).double()
+    opposite = -process.shared.view(depth, n_qubits, 3).flip(-1).flatten(1)
+    model.layers[0].weights.data.copy_(opposite)
+    x = process.noised(x0, torch.full((5,), depth - 1), generator).x
+    for t in reversed(range(depth)):
+        x = model(x, t).sample
+    torch.testing.assert_close(x, x0, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n_qubits", "n_layers", "n_steps"), [(1, 2, 1), (3, 4, 2)])
+def test_blocks_begin_as_the_identity(n_qubits, n_layers, n_steps, generator):
+    model = UnitaryConfig(n_layers, n_steps, "blocks", "identity").build(Space("states", (2**n_qubits,))).double()
+    x = doubles(3, n_qubits, generator)
+    torch.testing.assert_close(model(x, n_steps - 1).sample, x, rtol=0, atol=1e-12)
+    with torch.no_grad():
+        model.layers[1].weights.add_(0.1)
+    assert (model(x, n_steps - 1).sample - x).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: UnitaryConfig(0),
+        lambda: UnitaryConfig(n_steps=0),
+        lambda: UnitaryConfig(2, start="identity"),
+        lambda: UnitaryConfig(3, ansatz="blocks", start="identity"),
+    ],
+)
+def test_impossible_unitaries_are_refused(build):
+    with pytest.raises(UsageError):
+        build()
 
 
 @pytest.mark.parametrize(("n_qubits", "n_ancillas", "n_layers"), SIZES)

@@ -189,7 +189,7 @@ def test_unknown_preset_lists_all_and_guesses() -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: ScramblerConfig(depth=201), "give a depth of 1 to 200"),
+        (lambda: ScramblerConfig(depth=201), "give a depth of 1 to 200 in all"),
         (lambda: ScramblingConfig(strength=(1.0, 1e308)), "give two numbers from 0 to 1e\\+06"),
         (lambda: ScramblingConfig(strength=(float("nan"), 1.0)), "give two numbers from 0"),
         (lambda: UnitaryConfig(n_layers=201), "give 1 to 200"),

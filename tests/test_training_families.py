@@ -133,7 +133,7 @@ def test_carried_moments_go_on_and_others_start_afresh(tmp_path: Path) -> None:
     dropped = replace(experiment, stages=(experiment.stages[0], replace(experiment.stages[1], carry=False)))
     counts = [
         load(list_checkpoints(train(each, tmp_path / str(index)))[-1]).tensors[
-            "optimiser/denoiser.circuit.weights/step"
+            "optimiser/denoiser.layers.0.weights/step"
         ]
         for index, each in enumerate((experiment, dropped))
     ]
@@ -147,7 +147,7 @@ def test_moments_of_another_shape_or_of_fresh_parameters_are_not_carried(tmp_pat
     for name, changes in (("wider", {"model": UnitaryConfig(n_layers=3), **fresh}), ("fresh", fresh)):
         changed = replace(experiment, stages=(experiment.stages[0], replace(experiment.stages[1], **changes)))
         last = load(list_checkpoints(train(changed, tmp_path / name))[-1])
-        assert int(last.tensors["optimiser/denoiser.circuit.weights/step"]) == 3
+        assert int(last.tensors["optimiser/denoiser.layers.0.weights/step"]) == 3
 
 
 def test_each_round_of_a_chain_trains_its_own_step(tmp_path: Path) -> None:

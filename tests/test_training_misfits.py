@@ -105,7 +105,11 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (transfer, last(fresh=("vertex*",)), r"'vertex\*' of fresh matches no parameter"),
     (transfer, stage(fresh=("denoiser.vertex_*",)), "Stage classical is the first: there is nothing before it"),
     (scrambling, stage(carry=True), "Stage depth-1 is the first: there is nothing before it"),
-    (chain, part(evaluation=DenoisingEvaluationConfig(count=4)), "parameters for each of 3; choose the evaluation"),
+    (
+        chain,
+        part(evaluation=DenoisingEvaluationConfig(count=4)),
+        "parameters for each of 3 levels; choose the evaluation",
+    ),
     (latent, last_alone, "The codec autoencoder has weights that no stage trains"),
     (transfer, stage(objective=ReconstructConfig(), train=("codec.*",)), "a Pixels has nothing to learn"),
 ]

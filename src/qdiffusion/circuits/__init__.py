@@ -3,10 +3,12 @@
 from qdiffusion.circuits.ansatze import (
     alternating_ladder,
     basic_entangling,
+    brickwork,
     cz_brickwork,
     fqconv,
     hqconv,
     ladder_entangling,
+    mirrored_ladder,
     strongly_entangling,
 )
 from qdiffusion.circuits.channels import (
@@ -71,6 +73,7 @@ __all__ = [
     "bit_flip",
     "bits",
     "branches",
+    "brickwork",
     "circuit_of",
     "concatenate",
     "constant",
@@ -96,6 +99,7 @@ __all__ = [
     "ladder_entangling",
     "measure",
     "measured",
+    "mirrored_ladder",
     "on_wires",
     "pauli_sum",
     "pauli_x",

@@ -7,7 +7,7 @@ target q_{p+s}).
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import cycle, pairwise
+from itertools import count, cycle, pairwise
 from typing import Literal
 
 from qdiffusion.circuits.circuit import Angle, Circuit, Gate
@@ -109,6 +109,39 @@ def ladder_entangling(n_wires: int, n_layers: int) -> Circuit:
         yield from _cnots(pairwise(range(n_wires)))
 
     return layered(layer, n_layers, 3 * n_wires, "ladder_entangling", n_wires)
+
+
+def mirrored_ladder(n_wires: int, n_layers: int) -> Circuit:
+    """The CNOT ladder backwards, …, 1→2, 0→1, then a general rotation RZ, RY, RZ on each wire; 3 · n_wires weights a
+    layer, in the order of `ladder_entangling`.
+
+    Its layers of weights (-c, -b, -a) undo those of `ladder_entangling` of weights (a, b, c), the last first.
+    """
+    check(n_layers, n_wires)
+
+    def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
+        yield from _cnots(reversed([*pairwise(range(n_wires))]))
+        yield from _rotations(n_wires, angles)
+
+    return layered(layer, n_layers, 3 * n_wires, "mirrored_ladder", n_wires)
+
+
+def brickwork(n_wires: int, n_layers: int, first: int = 0) -> Circuit:
+    """A general rotation RZ, RY, RZ on each wire, then CNOTs 0→1, 2→3, … in layers 0, 2, … and 1→2, 3→4, … in the
+    others; 3 · n_wires weights a layer, in the order of `ladder_entangling`.
+
+    Args:
+        n_wires, n_layers: of the circuit.
+        first: the number of its first layer.
+    """
+    check(n_layers, n_wires)
+    numbers = count(first)
+
+    def layer(angles: Iterator[Angle]) -> Iterator[Gate]:
+        yield from _rotations(n_wires, angles)
+        yield from _cnots((wire, wire + 1) for wire in range(next(numbers) % 2, n_wires - 1, 2))
+
+    return layered(layer, n_layers, 3 * n_wires, "brickwork", n_wires)
 
 
 def cz_brickwork(n_wires: int, n_layers: int) -> Circuit:

@@ -10,13 +10,12 @@ from .likelihood import Bins, bits_per_dimension, log_likelihood
 from .objectives import DenoiseObjective, ReconstructObjective
 from .sampling import GaussianSampler
 from .schedules import cosine_betas, linear_betas
-from .scrambler import Scrambler
 from .scrambling import Scrambling
 from .sde import SDE, VESDE, VPSDE, SubVPSDE
 from .sde_config import SDEConfig, SDESamplingConfig
 from .sde_sampling import SDESampler
 from .state_config import ScramblerConfig, ScramblingConfig
-from .state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
+from .state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig, UndoConfig
 from .system import System
 
 __all__ = [
@@ -45,12 +44,12 @@ __all__ = [
     "SDESamplingConfig",
     "ScheduleConfig",
     "SchedulerConfig",
-    "Scrambler",
     "ScramblerConfig",
     "Scrambling",
     "ScramblingConfig",
     "SubVPSDE",
     "System",
+    "UndoConfig",
     "bits_per_dimension",
     "cosine_betas",
     "linear_betas",

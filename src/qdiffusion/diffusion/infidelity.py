@@ -40,11 +40,7 @@ class InfidelityObjective:
     def check(self, system: System) -> None:
         """Raise UsageError where diffusion sees no states, or the denoiser takes one level at a time."""
         system.codec.space.expect("states", "The objective infidelity")
-        if system.denoiser.levels not in (1, system.process.timesteps):
-            raise UsageError(
-                f"The denoiser has parameters for each of {system.denoiser.levels} noise levels, and the forward "
-                f"process has {system.process.timesteps}; give both the same number."
-            )
+        check_levels(system)
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Nothing."""
@@ -94,3 +90,12 @@ class InfidelityObjective:
         reached = probabilities.detach().cumsum(1)
         outcome = torch.searchsorted(reached, flat["chance"][:, None] * reached[:, -1:], right=True)
         return fidelities.gather(1, outcome.clamp_(max=fidelities.shape[1] - 1))[:, 0]
+
+
+def check_levels(system: System) -> None:
+    """Raise UsageError for a denoiser with parameters for other noise levels than the process has."""
+    if system.denoiser.levels not in (1, system.process.timesteps):
+        raise UsageError(
+            f"The denoiser has parameters for each of {system.denoiser.levels} noise levels, and the forward "
+            f"process has {system.process.timesteps}; give both the same number."
+        )

@@ -1,73 +1,123 @@
-r"""Random kicks, step by step and for every state its own (QuDDPM's forward process).
+r"""Random circuits that scramble states, a step a noise level.
 
-.. math:: x_t = K_{t+1} \cdots K_1 x_0, \quad
-    K_k = \prod_{i<j} R_{ZZ}^{(ij)}\left(\frac{g}{2\sqrt n}\right) \prod_i R_Z^{(i)}(γ_i) R_Y^{(i)}(β_i) R_Z^{(i)}(α_i)
+.. math:: x_t = S_t \cdots S_0 x_{-1}, \quad S_t = C_{(t+1)m-1} \cdots C_{tm}
 
-with angles α, β, γ ~ U(-π/8, π/8) · h_k and one g ~ U(0.4, 0.6) · h_k a kick, h rising evenly. t = 0 is one
-kick, t = -1 none.
+of m layers C_k each, whose angles are drawn for every state anew, or once for all; t = -1 is the state itself. A layer
+is one of
 
-Source: Zhang et al. 2024 (arXiv 2310.05866), appendix on the forward circuit.
+* kicks: R_Z(α) R_Y(β) R_Z(γ) on every qubit, then R_ZZ(g / 2√n) on every pair; α, β, γ ~ U(-π/8, π/8) · h_k and one
+  g ~ U(0.4, 0.6) · h_k a layer;
+* ladder: a general rotation on every qubit, then CNOTs 0→1, 1→2, …; angles ~ U(0, 2π) · h_k;
+* brickwork: the same, but with CNOTs 0→1, 2→3, … and 1→2, 3→4, … in turn.
+
+h rises evenly from layer to layer.
+
+Source: Zhang et al. 2024 (arXiv 2310.05866), appendix on the forward circuit, for the kicks; the research log for the
+ladder.
 """
 
 import math
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Complex64, Float, Int64
+from jaxtyping import Bool, Complex, Complex64, Float, Int64
 from torch import Tensor, nn
 
-from qdiffusion.circuits import Circuit, Gate, Plan, circuit_of, state, state_preparation, weight
+from qdiffusion.circuits import (
+    Circuit,
+    Gate,
+    Plan,
+    brickwork,
+    circuit_of,
+    ladder_entangling,
+    state,
+    state_preparation,
+    weight,
+)
+from qdiffusion.diffusion.state_config import Layer, Prediction
 from qdiffusion.diffusion.system import Noised
-from qdiffusion.states import haar
+from qdiffusion.states import derived, haar
 
 
 class Scrambling(nn.Module):
-    """Kicks every state T times; what a denoiser is to say of x_t is x₀.
+    """Scrambles states in T steps; what a denoiser is to say of x_t is x_{-1}, or x_{t-1}.
 
     Buffers:
-        strengths: h (T,) float32; not saved.
+        strengths: h (T m,) float32; not saved.
+        shared: the angles (T m, 1, n_angles) float64 of all layers where all states share them, those of layer k drawn
+            from (*key, k), so that a deeper circuit of the same key goes on where this one ends; else None.
 
     Args:
         n_qubits: n.
-        timesteps: T, the number of kicks.
-        strength: h of the first and of the last kick.
+        timesteps: T.
+        layers: m, of each step.
+        layer: what a layer is.
+        strength: h of the first and of the last layer.
+        key: whole numbers of at least 0 that set the circuit that all states share apart; None: each has its own.
+        prediction: "clean" for x_{-1}, "previous" for x_{t-1}, which a circuit of all states alone can tell.
     """
 
     strengths: Tensor
+    shared: Tensor | None
 
-    def __init__(self, n_qubits: int, timesteps: int, strength: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        n_qubits: int,
+        timesteps: int,
+        layers: int = 1,
+        layer: Layer = "kicks",
+        strength: tuple[float, float] = (1.0, 1.0),
+        key: tuple[int, ...] | None = None,
+        prediction: Prediction = "clean",
+    ) -> None:
         super().__init__()
-        self.timesteps = timesteps
-        self.register_buffer("strengths", torch.linspace(*strength, timesteps), persistent=False)
-        self._plan = Plan(state_preparation(n_qubits) >> kick(n_qubits), state())
+        self.timesteps, self.layers, self.kind, self.prediction = timesteps, layers, layer, prediction
+        self.register_buffer("strengths", torch.linspace(*strength, timesteps * layers), persistent=False)
+        prepared = state_preparation(n_qubits)
+        circuits = [_layer(layer, n_qubits, parity) for parity in range(2 if layer == "brickwork" else 1)]
+        self._plans = [Plan(prepared >> circuit, state()) for circuit in circuits]
+        shared = None
+        if key is not None:
+            n = self._plans[0].circuit.n_weights
+            shape, each = (1, n), [derived(*key, k) for k in range(timesteps * layers)]
+            uniform = torch.stack([torch.rand(shape, generator=one, dtype=torch.float64) for one in each])
+            shared = self._angles(uniform)
+        self.register_buffer("shared", shared, persistent=False)
 
     def levels(self, n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
         """Uniform in 0 … T-1, (n,)."""
         t = torch.randint(self.timesteps, (n,), generator=generator, device=generator.device)
         return t.to(self.strengths.device)
 
-    def angles(self, n: int, generator: torch.Generator) -> Float[Tensor, "timesteps n angles"]:
-        """The angles of all kicks of n states (T, n, 3·n_qubits + 1), radians, g last."""
-        shape = (self.timesteps, n, self._plan.circuit.n_weights)
-        uniform = torch.rand(shape, generator=generator, device=generator.device).to(self.strengths.device)
-        rotations, g = (uniform[..., :-1] - 0.5) * math.pi / 4, 0.4 + 0.2 * uniform[..., -1:]
-        return torch.cat([rotations, g], -1) * self.strengths.view(-1, 1, 1)
+    def angles(self, n: int, generator: torch.Generator) -> Float[Tensor, "layers n angles"]:
+        """The angles of all layers of n states, (T m, n, n_angles), radians: (T m, 1, n_angles) where they share them,
+        and nothing is drawn."""
+        if self.shared is not None:
+            return self.shared
+        shape = (len(self.strengths), n, self._plans[0].circuit.n_weights)
+        return self._angles(torch.rand(shape, generator=generator, device=generator.device).to(self.strengths.device))
 
     def noised(self, x0: Complex[Tensor, "n d"], t: Int64[Tensor, " n"], generator: torch.Generator) -> Noised:
         """x_t (N, 2^n) for states x₀ (N, 2^n) and t (N,) in -1 … T-1.
 
-        The angles of all T kicks are drawn whatever t is: with equal generators, x_t is x_{t-1} kicked once more.
+        The angles of all layers are drawn whatever t is: with equal generators, x_t is x_{t-1} a step further.
         """
-        x = x0
-        for k, angles in enumerate(self.angles(len(x0), generator).to(x0.real.dtype)):
-            kicked: Any = self._plan(angles.unsqueeze(1), x.view(len(x), 1, 1, -1))
-            x = torch.where(k <= t.unsqueeze(-1), kicked.view(x.shape), x)
+        x = self._through(x0, self.angles(len(x0), generator), lambda step: step <= t)
         return Noised(x0, x, t, x0.new_empty(len(x0), 0))
 
     def target(self, noised: Noised) -> Complex[Tensor, "n d"]:
-        """x₀."""
-        return noised.x0
+        """x_{-1}, or x_{t-1}, by `prediction`."""
+        x0, t = noised.x0, noised.t
+        return x0 if self.prediction == "clean" else self._through(x0, self._of_all, lambda step: step < t)
+
+    def seen(self, target: Complex[Tensor, "n d"], t: Int64[Tensor, " n"]) -> Complex[Tensor, "n d"]:
+        """What a denoiser is shown at levels t (N,) where it is to say `target`, any states (N, 2^n): x_t of this
+        x_{-1} or, where the one before is predicted, of this x_{t-1}. For circuits that all states share.
+        """
+        first = t if self.prediction == "previous" else torch.zeros_like(t)
+        return self._through(target, self._of_all, lambda step: (first <= step) & (step <= t))
 
     def prior(self, shape: tuple[int, ...], generator: torch.Generator) -> Complex64[Tensor, "n d"]:
         """Haar-random states (N, 2^n), complex64, on the process's device."""
@@ -75,16 +125,48 @@ class Scrambling(nn.Module):
 
     @property
     def caption(self) -> str:
-        """How many kicks there are."""
-        return f"Real states are kicked {self.timesteps} times, each by random rotations of its own."
+        """How many layers there are, and whose."""
+        total = len(self.strengths)
+        if self.shared is not None:
+            return f"One circuit of depth {total}, the same for every state, is applied to real states."
+        if self.kind == "kicks":
+            return f"Real states are kicked {total} times, each by random rotations of its own."
+        return f"Real states go through {total} random layers, each state through its own."
 
     def label(self, t: int) -> tuple[str, ...]:
-        """How often the state was kicked."""
-        return ("state",) if t < 0 else (f"{t + 1} kick{'s' if t else ''}",)
+        """How deep the circuit is."""
+        return ("state",) if t < 0 else (f"depth {(t + 1) * self.layers}",)
+
+    def _through(
+        self,
+        x: Complex[Tensor, "n d"],
+        angles: Float[Tensor, "layers b angles"],
+        taken: Callable[[int], Bool[Tensor, " n"]],
+    ) -> Complex[Tensor, "n d"]:
+        """Each state through the steps that are taken by it, with its own row of angles, or the only one."""
+        for step in range(self.timesteps):
+            after: Any = x
+            for k in range(step * self.layers, (step + 1) * self.layers):
+                given = angles[k].to(x.real.dtype).unsqueeze(1)
+                after = self._plans[k % len(self._plans)](given, after.view(len(given), 1, -1, x.shape[-1]))
+            x = torch.where(taken(step).unsqueeze(-1), after.view(x.shape), x)
+        return x
+
+    @property
+    def _of_all(self) -> Tensor:
+        assert self.shared is not None
+        return self.shared
+
+    def _angles(self, uniform: Float[Tensor, "layers n angles"]) -> Float[Tensor, "layers n angles"]:
+        """From chance in [0, 1)."""
+        h = self.strengths.to(uniform.dtype).view(-1, 1, 1)
+        if self.kind != "kicks":
+            return 2 * math.pi * uniform * h
+        return torch.cat([(uniform[..., :-1] - 0.5) * math.pi / 4, 0.4 + 0.2 * uniform[..., -1:]], -1) * h
 
 
 def kick(n_qubits: int) -> Circuit:
-    """K: weights 3i, 3i + 1, 3i + 2 are α, β, γ of qubit i, the last is g."""
+    """Weights 3i, 3i + 1, 3i + 2 are α, β, γ of qubit i, the last is g."""
     gates = [Gate(name, (i,), weight(3 * i + place)) for i in range(n_qubits) for place, name in enumerate(_EULER)]
     g = weight(3 * n_qubits) * (0.5 / math.sqrt(n_qubits))
     gates += [Gate("rzz", pair, g) for pair in combinations(range(n_qubits), 2)]
@@ -92,3 +174,9 @@ def kick(n_qubits: int) -> Circuit:
 
 
 _EULER = ("rz", "ry", "rz")
+
+
+def _layer(kind: Layer, n_qubits: int, parity: int) -> Circuit:
+    if kind == "kicks":
+        return kick(n_qubits)
+    return ladder_entangling(n_qubits, 1) if kind == "ladder" else brickwork(n_qubits, 1, parity)

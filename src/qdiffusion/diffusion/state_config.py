@@ -1,77 +1,90 @@
 """How quantum states are scrambled, in plain values; torch loads when a process is built."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from qdiffusion.data.space import Space
 from qdiffusion.diffusion.config import check_timesteps
-from qdiffusion.errors import UsageError
+from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
-    from qdiffusion.diffusion.scrambler import Scrambler
     from qdiffusion.diffusion.scrambling import Scrambling
 
-MOST_QUBITS = 12
-"""A scrambler's matrix of 12 qubits has 2^24 entries, 128 MB in complex64."""
+Layer = Literal["kicks", "ladder", "brickwork"]
+Prediction = Literal["clean", "previous"]
+
+MOST_QUBITS = 16
+"""Of a scrambler."""
 MOST_DEPTH = 200
-"""Its gates are planned one by one, in seconds."""
+"""Of all steps together: every state of a batch goes through them in every step of a training."""
 MOST_STRENGTH = 1e6
 """Angles of 1e6 radians have lost all but a digit of float32."""
 
 
 @dataclass(frozen=True)
 class ScramblerConfig:
-    """One fixed scrambling circuit, the same for every state, which is to be undone in one step."""
+    """One fixed scrambling circuit, the same for every state, in one step or in several."""
 
     kind: Literal["scrambler"] = field(default="scrambler", kw_only=True)
     """Names this forward process in a saved experiment."""
     depth: int = 2
-    """Layers of the circuit: a general rotation on every qubit, then a ladder of CNOTs."""
+    """Layers of each step."""
+    timesteps: int = 1
+    """Steps T, one after the other: noise levels."""
     salt: int = 0
-    """Another number is another circuit, at the same seed."""
+    """Another number is another circuit, at the same seed; of two circuits that differ in the number of layers alone,
+    one goes on where the other ends."""
+    layer: Layer = "ladder"
+    """A general rotation on every qubit, then a ladder of CNOTs or CNOTs on every other pair (brickwork); or kicks."""
+    prediction: Prediction = "clean"
+    """What a denoiser is to say of a level's state: the clean one, or that of the level before."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.depth <= MOST_DEPTH or self.salt < 0:
+        if min(self.depth, self.timesteps) < 1 or self.depth * self.timesteps > MOST_DEPTH or self.salt < 0:
             raise UsageError(
-                f"A scrambler got depth {self.depth} and salt {self.salt}; give a depth of 1 to {MOST_DEPTH} and a "
-                "salt of at least 0."
+                f"A scrambler got {self.timesteps} steps of depth {self.depth} and salt {self.salt}; give a depth of 1 "
+                f"to {MOST_DEPTH} in all, and a salt of at least 0."
             )
+        _check_layer(self.layer)
+        require(self.prediction in get_args(Prediction), "prediction", self.prediction, "clean or previous")
 
-    @property
-    def timesteps(self) -> int:
-        """One noise level: scrambled."""
-        return 1
+    def build(self, space: Space, seed: int) -> "Scrambling":
+        """The circuit of (seed, salt), layer by layer; raises UsageError for what are no states, or too large ones."""
+        from qdiffusion.diffusion.scrambling import Scrambling
 
-    def build(self, space: Space, seed: int) -> "Scrambler":
-        """The circuit of (seed, depth, salt), its angles uniform in [0, 2π); raises UsageError for what are no states,
-        or too large ones."""
-        from qdiffusion.diffusion.scrambler import Scrambler
-
-        return Scrambler(_n_qubits(space, "A scrambler", MOST_QUBITS), self.depth, (seed, self.depth, self.salt))
+        n_qubits, key = _n_qubits(space, "A scrambler", MOST_QUBITS), (seed, self.salt)
+        return Scrambling(n_qubits, self.timesteps, self.depth, self.layer, key=key, prediction=self.prediction)
 
 
 @dataclass(frozen=True)
 class ScramblingConfig:
-    """Random kicks, other ones for every state, until nothing is known of it: QuDDPM's forward process."""
+    """Random circuits, other ones for every state, until nothing is known of it: QuDDPM's forward process."""
 
     kind: Literal["scrambling"] = field(default="scrambling", kw_only=True)
     """Names this forward process in a saved experiment."""
     timesteps: int = 20
-    """Number of kicks T."""
+    """Number of layers T."""
     strength: tuple[float, float] = (1.0, 4.0)
-    """What the angles of the first and of the last kick are multiplied with; evenly spaced in between."""
+    """What the angles of the first and of the last layer are multiplied with; evenly spaced in between."""
+    layer: Layer = "kicks"
+    """kicks: QuDDPM's weak rotations; ladder and brickwork: general ones, then CNOTs."""
 
     def __post_init__(self) -> None:
         check_timesteps(self.timesteps)
         if not all(0 <= each <= MOST_STRENGTH for each in self.strength):
             raise UsageError(f"Scrambling got strengths {self.strength}; give two numbers from 0 to {MOST_STRENGTH:g}.")
+        _check_layer(self.layer)
 
     def build(self, space: Space, seed: int) -> "Scrambling":
         """The process, whose chance is that of each call and not of the seed; raises UsageError for what are no
         states."""
         from qdiffusion.diffusion.scrambling import Scrambling
 
-        return Scrambling(_n_qubits(space, "Scrambling", 30), self.timesteps, self.strength)
+        return Scrambling(_n_qubits(space, "Scrambling", 30), self.timesteps, 1, self.layer, self.strength)
+
+
+def _check_layer(layer: Layer) -> None:
+    require(layer in get_args(Layer), "layer", layer, "kicks, ladder or brickwork")
 
 
 def _n_qubits(space: Space, who: str, most: int) -> int:

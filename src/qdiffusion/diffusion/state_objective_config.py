@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from qdiffusion.diffusion.chain import ChainObjective, ChainSampler
     from qdiffusion.diffusion.infidelity import InfidelityObjective
     from qdiffusion.diffusion.system import System
+    from qdiffusion.diffusion.undo import UndoObjective
 
 MOST_INPUTS = 1_000_000
 """States that a circuit of a chain is trained on, all of them in every step."""
@@ -54,6 +55,30 @@ class InfidelityConfig:
         from qdiffusion.diffusion.infidelity import InfidelityObjective
 
         return InfidelityObjective(self.every_level, self.outcomes, self.label_dropout, self.relative)
+
+
+@dataclass(frozen=True)
+class UndoConfig:
+    """Undo a circuit that all states share, on fresh states in every step: of the data only their size counts."""
+
+    kind: Literal["undo"] = field(default="undo", kw_only=True)
+    """Names this objective in a saved experiment."""
+    cost: Literal["global", "local"] = "global"
+    """global: the infidelity of Haar states; local: of products of one-qubit states, qubit by qubit, which has slopes
+    where the other is flat: ⅔ of the local Hilbert-Schmidt test."""
+
+    def __post_init__(self) -> None:
+        require(self.cost in ("global", "local"), "cost", self.cost, "global or local")
+
+    def rounds(self, forward: HasTimesteps) -> int:
+        """One."""
+        return 1
+
+    def build(self, forward: HasTimesteps, round: int) -> "UndoObjective":
+        """The objective."""
+        from qdiffusion.diffusion.undo import UndoObjective
+
+        return UndoObjective(self.cost)
 
 
 @dataclass(frozen=True)

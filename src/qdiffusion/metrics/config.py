@@ -9,7 +9,10 @@ from qdiffusion.diffusion.config import Variance, check_variance
 from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qdiffusion.data import ImageSet
+    from qdiffusion.diffusion.system import System
     from qdiffusion.metrics.features import FeatureNetwork
     from qdiffusion.metrics.report import Scores
     from qdiffusion.metrics.subject import Data, Subject
@@ -50,7 +53,7 @@ class ImagesEvaluationFields:
             f"0 (no evaluation) or at least {FEWEST_IMAGES}",
         )
 
-    def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
+    def check(self, data: "Data", space: Space, count: int, systems: "Sequence[System]" = ()) -> None:
         """Raise UsageError or DataError where `count` samples of such data could not be scored."""
         if count:
             space.expect("images", "An evaluation by FID")
@@ -103,7 +106,7 @@ class StatesEvaluationConfig:
     def __post_init__(self) -> None:
         require(self.count == 0 or self.count >= 2, "count", self.count, "0 (no evaluation) or at least 2")
 
-    def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
+    def check(self, data: "Data", space: Space, count: int, systems: "Sequence[System]" = ()) -> None:
         """Raise UsageError where samples of such data could not be scored."""
         if count:
             space.expect("states", "An evaluation by the distance of states")
@@ -132,15 +135,18 @@ class DenoisingEvaluationConfig:
     def __post_init__(self) -> None:
         require(self.count >= 0, "count", self.count, "at least 0")
 
-    def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
-        """Raise UsageError where such data cannot be restored, or by a denoiser with parameters for each level."""
-        if count:
-            space.expect("states", "An evaluation by the fidelity of restored states")
-        if count and levels != 1:
-            raise UsageError(
-                "An evaluation by the fidelity of restored states takes a denoiser for all noise levels at once, but"
-                f" was given one with parameters for each of {levels}; choose the evaluation states."
-            )
+    def check(self, data: "Data", space: Space, count: int, systems: "Sequence[System]" = ()) -> None:
+        """Raise UsageError where such data cannot be restored: no states, or a denoiser that was not shown pairs."""
+        if not count:
+            return
+        space.expect("states", "An evaluation by the fidelity of restored states")
+        for system in systems:
+            if system.denoiser.levels != 1 and getattr(system.process, "prediction", None) != "previous":
+                raise UsageError(
+                    "An evaluation by the fidelity of restored states takes a denoiser of all noise levels, or a "
+                    "forward process whose prediction is previous, but was given one with parameters for each of "
+                    f"{system.denoiser.levels} levels; choose the evaluation states."
+                )
 
     def score(self, subject: "Subject") -> "Scores":
         """Mean fidelities of restored states with the clean ones."""
@@ -171,7 +177,7 @@ class LikelihoodEvaluationConfig:
         require(self.probes >= 0, "probes", self.probes, "at least 0")
         check_variance(self.variance)
 
-    def check(self, data: "Data", space: Space, count: int, levels: int = 1) -> None:
+    def check(self, data: "Data", space: Space, count: int, systems: "Sequence[System]" = ()) -> None:
         """Raise UsageError where such data have no likelihood."""
         if count and space.kind == "states":
             raise UsageError(

@@ -1,8 +1,10 @@
 """Scores of runs on quantum states: their samples against held-out states, and what they restore of noised ones."""
 
 import torch
+from jaxtyping import Complex
 from torch import Tensor
 
+from qdiffusion.diffusion.scrambling import Scrambling
 from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.report import Row, Scores
 from qdiffusion.metrics.states import denoising_scores, state_scores
@@ -23,7 +25,8 @@ def score_states(subject: Subject) -> Scores:
 
 
 def score_denoising(subject: Subject) -> Scores:
-    """Mean fidelities of restored states with clean ones: the training's, and `count` held-out ones."""
+    """Mean fidelities of restored states with clean ones: the training's, and `count` held-out ones; where all states
+    share a scrambling circuit, also the average gate fidelity of its undoing."""
     system = subject.system()
     generator = torch.Generator().manual_seed(subject.seed)
     train, test = subject.data.load("train"), subject.data.load("test")
@@ -32,18 +35,50 @@ def score_denoising(subject: Subject) -> Scores:
         *_restored(system, train.items.to(subject.device), "train", generator),
         *_restored(system, held_out.to(subject.device), "held-out", generator),
     ]
-    conditions = (
+    conditions = [
         f"Fidelity of restored states with the clean ones, ± standard deviation over states: {train.source}; "
         f"{test.source}.",
         "Haar: what a random state scores on average, 2⁻ⁿ; untouched: what the noised states score as they are.",
-    )
-    return Scores("Restored states", tuple(rows), conditions, {"n_train": len(train), "n_held_out": len(held_out)})
+    ]
+    if isinstance(system.process, Scrambling) and system.process.shared is not None:
+        rows.append(_gate_fidelity(system, subject.device))
+        conditions.append("Gate fidelity: the mean fidelity over all states, (|tr W|²/d + 1)/(d + 1).")
+    details = {"n_train": len(train), "n_held_out": len(held_out)}
+    return Scores("Restored states", tuple(rows), tuple(conditions), details)
 
 
 @torch.no_grad()
 def _restored(system: System, items: Tensor, kind: str, generator: torch.Generator) -> list[Row]:
-    """The scores of items (N, …) on the system's device, noised once at levels drawn by `generator`, and restored."""
-    x0 = system.codec.encode(items)
-    noised = system.process.noised(x0, system.process.levels(len(x0), generator), generator)
+    """The scores of items (N, …) on the system's device, noised and restored: from the last level on where the
+    denoiser was shown pairs of levels, else from levels drawn by `generator`."""
+    x0, process = system.codec.encode(items), system.process
+    if isinstance(process, Scrambling) and process.prediction == "previous":
+        noised = process.noised(x0, torch.full((len(x0),), process.timesteps - 1, device=x0.device), generator)
+        return denoising_scores(_undone(system, noised.x), x0, kind, noised.x)
+    noised = process.noised(x0, process.levels(len(x0), generator), generator)
     restored = system.denoiser(noised.x, noised.t, return_dict=False)[0]
-    return denoising_scores(restored, system.process.target(noised), kind, noised.x)
+    return denoising_scores(restored, process.target(noised), kind, noised.x)
+
+
+def _undone(system: System, x: Complex[Tensor, "n d"]) -> Complex[Tensor, "n d"]:
+    """From the last level's states to the clean ones, level by level where each is asked for the one before."""
+    last = system.process.timesteps - 1
+    for t in range(last, -1 if system.process.prediction == "previous" else last - 1, -1):
+        x = system.denoiser(x, t, return_dict=False)[0]
+    return x
+
+
+@torch.no_grad()
+def _gate_fidelity(system: System, device: torch.device) -> Row:
+    """Of the whole circuit and its undoing; beside it, of the circuit alone."""
+    d = system.codec.space.shape[0]
+    basis = torch.eye(d, dtype=torch.complex64, device=device)
+    scrambled = system.process.noised(
+        basis, torch.full((d,), system.process.timesteps - 1, device=device), torch.Generator()
+    ).x
+    # Rows are W|x⟩: the matrix is their transpose, of the same trace.
+    values = [
+        ((each.diagonal().sum().abs() ** 2 / d + 1) / (d + 1)).item()
+        for each in (_undone(system, scrambled), scrambled)
+    ]
+    return Row("gate-fidelity", values[0], beside={"Haar": 1 / d, "untouched": values[1]}, better="higher")

@@ -1,7 +1,7 @@
 """Which circuit denoises quantum states, or vectors, in plain values; torch loads when one is built."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from qdiffusion.data.space import Space
 from qdiffusion.errors import UsageError, require
@@ -20,27 +20,48 @@ MOST_WIRES = 16
 """Gates are planned one by one, in seconds."""
 
 
+Layers = Literal["ladder", "mirrored", "blocks"]
+Start = Literal["random", "identity"]
+
+
 @dataclass(frozen=True)
 class UnitaryConfig:
-    """One circuit on the qubits themselves: general rotations and ladders of CNOTs."""
+    """Circuits on the qubits themselves: general rotations and ladders of CNOTs."""
 
     kind: Literal["unitary"] = field(default="unitary", kw_only=True)
     """Names this denoiser in a saved experiment."""
     n_layers: int = 7
     """Repetitions of the layer, of 3 angles a qubit."""
+    n_steps: int = 1
+    """Noise levels that have a circuit of their own; 1: one circuit for all."""
+    ansatz: Layers = "ladder"
+    """ladder: rotations, then CNOTs, as the scrambler has them; mirrored: CNOTs backwards, then rotations; blocks: in
+    turn."""
+    start: Start = "random"
+    """identity: every block begins as the identity."""
 
     class_name: ClassVar[str] = "UnitaryDenoiser"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n_layers <= MOST_LAYERS:
-            raise UsageError(f"A unitary denoiser got {self.n_layers} layers; give 1 to {MOST_LAYERS}.")
+        if not (1 <= self.n_layers <= MOST_LAYERS and 1 <= self.n_steps <= MOST_STEPS):
+            raise UsageError(
+                f"A unitary denoiser got {self.n_layers} layers and {self.n_steps} steps; give 1 to {MOST_LAYERS} and "
+                f"1 to {MOST_STEPS}."
+            )
+        require(self.ansatz in get_args(Layers), "ansatz", self.ansatz, "ladder, mirrored or blocks")
+        require(self.start in get_args(Start), "start", self.start, "random or identity")
+        if self.start == "identity" and (self.ansatz != "blocks" or self.n_layers % 2):
+            raise UsageError(
+                f"{self.n_layers} layers {self.ansatz} cannot begin as the identity; choose the ansatz blocks and an "
+                "even number of layers."
+            )
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """What `UnitaryDenoiser` is built with; raises UsageError for what are no states."""
-        return {"n_qubits": space.n_qubits("A unitary denoiser"), "n_layers": self.n_layers}
+        return {"n_qubits": space.n_qubits("A unitary denoiser"), **plain(self)}
 
     def build(self, space: Space) -> "UnitaryDenoiser":
-        """The circuit, with angles uniform in [0, 2π)."""
+        """The circuits."""
         from qdiffusion.models.unitary import UnitaryDenoiser
 
         return UnitaryDenoiser(**self.arguments(space))

@@ -12,6 +12,7 @@ from .entanglement import meyer_wallach
 from .fidelity import fidelities, fidelity, in_phase
 from .haar import haar
 from .mmd import mmd
+from .product import product
 from .reduced import qubit_states
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "local_infidelity",
     "meyer_wallach",
     "mmd",
+    "product",
     "projector",
     "qubit_states",
     "trace_distance",

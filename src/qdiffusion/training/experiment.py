@@ -18,7 +18,12 @@ from qdiffusion.diffusion.amplitude_config import AmplitudeNoiseConfig
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
 from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
-from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
+from qdiffusion.diffusion.state_objective_config import (
+    ChainObjectiveConfig,
+    ChainSamplingConfig,
+    InfidelityConfig,
+    UndoConfig,
+)
 from qdiffusion.errors import UsageError, first_problem, require
 from qdiffusion.metrics.amplitude_config import AmplitudesEvaluationConfig
 from qdiffusion.metrics.config import (
@@ -53,7 +58,7 @@ Model = (
     | NNCPQCConfig
     | ReuploadingConfig
 )
-Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | ChainObjectiveConfig
+Objective = DenoiseConfig | ReconstructConfig | InfidelityConfig | UndoConfig | ChainObjectiveConfig
 Optimiser = AdamConfig | AdamWConfig | NaturalConfig
 Sampling = SchedulerConfig | SDESamplingConfig | ChainSamplingConfig
 Evaluation = (

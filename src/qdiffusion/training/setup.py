@@ -48,7 +48,7 @@ def load_training_items(experiment: Experiment) -> ItemSet:
     check_trackers(experiment)
     items = experiment.data.load("train")
     sampled = {experiment.stage_at(step) for step in (*experiment.snapshots, experiment.total_steps)}
-    levels = 1
+    scored: list[System] = []
     before: System | None = None
     for index, stage in enumerate(experiment.stages):
         check_steps_fit(experiment, items.space, index)
@@ -61,8 +61,8 @@ def load_training_items(experiment: Experiment) -> ItemSet:
         before = system
         if index in sampled:
             experiment.sampling.build(system)
-            levels = max(levels, system.denoiser.levels)
-    experiment.evaluation.check(experiment.data, items.space, experiment.evaluation.count, levels)
+            scored.append(system)
+    experiment.evaluation.check(experiment.data, items.space, experiment.evaluation.count, scored)
     _check_codec(experiment, system)
     return items
 

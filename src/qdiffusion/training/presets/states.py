@@ -1,30 +1,37 @@
 """Quantum states: the research log's scrambling study, and QuDDPM."""
 
+from functools import partial
+
 from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
-from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
+from qdiffusion.diffusion.state_objective_config import (
+    ChainObjectiveConfig,
+    ChainSamplingConfig,
+    InfidelityConfig,
+    UndoConfig,
+)
 from qdiffusion.metrics.config import DenoisingEvaluationConfig, StatesEvaluationConfig
 from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
 from qdiffusion.models.codec_config import RawConfig
-from qdiffusion.training.config import AdamConfig, EMAConfig
+from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
 from qdiffusion.training.experiment import Experiment, Stage
 from qdiffusion.training.presets.preset import Preset
 
 DIRECT = EMAConfig(decay=0.0)
 
 
-def scrambling_4q_logged() -> Experiment:
+def _logged(n_qubits: int, n_layers: int) -> Experiment:
     """The research log's curriculum: ten Haar states, six scramblers of growing depth, Adam's moments carried over.
 
     The log does not say Adam's learning rate; 1e-3 gives the fidelities that it reports, .1 to .3.
     """
     depths = range(2, 13, 2)
     return Experiment(
-        name="scrambling-4q-logged",
-        data=EnsembleConfig("haar", n_qubits=4, count=10, test_count=50),
+        name=f"scrambling-{n_qubits}q-logged",
+        data=EnsembleConfig("haar", n_qubits, count=10, test_count=50),
         codec=RawConfig(),
-        forward=ScramblerConfig(depth=depths[-1]),
-        model=UnitaryConfig(n_layers=7),
+        forward=ScramblerConfig(depths[-1], salt=depths[-1]),
+        model=UnitaryConfig(n_layers),
         stages=tuple(
             Stage(
                 f"depth-{depth}",
@@ -41,6 +48,27 @@ def scrambling_4q_logged() -> Experiment:
         sampling=ChainSamplingConfig(count=50),
         evaluation=DenoisingEvaluationConfig(count=50),
         snapshots=tuple(range(100, 601, 100)),
+        checkpoint_every=100,
+    )
+
+
+def _mended(n_qubits: int, depth: int) -> Experiment:
+    """What the log proposes: a step for each layer of one nested scrambler, undone by one mirrored layer, found on
+    fresh states in every step, qubit by qubit first."""
+    optimiser = AdamConfig(5e-2, betas=(0.9, 0.999), rate=RateConfig(decay="cosine"))
+    return Experiment(
+        name=f"scrambling-{n_qubits}q",
+        data=EnsembleConfig("haar", n_qubits, count=16, test_count=50),
+        codec=RawConfig(),
+        forward=ScramblerConfig(depth=1, timesteps=depth, prediction="previous"),
+        model=UnitaryConfig(n_layers=1, n_steps=depth, ansatz="mirrored"),
+        stages=tuple(
+            Stage(cost, steps=200, batch_size=16, objective=UndoConfig(cost), optimiser=optimiser, ema=DIRECT)
+            for cost in ("local", "global")
+        ),
+        sampling=ChainSamplingConfig(count=50),
+        evaluation=DenoisingEvaluationConfig(count=50),
+        snapshots=(200, 400),
         checkpoint_every=100,
     )
 
@@ -75,6 +103,21 @@ def quddpm_cluster1() -> Experiment:
 
 
 STATES = (
-    Preset("scrambling-4q-logged", "a circuit that is to undo scramblers of growing depth", scrambling_4q_logged),
+    *(
+        preset
+        for n_qubits, n_layers, depth in ((4, 7, 4), (8, 9, 3))
+        for preset in (
+            Preset(
+                f"scrambling-{n_qubits}q",
+                f"{depth} circuits that undo a scrambler of {n_qubits} qubits layer by layer",
+                partial(_mended, n_qubits, depth),
+            ),
+            Preset(
+                f"scrambling-{n_qubits}q-logged",
+                f"a circuit that is to undo scramblers of {n_qubits} qubits and growing depth, as in the research log",
+                partial(_logged, n_qubits, n_layers),
+            ),
+        )
+    ),
     Preset("quddpm-cluster1", "QuDDPM: 20 measured circuits that make a cluster of one-qubit states", quddpm_cluster1),
 )
