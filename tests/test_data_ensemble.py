@@ -1,24 +1,31 @@
 """Ensembles of states as data."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from qdiffusion.data import EnsembleConfig, Space, StateSet
+from qdiffusion.data.ensemble import EnsembleName
 from qdiffusion.errors import UsageError
-from qdiffusion.states import fidelities
+from qdiffusion.states import fidelities, tfim_ground_states, xxz_ground_states
+
+QUBITS = {"haar": 3, "cluster": 3, "circle": 1, "correlated": 2, "tfim": 3, "xxz": 4}
 
 
-@pytest.mark.parametrize("name", ["haar", "cluster"])
+@pytest.mark.parametrize("name", get_args(EnsembleName))
 def test_equal_seeds_give_equal_states(name):
-    config = EnsembleConfig(name=name, n_qubits=3, count=7, test_count=5, seed=4)
+    n_qubits = QUBITS[name]
+    config = EnsembleConfig(name=name, n_qubits=n_qubits, count=7, test_count=5, seed=4)
     train, test = config.load("train"), config.load("test")
     assert torch.equal(train.items, config.load("train").items)
     assert torch.equal(test.items, config.load("test").items)
-    other = EnsembleConfig(name=name, n_qubits=3, count=7, test_count=5, seed=5)
+    other = EnsembleConfig(name=name, n_qubits=n_qubits, count=7, test_count=5, seed=5)
     assert not torch.equal(train.items, other.load("train").items)
     assert (len(train), len(test)) == (7, 5)
-    assert train.space == Space("states", (8,))
+    assert train.space == Space("states", (2**n_qubits,))
     assert train.labels is None
+    assert (train.name, test.name) == (name, name)
 
 
 def test_splits_share_no_state():
@@ -31,6 +38,17 @@ def test_a_cluster_lies_as_far_from_0_as_its_spread_says():
     states = EnsembleConfig(n_qubits=1, spread=0.08, count=20_000).load("train").items
     infidelity = 1 - states[:, 0].abs().square().double()
     assert abs(infidelity.mean() / (2 * 0.08**2) - 1) < 0.05
+
+
+@pytest.mark.parametrize("name", ["tfim", "xxz"])
+def test_chains_have_the_parameters_asked_for(name):
+    """A range of one value leaves one state, that of the value."""
+    chosen = {"tfim": ("transverse_field", tfim_ground_states), "xxz": ("anisotropy", xxz_ground_states)}
+    field, ground_states = chosen[name]
+    config = EnsembleConfig(name=name, n_qubits=4, count=3, **{field: (0.75, 0.75)})
+    expected = ground_states(torch.tensor([0.75]), 4).to(torch.complex64)
+    torch.testing.assert_close(config.load("train").items, expected.expand(3, -1))
+    assert "0.75 to 0.75" in config.load("train").source
 
 
 def test_the_source_says_which_states():
@@ -50,6 +68,15 @@ def test_the_source_says_which_states():
         {"seed": -1},
         {"spread": -0.1},
         {"spread": float("nan")},
+        {"name": "circle", "n_qubits": 2},
+        {"name": "correlated", "n_qubits": 1},
+        {"name": "tfim", "n_qubits": 13},
+        {"name": "xxz", "n_qubits": 5},
+        {"transverse_field": (-0.1, 0.2)},
+        {"transverse_field": (0.4, 0.2)},
+        {"transverse_field": (0.0, float("inf"))},
+        {"anisotropy": (-1.0, 0.2)},
+        {"anisotropy": (0.5, float("nan"))},
     ],
 )
 def test_impossible_ensembles_are_refused(fields):
@@ -63,8 +90,9 @@ def test_impossible_ensembles_are_refused(fields):
         torch.ones(2, 2),
         torch.ones(2, 2, dtype=torch.complex64),
         torch.eye(3, dtype=torch.complex64),
+        torch.ones(2, 1, dtype=torch.complex64),
         torch.zeros(0, 4, dtype=torch.complex64),
-        torch.full((1, 1), torch.nan, dtype=torch.complex64),
+        torch.full((1, 2), torch.nan, dtype=torch.complex64),
     ],
 )
 def test_what_are_no_states_is_refused(states):

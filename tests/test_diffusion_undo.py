@@ -13,7 +13,7 @@ from qdiffusion.errors import UsageError
 from qdiffusion.metrics.judging import score_denoising
 from qdiffusion.metrics.subject import Subject
 from qdiffusion.models import ChainConfig, RawConfig, UnitaryConfig
-from qdiffusion.states import derived, product, qubit_states
+from qdiffusion.states import average_gate_fidelity, derived, local_hilbert_schmidt_test, product, qubit_states
 from qdiffusion.training import get_preset, train
 
 FORWARD = ScramblerConfig(1, 2, prediction="previous")
@@ -47,23 +47,16 @@ def cost(made: System, config: UndoConfig, count: int) -> float:
         return float(objective.loss(made, drawn)[0])
 
 
-def hilbert_schmidt(w: torch.Tensor, qubit: int) -> torch.Tensor:
-    """‖tr_j W‖² / 2^{n+1}, the other qubits left."""
-    n = w.shape[0].bit_length() - 1
-    parts = w.view(*[2] * (2 * n)).movedim((qubit, n + qubit), (-2, -1))
-    return parts.diagonal(dim1=-2, dim2=-1).sum(-1).abs().square().sum() / 2 ** (n + 1)
-
-
 @pytest.mark.parametrize("forward", [FORWARD, ScramblerConfig(2)])
 def test_costs_are_those_of_the_closed_forms(forward):
     """Nielsen's formula for the global cost, two thirds of the local Hilbert-Schmidt test for the local one: the mean
     over steps, within five standard errors of 20,000 states."""
     made, count = system(3, forward), 20_000
     ws = [together(made, t) for t in range(forward.timesteps)]
-    overlaps = torch.stack([w.trace().abs().square() / 8 for w in ws])
+    identity, whole = torch.eye(8, dtype=torch.complex64), torch.stack(ws)
     expected = {
-        "global": float(1 - ((overlaps + 1) / 9).mean()),
-        "local": float(2 / 3 * (1 - torch.stack([hilbert_schmidt(w, j) for w in ws for j in range(3)]).mean())),
+        "global": 1 - average_gate_fidelity(identity, whole).mean(),
+        "local": 2 / 3 * local_hilbert_schmidt_test(whole).mean(),
     }
     for name, value in expected.items():
         assert abs(cost(made, UndoConfig(name), count) - value) < 5 * 0.4 / count**0.5

@@ -7,14 +7,25 @@ from qdiffusion.data.config import Split
 from qdiffusion.errors import UsageError
 
 if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
     from qdiffusion.data.states import StateSet
 
-EnsembleName = Literal["haar", "cluster"]
+EnsembleName = Literal["haar", "cluster", "circle", "correlated", "tfim", "xxz"]
 
 MOST_QUBITS = 20
 """Beyond, norms in float32 are no longer 1 to 1e-4."""
 MOST_AMPLITUDES = 1 << 27
 """Of all states of a split: 1 GB in complex64."""
+MOST_PARAMETER = 1e6
+"""Of spreads, fields and anisotropies."""
+
+_QUBITS: dict[str, tuple[range, str]] = {
+    "circle": (range(1, 2), "1 qubit"),
+    "correlated": (range(2, 3), "2 qubits"),
+    "tfim": (range(1, 13), "1 to 12 qubits"),
+    "xxz": (range(2, 13, 2), "an even number of 2 to 12 qubits"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,8 @@ class EnsembleConfig:
     """Names this kind of data in a saved experiment."""
 
     name: EnsembleName = "cluster"
-    """haar: states that prefer no direction; cluster: states near |0…0⟩."""
+    """haar: states that prefer no direction; cluster: states near |0…0⟩; circle: cos φ |0⟩ + sin φ |1⟩ of one qubit;
+    correlated: a state of two qubits turned about XX or ZZ; tfim, xxz: ground states of chains of spins."""
 
     n_qubits: int = 1
     """Qubits n of each state, which has 2^n amplitudes."""
@@ -33,6 +45,12 @@ class EnsembleConfig:
     spread: float = 0.08
     """Of a cluster: standard deviation of the real and of the imaginary part of every other amplitude, while that of
     |0…0⟩ is 1."""
+
+    transverse_field: tuple[float, float] = (0.2, 0.4)
+    """Of the transverse-field Ising chain: smallest and largest field g, drawn evenly between them for each state."""
+
+    anisotropy: tuple[float, float] = (0.5, 1.5)
+    """Of the XXZ chain: smallest and largest anisotropy Δ, drawn evenly between them for each state."""
 
     count: int = 100
     """States to train on."""
@@ -56,21 +74,47 @@ class EnsembleConfig:
                 f"{max(self.count, self.test_count)} states of {self.n_qubits} qubits have more than "
                 f"{MOST_AMPLITUDES:,} amplitudes; give fewer states or qubits."
             )
-        if not 0 <= self.spread <= 1e6:
+        fitting, words = _QUBITS.get(self.name, (None, ""))
+        if fitting and self.n_qubits not in fitting:
+            raise UsageError(f"The ensemble {self.name} got n_qubits {self.n_qubits}; give {words}.")
+        if not 0 <= self.spread <= MOST_PARAMETER:
             raise UsageError(f"A cluster's spread is {self.spread}; give a number from 0 to 1e6.")
+        low, high = self.transverse_field
+        if not 0 <= low <= high <= MOST_PARAMETER:
+            raise UsageError(f"The transverse field runs from {low} to {high}; give rising numbers from 0 to 1e6.")
+        low, high = self.anisotropy
+        if not -1 < low <= high <= MOST_PARAMETER:
+            raise UsageError(f"The anisotropy runs from {low} to {high}; give rising numbers above -1, to 1e6.")
 
     def load(self, split: Split) -> "StateSet":
         """The states of one split, complex64 (count, 2^n_qubits) or (test_count, 2^n_qubits)."""
         from qdiffusion.data.states import StateSet
-        from qdiffusion.states import cluster, derived, haar
+        from qdiffusion.states import derived
 
         count = self.count if split == "train" else self.test_count
-        generator = derived(self.seed, get_args(Split).index(split))
-        if self.name == "haar":
-            states, what = haar(count, self.n_qubits, generator), "Haar-random states"
-        else:
-            states = cluster(count, self.n_qubits, self.spread, generator)
-            what = f"states around |{'0' * self.n_qubits}⟩ (spread {self.spread:g})"
+        states, what = self._drawn(count, derived(self.seed, get_args(Split).index(split)))
         qubits = "1 qubit" if self.n_qubits == 1 else f"{self.n_qubits} qubits"
         source = f"{count} {what} of {qubits}, drawn with seed {self.seed} for the {split} split"
         return StateSet(self.name, split, states, source)
+
+    def _drawn(self, count: int, generator: "Generator") -> "tuple[Tensor, str]":
+        """That many states, and what they are in words."""
+        from qdiffusion.states import circle, cluster, correlated, haar, tfim, xxz
+
+        n = self.n_qubits
+        match self.name:
+            case "haar":
+                return haar(count, n, generator), "Haar-random states"
+            case "cluster":
+                what = f"states around |{'0' * n}⟩ (spread {self.spread:g})"
+                return cluster(count, n, self.spread, generator), what
+            case "circle":
+                return circle(count, generator), "states on a great circle"
+            case "correlated":
+                return correlated(count, generator), "states under correlated noise"
+            case "tfim":
+                what = "ground states of the Ising chain (transverse field {:g} to {:g})"
+                return tfim(count, n, self.transverse_field, generator), what.format(*self.transverse_field)
+            case "xxz":
+                what = "ground states of the XXZ chain (anisotropy {:g} to {:g})"
+                return xxz(count, n, self.anisotropy, generator), what.format(*self.anisotropy)

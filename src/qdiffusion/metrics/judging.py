@@ -9,6 +9,7 @@ from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.report import Row, Scores
 from qdiffusion.metrics.states import denoising_scores, state_scores
 from qdiffusion.metrics.subject import Subject
+from qdiffusion.states import average_gate_fidelity
 
 
 def score_states(subject: Subject) -> Scores:
@@ -76,9 +77,6 @@ def _gate_fidelity(system: System, device: torch.device) -> Row:
     scrambled = system.process.noised(
         basis, torch.full((d,), system.process.timesteps - 1, device=device), torch.Generator()
     ).x
-    # Rows are W|x⟩: the matrix is their transpose, of the same trace.
-    values = [
-        ((each.diagonal().sum().abs() ** 2 / d + 1) / (d + 1)).item()
-        for each in (_undone(system, scrambled), scrambled)
-    ]
-    return Row("gate-fidelity", values[0], beside={"Haar": 1 / d, "untouched": values[1]}, better="higher")
+    # Rows are W|x⟩: their matrix is Wᵀ, as far from the identity as W.
+    undone, untouched = (average_gate_fidelity(basis, rows).item() for rows in (_undone(system, scrambled), scrambled))
+    return Row("gate-fidelity", undone, beside={"Haar": 1 / d, "untouched": untouched}, better="higher")

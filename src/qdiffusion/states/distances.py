@@ -9,7 +9,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
-from qdiffusion.states.fidelity import fidelity
+from qdiffusion.states.fidelity import fidelity, squares
 from qdiffusion.states.reduced import qubit_states
 
 
@@ -39,10 +39,7 @@ def local_infidelity(first: Complex[Tensor, "*n d"], second: Complex[Tensor, "*n
     """
     one, two = qubit_states(first), qubit_states(second)
     overlap = (one * two.mT).sum((-1, -2)).real
-    product = _determinant(one) * _determinant(two)
-    positive = product > 0
-    root = torch.where(positive, product, 1).sqrt() * positive
-    return 1 - (overlap + 2 * root).mean(-1)
+    return 1 - (overlap + 2 * _root(_determinant(one) * _determinant(two))).mean(-1)
 
 
 def trace_distance(first: Complex[Tensor, "*n d d"], second: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n"]:
@@ -58,6 +55,18 @@ def hilbert_schmidt_distance(
     Its square is what other texts call by the same name; that of two sets' mean states is their `mmd`.
     """
     return torch.linalg.matrix_norm(first - second)
+
+
+def super_fidelity(first: Complex[Tensor, "*n d d"], second: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n"]:
+    r"""G = tr ρσ + √((1 - tr ρ²)(1 - tr σ²)) of density matrices, (…, d, d) → (…), in [0, 1].
+
+    At least the Uhlmann fidelity, and equal to it where one state is pure and for d = 2, but without eigenvalues, so
+    that a circuit on two copies can measure it. Differentiable; where a state is pure the root counts as constant.
+
+    Source: Miszczak et al. 2009 (arXiv 0805.2037).
+    """
+    overlap = (first.conj() * second).sum((-1, -2)).real  # tr ρσ of ρ = ρ†
+    return overlap + _root((1 - squares(first).sum((-1, -2))) * (1 - squares(second).sum((-1, -2))))
 
 
 def uhlmann_fidelity(first: Complex[Tensor, "*n d d"], second: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n"]:
@@ -77,6 +86,12 @@ def uhlmann_fidelity(first: Complex[Tensor, "*n d d"], second: Complex[Tensor, "
     root = vectors * values.clamp_min(0).sqrt().unsqueeze(-2)
     # √ρ = V√ΛV†, and √Λ V†σV √Λ has the eigenvalues of √ρ σ √ρ.
     return _root_sum(torch.linalg.eigvalsh(root.mH @ second @ root)).square()
+
+
+def _root(values: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """√x where x > 0, else a constant 0: rounding may go below, and √ has no slope there."""
+    positive = values > 0
+    return torch.where(positive, values, 1).sqrt() * positive
 
 
 def _root_sum(values: Float[Tensor, "*n d"]) -> Float[Tensor, "*n"]:

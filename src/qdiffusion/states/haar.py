@@ -22,3 +22,18 @@ def normalised(z: Complex[Tensor, "n d"]) -> Complex[Tensor, "n d"]:
     # As pairs of reals: torch's norm of complex numbers takes fifty times as long.
     pairs = torch.view_as_real(z)
     return torch.view_as_complex(pairs / torch.linalg.vector_norm(pairs, dim=(-2, -1), keepdim=True))
+
+
+def haar_unitaries(
+    n: int, n_qubits: int, generator: torch.Generator, dtype: torch.dtype = torch.complex64
+) -> Complex[Tensor, "n d d"]:
+    """Haar-random unitaries (N, 2^n_qubits, 2^n_qubits), on the generator's device.
+
+    U = Q diag(R_ii / |R_ii|) of the QR decomposition of matrices of z: without the phases QR's own choice would show.
+
+    Source: Mezzadri 2007 (arXiv math-ph/0609050).
+    """
+    size = 1 << n_qubits
+    z = torch.randn(n, size, size, dtype=dtype, generator=generator, device=generator.device)
+    q, r = torch.linalg.qr(z)
+    return q * r.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)

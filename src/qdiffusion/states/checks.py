@@ -1,0 +1,75 @@
+"""Whether tensors are states, density matrices or unitaries of qubits: sentences that refuse what is none."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from qdiffusion.errors import UsageError
+
+TOLERANCE = 1e-4
+"""Of norms, traces and eigenvalues: what complex64 keeps up to 20 qubits."""
+
+
+def check_states(states: Complex[Tensor, "*n d"]) -> None:
+    """Raise UsageError unless these are pure states (…, 2^n) of norm 1 to 1e-4."""
+    qubits_of(states)
+    norms = torch.linalg.vector_norm(states, dim=-1)
+    if not bool(((norms - 1).abs() <= TOLERANCE).all()):  # NaN is refused, too
+        raise UsageError(
+            f"The states have norms {norms.min():.6g} to {norms.max():.6g}, expected 1; divide each by its norm."
+        )
+
+
+def check_density(density: Complex[Tensor, "*n d d"]) -> None:
+    """Raise UsageError unless these are density matrices (…, 2^n, 2^n): ρ = ρ†, ρ ≥ 0 and tr ρ = 1 to 1e-4."""
+    matrix_qubits(density)
+    if not bool(((density - density.mH).abs() <= TOLERANCE).all()):
+        raise UsageError("The density matrices are not Hermitian; give (ρ + ρ†)/2.")
+    check_spectrum(torch.linalg.eigvalsh(density))
+
+
+def check_spectrum(values: Float[Tensor, "*n d"]) -> None:
+    """Raise UsageError unless these are eigenvalues of density matrices: none negative, their sum 1, to 1e-4."""
+    sums = values.sum(-1)
+    if not bool(((sums - 1).abs() <= TOLERANCE).all()):
+        raise UsageError(
+            f"The density matrices have traces {sums.min():.6g} to {sums.max():.6g}, expected 1; divide each by its "
+            "trace."
+        )
+    if not bool((values >= -TOLERANCE).all()):
+        raise UsageError(f"The density matrices have an eigenvalue {values.min():.6g}; give positive ones.")
+
+
+def qubits_of(states: Complex[Tensor, "*n d"]) -> int:
+    """How many qubits pure states (…, 2^n) have.
+
+    Raises:
+        UsageError: they are not complex, or the number of amplitudes is no power of two, or 1.
+    """
+    if not states.is_complex() or states.ndim < 1:
+        raise UsageError(f"States are {states.dtype} of shape {tuple(states.shape)}; give complex (…, 2^n).")
+    size = states.shape[-1]
+    if size < 2 or size.bit_count() != 1:
+        raise UsageError(f"States of {size} amplitudes are none of qubits; give 2, 4, 8, … amplitudes.")
+    return size.bit_length() - 1
+
+
+def matrix_qubits(matrices: Complex[Tensor, "*n d d"]) -> int:
+    """How many qubits matrices (…, 2^n, 2^n) act on.
+
+    Raises:
+        UsageError: they are not complex, not square, or of a size that is no power of two, or 1.
+    """
+    shape = tuple(matrices.shape)
+    square = matrices.is_complex() and len(shape) > 1 and shape[-1] == shape[-2]
+    if not square or shape[-1] < 2 or shape[-1].bit_count() != 1:
+        raise UsageError(f"Matrices are {matrices.dtype} of shape {shape}; give complex ones (…, 2^n, 2^n) of qubits.")
+    return shape[-1].bit_length() - 1
+
+
+def check_kept(keep: Sequence[int], n_qubits: int) -> None:
+    """Raise UsageError unless `keep` names one or more distinct qubits."""
+    if not keep or len(set(keep)) < len(keep) or not all(0 <= qubit < n_qubits for qubit in keep):
+        raise UsageError(f"The kept qubits are {tuple(keep)}; give one or more distinct ones among 0 … {n_qubits - 1}.")

@@ -1,0 +1,47 @@
+"""When a circuit has scrambled, and how that depth grows with the qubits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from qdiffusion.errors import UsageError
+
+SATURATED = 0.9
+
+
+def saturation_depth(depths: Sequence[int], decay: Float[Tensor, " t"], level: float = SATURATED) -> int:
+    """The first of the depths from which on 1 - F, (T,), one value a depth, stays at or above the level.
+
+    Raises:
+        UsageError: not one value for each depth, or the last is below the level.
+    """
+    if not depths or decay.shape != (len(depths),):
+        raise UsageError(f"{len(depths)} depths came with values of shape {tuple(decay.shape)}; give one value each.")
+    if not decay[-1] >= level:
+        raise UsageError(f"1 - F is {decay[-1]:.3g} at depth {depths[-1]}, below {level}; measure deeper circuits.")
+    below = (decay < level).nonzero()
+    return depths[int(below[-1]) + 1 if len(below) else 0]
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """y = intercept + slope · x by least squares, and the slope's standard error from the residuals."""
+
+    slope: float
+    intercept: float
+    slope_error: float
+
+
+def depth_fit(n_qubits: Sequence[int], depths: Sequence[float]) -> LinearFit:
+    """Saturation depths as a line in the number of qubits; the slope is layers a qubit.
+
+    Raises:
+        UsageError: not one depth for each number of qubits, or fewer than three different numbers.
+    """
+    if len(n_qubits) != len(depths) or len(set(n_qubits)) < 3:
+        raise UsageError(f"{len(depths)} depths of qubits {tuple(n_qubits)}; give one each of at least three sizes.")
+    (slope, intercept), covariance = np.polyfit(n_qubits, depths, 1, cov=True)
+    return LinearFit(float(slope), float(intercept), float(covariance[0, 0] ** 0.5))
