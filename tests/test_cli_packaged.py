@@ -12,10 +12,12 @@ import torch
 from qdiffusion.cli import main
 from qdiffusion.cli.fields import override
 from qdiffusion.errors import UsageError
+from qdiffusion.metrics.features import load_features
 from qdiffusion.models import MLP, QVUNet, UNet, packaged
 from qdiffusion.runs import Run
 from qdiffusion.runs.samples import read_samples
 from qdiffusion.training import from_json, get_preset, sample_run
+from qdiffusion.training.unpacking import unpacked
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 TINY = (
@@ -130,3 +132,20 @@ def test_the_card_says_how_it_was_made_and_how_good_it_is(shipped, trained):
     assert override(get_preset("qvunet-1fq").build(), words, "qdiffusion train") == from_json(saved)
     assert trained.read_experiment()["data"]["source"].rstrip(".") in card
     assert "CC BY-SA 3.0" in card
+
+
+@pytest.mark.parametrize("name", ["unet-digits", "qvunet-digits"])
+def test_the_digits_that_ship_are_what_they_are_told_to_be(name, tmp_path):
+    """Three of each, in half of the steps: the classifier tells nine tenths of them."""
+    samples = sample_run(unpacked(f"pretrained:{name}", tmp_path / name), 30, steps=10)
+    told = load_features("mnist-cnn").logits(samples.items).argmax(1)
+    assert torch.equal(samples.labels.bincount(), torch.full((10,), 3))
+    assert (told == samples.labels).float().mean() >= 0.9
+
+
+def test_what_ships_is_small_and_what_its_preset_says(tmp_path):
+    files = [path for path in packaged.FOLDER.rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in files) <= 5_000_000
+    for name in packaged.packaged_names():
+        saved = unpacked(f"pretrained:{name}", tmp_path / name).read_experiment()["experiment"]
+        assert from_json(json.dumps(saved)) == get_preset(name).build()

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from qdiffusion.errors import UsageError
 from qdiffusion.training.presets.capece import CAPECE
 from qdiffusion.training.presets.de_falco import DE_FALCO
+from qdiffusion.training.presets.digits import DIGITS
 from qdiffusion.training.presets.first import QUICKSTART
 from qdiffusion.training.presets.latent import LATENT
 from qdiffusion.training.presets.preset import Preset
@@ -18,7 +19,7 @@ from qdiffusion.training.presets.states import STATES
 __all__ = ["PRESETS", "Preset", "get_preset"]
 
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for preset in (*QUICKSTART, *DE_FALCO, *CAPECE, *LATENT, *QAMP, *QDM, *STATES)
+    preset.name: preset for preset in (*QUICKSTART, *DE_FALCO, *DIGITS, *CAPECE, *LATENT, *QAMP, *QDM, *STATES)
 }
 
 
