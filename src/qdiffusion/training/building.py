@@ -33,7 +33,8 @@ def build_system(experiment: Experiment, space: Space, index: int = -1) -> Syste
     with seeded(derived_seed(*key)):
         codec = experiment.codec.build(space)
         denoiser = model.build(codec.space)
-    seed = derived_seed(experiment.seed, FORWARD, index)
+    # The same for all stages: one that is to be another process says so itself.
+    seed = derived_seed(experiment.seed, FORWARD)
     return System(codec, denoiser, experiment.forward_of(index).build(codec.space, seed))
 
 

@@ -55,7 +55,7 @@ def _logged(n_qubits: int, n_layers: int) -> Experiment:
 def _mended(n_qubits: int, depth: int) -> Experiment:
     """What the log proposes: a step for each layer of one nested scrambler, undone by one mirrored layer, found on
     fresh states in every step, qubit by qubit first."""
-    optimiser = AdamConfig(5e-2, betas=(0.9, 0.999), rate=RateConfig(decay="cosine"))
+    optimiser = AdamConfig(0.1, betas=(0.9, 0.999), rate=RateConfig(decay="cosine"))
     return Experiment(
         name=f"scrambling-{n_qubits}q",
         data=EnsembleConfig("haar", n_qubits, count=16, test_count=50),
