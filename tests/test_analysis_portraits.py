@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from qdiffusion.analysis import portrait, portraits
 from qdiffusion.analysis.portraitfigures import portrait_figures
+from qdiffusion.analysis.portraits import haar_negative_share
 from qdiffusion.data import Space
 from qdiffusion.diffusion import ScramblerConfig, System
 from qdiffusion.models import RawConfig, UnitaryConfig
@@ -155,8 +156,16 @@ def test_lines_are_as_wide_as_the_pairs_share_and_the_largest_stands_out():
     assert {"1.50", "0.75"} <= {text.get_text() for text in axes.texts}
 
 
-def test_matrices_of_many_qubits_are_left_out(generator):
-    states = haar(3, 7, generator)
+@pytest.mark.parametrize(("n_qubits", "matrices"), [(6, {"density", "wigner"}), (7, set())])
+def test_matrices_of_many_qubits_are_left_out(n_qubits, matrices, generator):
+    states = haar(3, n_qubits, generator)
     many = [portrait(name, state, states[0]) for name, state in zip("abc", states, strict=True)]
-    assert set(portrait_figures(many)) == {"mutual-information", "schmidt"}
-    assert many[0].negative_share is None
+    assert set(portrait_figures(many)) == {"mutual-information", "schmidt"} | matrices
+    assert (many[0].negative_share is None) == (not matrices)
+
+
+def test_haar_states_of_one_qubit_are_negative_in_four_caps():
+    """W_k < 0 where √3 r_k·s < -1 for the Bloch vector s: a cap of height 1 - 1/√3 opposite to each vertex, which is
+    (1 - 1/√3)/2 of the sphere."""
+    mean, spread = haar_negative_share(1)
+    assert abs(mean - (1 - 3**-0.5) / 2) < 5 * spread / 200**0.5

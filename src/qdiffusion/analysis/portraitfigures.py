@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from qdiffusion.analysis.colours import BLACK, BLUE, SKY, VERMILION
-from qdiffusion.analysis.portraits import Portrait
+from qdiffusion.analysis.portraits import MOST_DRAWN, Portrait, haar_negative_share
 from qdiffusion.plots.entangled import draw_pairs, draw_spectra
 from qdiffusion.plots.matrices import draw_density, draw_hinton, draw_wigner
 from qdiffusion.states import page_entropy
@@ -17,15 +17,16 @@ _STYLES = (BLACK, "o"), (BLUE, "s"), (VERMILION, "D")
 
 
 def portrait_figures(portraits: Sequence[Portrait]) -> dict[str, Figure]:
-    """Figures by the names of their files: those of matrices only where the portraits have them."""
-    matrices: dict[str, Callable[[Sequence[Portrait]], Figure]] = {
+    """Figures by the names of their files; those of matrices up to `MOST_DRAWN` qubits."""
+    drawings: dict[str, Callable[[Sequence[Portrait]], Figure]] = {
         "density": _densities,
         "hinton": _hintons,
         "wigner": _wigners,
+        "mutual-information": _pairs,
+        "schmidt": _spectra,
     }
-    entangled = {"mutual-information": _pairs, "schmidt": _spectra}
-    drawn = entangled if portraits[0].density is None else {**matrices, **entangled}
-    return {name: draw(portraits) for name, draw in drawn.items()}
+    n_qubits = len(portraits[0].information)
+    return {name: draw(portraits) for name, draw in drawings.items() if n_qubits <= MOST_DRAWN.get(name, n_qubits)}
 
 
 def _densities(portraits: Sequence[Portrait]) -> Figure:
@@ -56,6 +57,8 @@ def _wigners(portraits: Sequence[Portrait]) -> Figure:
     for axes in panels:
         axes.set_xlabel("Z basis")
     figure.colorbar(pictures[0], ax=panels, label="Wigner function W", shrink=0.8)
+    mean, spread = haar_negative_share(len(portraits[0].information))
+    figure.suptitle(f"Haar-random states: {mean:.1%} ± {spread:.1%} negative", fontsize=10, color="0.4")
     return figure
 
 

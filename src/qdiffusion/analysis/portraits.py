@@ -9,7 +9,9 @@ from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.undone import scrambled, undone
 from qdiffusion.plots.states import MOST_QUBITS
 from qdiffusion.states import (
+    derived,
     fidelity,
+    haar,
     magnitude_fidelity,
     mutual_information,
     negative_share,
@@ -20,6 +22,9 @@ from qdiffusion.states import (
 )
 from qdiffusion.states.checks import qubits_of
 from qdiffusion.states.entropy import shannon_entropy
+
+MOST_DRAWN = {"density": MOST_QUBITS, "hinton": MOST_QUBITS - 1, "wigner": MOST_QUBITS}
+"""Qubits to which each figure of a matrix can be read."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,12 @@ def portrait(name: str, state: Tensor, original: Tensor) -> Portrait:
         density,
         None if density is None else wigner(density),
     )
+
+
+def haar_negative_share(n_qubits: int) -> tuple[float, float]:
+    """Mean and standard deviation of the negative share over 200 Haar-random states, always the same ones."""
+    shares = negative_share(wigner(projector(haar(200, n_qubits, derived(0, n_qubits)))))
+    return shares.mean().item(), shares.std().item()
 
 
 def portraits(system: System, item: Tensor) -> tuple[Portrait, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from qdiffusion.analysis.curves import StageCurve
 from qdiffusion.analysis.pages import MISSING, make_folder, page
 from qdiffusion.analysis.portraitfigures import portrait_figures
-from qdiffusion.analysis.portraits import Portrait
+from qdiffusion.analysis.portraits import Portrait, haar_negative_share
 from qdiffusion.analysis.recovery import Overlap, Snapshot
 from qdiffusion.analysis.runstudy import RunStudy
 from qdiffusion.analysis.trainingfigures import gap_figure, recovery_figure, training_figure
@@ -141,12 +141,16 @@ def _portrait_note(study: RunStudy) -> str:
     n_qubits = len(study.portraits[0].information)
     half = n_qubits // 2
     page_value = page_entropy(1 << half, 1 << n_qubits - half)
-    return (
+    told = [
         f"Held-out state {study.state}, scrambled by the whole circuit and restored by the weights of step "
         f"{study.origin['step']:,}. Haar states have {page_value:.4f} bits across the cut of {half} | "
-        f"{n_qubits - half} qubits on average, and about 45 % negative points, whatever was done to them. Circuits "
-        "without noise leave a pure state pure: a purity of 1 says only that nothing was measured."
-    )
+        f"{n_qubits - half} qubits on average.",
+        "Circuits without noise leave a pure state pure: a purity of 1 says only that nothing was measured.",
+    ]
+    if study.portraits[0].wigner is not None:
+        mean, spread = haar_negative_share(n_qubits)
+        told.append(f"Of 200 Haar states {mean:.1%} ± {spread:.1%} (standard deviation) of the points are negative.")
+    return " ".join(told)
 
 
 def _stage_note(study: RunStudy) -> str:

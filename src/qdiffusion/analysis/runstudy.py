@@ -6,12 +6,11 @@ from typing import Any
 from torch import Tensor
 
 from qdiffusion.analysis.curves import Span, StageCurve, stage_curves, stage_spans
-from qdiffusion.analysis.portraits import Portrait, portraits
+from qdiffusion.analysis.portraits import MOST_DRAWN, Portrait, portraits
 from qdiffusion.analysis.recovery import Snapshot, restored
 from qdiffusion.diffusion.state_config import ScramblerConfig
 from qdiffusion.diffusion.system import MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
-from qdiffusion.plots.states import MOST_QUBITS
 from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
 from qdiffusion.runs.snapshots import list_snapshots
@@ -49,12 +48,12 @@ class RunStudy:
     @property
     def left_out(self) -> tuple[str, ...]:
         """Sentences: what could not be drawn of this run, and why."""
-        found = []
-        if self.portraits[0].density is None:
-            found.append(
-                f"density.png, hinton.png and wigner.png are left out: they are read to {MOST_QUBITS} qubits, and "
-                f"these states have {len(self.portraits[0].information)}."
-            )
+        n_qubits = len(self.portraits[0].information)
+        found = [
+            f"{name}.png is left out: it can be read up to {most} qubits, and these states have {n_qubits}."
+            for name, most in MOST_DRAWN.items()
+            if n_qubits > most
+        ]
         if not self.curves:
             found.append("training.png is left out: the run has logged no fidelity.")
         if not self.snapshots:

@@ -28,7 +28,7 @@ def draw_pairs(axes: Axes, information: Tensor, top: float, colour: str, dominan
         own = dominant_colour if rank == 0 else colour
         axes.plot(*np.stack([first, second]).T, color=own, linewidth=WIDEST * bits / top, zorder=1, alpha=0.85)
         if rank < (MOST_LABELS if len(pairs) <= MOST_LABELS else FEWER_LABELS):
-            _label(axes, first + _share(*pair, n_qubits) * (second - first), bits, rank == 0)
+            _label(axes, _beside_crossings(places, *pair), bits, rank == 0)
     axes.scatter(places[:, 0], places[:, 1], s=330, color="white", edgecolor="0.2", zorder=3)
     for qubit, place in enumerate(places):
         axes.text(place[0], place[1], str(qubit), ha="center", va="center", zorder=4)
@@ -49,9 +49,14 @@ def draw_spectra(axes: Axes, spectra: Mapping[str, Tensor], styles: Mapping[str,
     tidy(axes)
 
 
-def _share(first: int, second: int, n_qubits: int) -> float:
-    """Where along a line its label stands: half-way on the circle's edge, before the lines cross within."""
-    return 0.5 if second - first in (1, n_qubits - 1) else 0.3
+def _beside_crossings(places: np.ndarray, first: int, second: int) -> np.ndarray:
+    """Half-way where two neighbours are joined; else near the qubit from which the other is the closer clockwise, so
+    that labels are spread evenly and none stands where lines cross."""
+    n_qubits = len(places)
+    if second - first in (1, n_qubits - 1):
+        return (places[first] + places[second]) / 2
+    begin, end = (first, second) if second - first <= n_qubits // 2 else (second, first)
+    return places[begin] + 0.24 * (places[end] - places[begin])
 
 
 def _label(axes: Axes, place: np.ndarray, bits: float, bold: bool) -> None:

@@ -31,8 +31,7 @@ def draw_hinton(axes: Axes, density: Tensor, top: float) -> PatchCollection:
         Rectangle((column - side / 2, row - side / 2), side, side)
         for (row, column), side in zip(cells, sides.ravel(), strict=True)
     ]
-    width = LINE_WIDTH * 16 / max(size, 16)
-    drawn = PatchCollection(squares, cmap=PHASES, edgecolor="0.2", linewidth=width)
+    drawn = PatchCollection(squares, cmap=PHASES, edgecolor="0.2", linewidth=LINE_WIDTH * 16 / max(size, 16))
     drawn.set_array(density.angle().numpy().ravel())
     drawn.set_clim(-np.pi, np.pi)
     axes.add_collection(drawn)
