@@ -8,15 +8,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from qdiffusion.analysis.ansatze import AnsatzStudy
+from qdiffusion.analysis.colours import BLUE, COLOURS, GREEN, VERMILION
 from qdiffusion.analysis.encodings import EncodingCost
 from qdiffusion.analysis.published import reported
 from qdiffusion.plots.axes import tidy
 
-# Okabe and Ito's colours, told apart in every common colour blindness; yellow, too pale for lines, comes last.
-_COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#b0a000")
 _MARKERS = "osD^vP*X"
 _DASH = 3.0
-_OURS, _THEIRS, _HAAR = "#0072b2", "#d55e00", "#009e73"
+_OURS, _THEIRS, _HAAR = BLUE, VERMILION, GREEN
 
 
 def ansatz_figure(study: AnsatzStudy) -> Figure:
@@ -68,13 +67,11 @@ def encoding_figure(curves: Mapping[int, Sequence[EncodingCost]]) -> Figure:
         heights = [[value(curves[n][place]) for n in features] for place in range(len(names))]
         for place, height in enumerate(heights):
             alike = [other for other, curve in enumerate(heights) if curve == height]
-            style = {"color": _COLOURS[place % 8], "marker": _MARKERS[place % 8], "markersize": 5}
+            style = {"color": COLOURS[place % 8], "marker": _MARKERS[place % 8], "markersize": 5}
             axes.plot(features, height, linewidth=2, linestyle=_dashes(alike.index(place), len(alike)), **style)
         axes.set(xlabel="real numbers encoded", title=title)
         _powers(axes)
-    handles = [
-        Line2D([], [], color=_COLOURS[i % 8], marker=_MARKERS[i % 8], label=name) for i, name in enumerate(names)
-    ]
+    handles = [Line2D([], [], color=COLOURS[i % 8], marker=_MARKERS[i % 8], label=name) for i, name in enumerate(names)]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     return figure
 

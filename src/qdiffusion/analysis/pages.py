@@ -66,9 +66,10 @@ def write_ansatz_study(out: Path, study: AnsatzStudy, command: str) -> None:
     """
     head, rows = ansatz_rows(study)
     conditions = {"command": command, "seed": study.seed, **environment()}
-    _make(out)
+    make_folder(out)
     title = "Ansätze: expressibility and entangling capability"
-    write_text_atomic(out / "ansatz.md", _page(title, head, rows, ansatz_notes(study), conditions))
+    parts = [markdown_table(head, rows), *ansatz_notes(study)]
+    write_text_atomic(out / "ansatz.md", page(title, parts, conditions))
     write_text_atomic(out / "ansatz.csv", _csv(study))
     save_figure(ansatz_figure(study), out / "ansatz.png")
 
@@ -107,11 +108,10 @@ def write_encoding_costs(
         RunError: a file cannot be written.
     """
     head, rows = encoding_rows(costs)
-    _make(out)
+    make_folder(out)
     conditions = {"command": command, "qdiffusion": environment()["qdiffusion"]}
-    write_text_atomic(
-        out / "encodings.md", _page("Encodings: what each costs", head, rows, encoding_notes(costs), conditions)
-    )
+    parts = [markdown_table(head, rows), *encoding_notes(costs)]
+    write_text_atomic(out / "encodings.md", page("Encodings: what each costs", parts, conditions))
     save_figure(encoding_figure(curves), out / "encodings.png")
 
 
@@ -124,6 +124,18 @@ def rich_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def page(title: str, parts: Sequence[str], conditions: Mapping[str, Any]) -> str:
+    """Parts in Markdown under a title, and the conditions as a table at the end."""
+    facts = ([name, str(value)] for name, value in conditions.items())
+    return "\n\n".join([f"# {title}", *parts, "## Conditions", markdown_table(["Condition", "Value"], facts)]) + "\n"
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder and those above it; raises RunError where that cannot be."""
+    with told_as_run_error(out):
+        out.mkdir(parents=True, exist_ok=True)
 
 
 def _ansatz_row(score: AnsatzScore, found: Mapping[str, Reported]) -> list[str]:
@@ -141,14 +153,6 @@ def _ansatz_row(score: AnsatzScore, found: Mapping[str, Reported]) -> list[str]:
     return [*row, theirs.divergence_text if theirs else MISSING, f"{theirs.entangling:g}" if theirs else MISSING]
 
 
-def _page(
-    title: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str], conditions: Mapping[str, Any]
-) -> str:
-    facts = ([name, str(value)] for name, value in conditions.items())
-    table = markdown_table(["Condition", "Value"], facts)
-    return "\n\n".join([f"# {title}", markdown_table(head, rows), *notes, "## Conditions", table]) + "\n"
-
-
 def _csv(study: AnsatzStudy) -> str:
     conditions = asdict(study)
     rows = [{**score, **conditions} for score in conditions.pop("scores")]
@@ -157,8 +161,3 @@ def _csv(study: AnsatzStudy) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _make(out: Path) -> None:
-    with told_as_run_error(out):
-        out.mkdir(parents=True, exist_ok=True)

@@ -175,7 +175,7 @@ def _add_reproduce(add: Callable[..., Parser]) -> None:
 
 
 def _add_analyze(add: Callable[..., Parser]) -> None:
-    about = "weigh circuits and encodings, without training any"
+    about = "weigh circuits and encodings before any training, and show what a run has undone"
     parser = add("analyze", help=about, description=about[0].upper() + about[1:] + ".")
     add_analysis = parser.add_subparsers(dest="analysis", metavar="COMMAND", required=True).add_parser
     ansatz = _verb(
@@ -196,6 +196,12 @@ def _add_analyze(add: Callable[..., Parser]) -> None:
     encodings.add_argument("--features", type=int, default=16, metavar="N", help="numbers encoded (default: 16)")
     encodings.add_argument("--bits", type=int, default=8, metavar="P", help="a number, in basis encoding (default: 8)")
     encodings.add_argument("--repeats", type=int, default=3, metavar="N", help="uploads, re-uploading (default: 3)")
+    run = _run_folder(
+        _verb(add_analysis, "run", verbs.analyze_run, "what a run on scrambled states restores, in figures and tables")
+    )
+    run.add_argument("--state", type=int, default=0, metavar="I", help="the held-out state portrayed (default: 0)")
+    run.add_argument("--snapshot", type=int, metavar="STEP", help="the weights of this step, one of --snapshots")
+    run.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: figures/ of the run)")
     for analysis in (ansatz, encodings):
         analysis.add_argument("--out", type=Path, metavar="DIR", help="where to write table and figure, too")
 

@@ -181,10 +181,32 @@ def analyze_encodings(request: Namespace) -> None:
         _print_files(request.out, "encodings", ("md", "png"))
 
 
+def analyze_run(request: Namespace) -> None:
+    """`qdiffusion analyze run DIR`"""
+    from qdiffusion.analysis.pages import rich_table
+    from qdiffusion.analysis.runpage import portrait_rows, snapshot_rows, write_run_study
+    from qdiffusion.analysis.runstudy import study_run
+    from qdiffusion.progress import RichProgress
+    from qdiffusion.runs import Run
+
+    run = Run.open(request.run)
+    request.out = request.out or run.figures_path
+    study = study_run(run, request.state, request.snapshot, RichProgress())
+    _print_rich(rich_table(f"Held-out state {study.state}", *portrait_rows(study.portraits)))
+    if study.snapshots:
+        _print_rich(rich_table("Restored states", *snapshot_rows(study.snapshots)))
+    for sentence in study.left_out:
+        print(sentence)
+    command = _analysis(request, "run", str(run.path), flags=("state", "snapshot"))
+    for path in write_run_study(request.out, study, command):
+        print(f"written  {path}")
+
+
 def _analysis(request: Namespace, *words: str, flags: Sequence[str]) -> str:
     """The command line of an analysis that was asked for."""
-    given = (word for name in (*flags, "out") for word in (f"--{name}", str(getattr(request, name))))
-    return shlex.join(["qdiffusion", "analyze", *words, *given])
+    given = {name: getattr(request, name) for name in (*flags, "out")}
+    told = (word for name, value in given.items() if value is not None for word in (f"--{name}", str(value)))
+    return shlex.join(["qdiffusion", "analyze", *words, *told])
 
 
 def data_list(request: Namespace) -> None:

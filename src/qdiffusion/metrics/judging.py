@@ -1,7 +1,6 @@
 """Scores of runs on quantum states: their samples against held-out states, and what they restore of noised ones."""
 
 import torch
-from jaxtyping import Complex
 from torch import Tensor
 
 from qdiffusion.diffusion.scrambling import Scrambling
@@ -9,6 +8,7 @@ from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.report import Row, Scores
 from qdiffusion.metrics.states import denoising_scores, state_scores
 from qdiffusion.metrics.subject import Subject
+from qdiffusion.metrics.undone import scrambled, undone
 from qdiffusion.states import average_gate_fidelity
 
 
@@ -55,18 +55,10 @@ def _restored(system: System, items: Tensor, kind: str, generator: torch.Generat
     x0, process = system.codec.encode(items), system.process
     if isinstance(process, Scrambling) and process.prediction == "previous":
         noised = process.noised(x0, torch.full((len(x0),), process.timesteps - 1, device=x0.device), generator)
-        return denoising_scores(_undone(system, noised.x), x0, kind, noised.x)
+        return denoising_scores(undone(system, noised.x), x0, kind, noised.x)
     noised = process.noised(x0, process.levels(len(x0), generator), generator)
     restored = system.denoiser(noised.x, noised.t, return_dict=False)[0]
     return denoising_scores(restored, process.target(noised), kind, noised.x)
-
-
-def _undone(system: System, x: Complex[Tensor, "n d"]) -> Complex[Tensor, "n d"]:
-    """From the last level's states to the clean ones, level by level where each is asked for the one before."""
-    last = system.process.timesteps - 1
-    for t in range(last, -1 if system.process.prediction == "previous" else last - 1, -1):
-        x = system.denoiser(x, t, return_dict=False)[0]
-    return x
 
 
 @torch.no_grad()
@@ -74,9 +66,7 @@ def _gate_fidelity(system: System, device: torch.device) -> Row:
     """Of the whole circuit and its undoing; beside it, of the circuit alone."""
     d = system.codec.space.shape[0]
     basis = torch.eye(d, dtype=torch.complex64, device=device)
-    scrambled = system.process.noised(
-        basis, torch.full((d,), system.process.timesteps - 1, device=device), torch.Generator()
-    ).x
+    rows = scrambled(system, basis)
     # Rows are W|x⟩: their matrix is Wᵀ, as far from the identity as W.
-    undone, untouched = (average_gate_fidelity(basis, rows).item() for rows in (_undone(system, scrambled), scrambled))
-    return Row("gate-fidelity", undone, beside={"Haar": 1 / d, "untouched": untouched}, better="higher")
+    restored, untouched = (average_gate_fidelity(basis, each).item() for each in (undone(system, rows), rows))
+    return Row("gate-fidelity", restored, beside={"Haar": 1 / d, "untouched": untouched}, better="higher")

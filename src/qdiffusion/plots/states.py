@@ -1,8 +1,10 @@
-"""Pure states as numbers that can be drawn: Bloch vectors of one qubit, populations of several."""
+"""States as numbers that can be drawn: Bloch vectors of one qubit, populations of several, maps of phase space."""
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
+from qdiffusion.states.wigner import VERTICES
 
 AZIMUTH, ELEVATION = np.radians(30), np.radians(15)
 """Where the eye looks from: x points left and to the front, y right, z up."""
@@ -35,3 +37,17 @@ def populations(states: Tensor) -> Numbers:
     found = np.abs(states.numpy().astype(np.complex128)) ** 2
     kept = min(found.shape[1], 2**MOST_QUBITS)
     return found.reshape(len(found), kept, -1).sum(axis=2)
+
+
+def phase_space(values: Tensor) -> Numbers:
+    """A Wigner function (4^n,) of `states.wigner` as a map (2^n, 2^n): a column for each state of the Z basis, a row
+    for each of the X basis (|+…+⟩ first), qubit 0 the most significant.
+
+    Its columns sum to the populations of the one basis, its rows to those of the other.
+    """
+    n_qubits = round(np.log2(len(values)) / 2)
+    x, _, z = np.array(VERTICES).T < 0
+    order = np.lexsort((z, x))  # of a qubit's four points: |+⟩ before |-⟩, then |0⟩ before |1⟩
+    tensor = values.numpy().reshape((4,) * n_qubits)[np.ix_(*[order] * n_qubits)].reshape((2,) * 2 * n_qubits)
+    rows, columns = range(0, 2 * n_qubits, 2), range(1, 2 * n_qubits, 2)
+    return tensor.transpose(*rows, *columns).reshape(2**n_qubits, -1)

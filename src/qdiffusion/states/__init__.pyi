@@ -12,7 +12,7 @@ from .distances import (
 from .ensembles import circle, cluster, correlated, tfim, xxz
 from .entanglement import entanglement_entropy, meyer_wallach, mutual_information, schmidt_spectrum
 from .entropy import page_entropy, purity, renyi2_entropy, von_neumann_entropy
-from .fidelity import fidelities, fidelity, in_phase
+from .fidelity import fidelities, fidelity, haar_magnitude_fidelity, in_phase, magnitude_fidelity
 from .ground_states import tfim_ground_states, xxz_ground_states
 from .haar import haar, haar_unitaries
 from .magnetisation import magnetisation
@@ -38,6 +38,7 @@ __all__ = [
     "fidelities",
     "fidelity",
     "haar",
+    "haar_magnitude_fidelity",
     "haar_unitaries",
     "hilbert_schmidt_distance",
     "in_phase",
@@ -47,6 +48,7 @@ __all__ = [
     "local_hilbert_schmidt_test",
     "local_infidelity",
     "magnetisation",
+    "magnitude_fidelity",
     "meyer_wallach",
     "mmd",
     "mutual_information",

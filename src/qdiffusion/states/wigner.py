@@ -48,7 +48,7 @@ def wigner(density: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n k"]:
 def negative_share(values: Float[Tensor, "*n k"]) -> Float[Tensor, "*n"]:
     """The share of points at which W is negative beyond rounding, (…, 4^n) → (…), in [0, 1).
 
-    A count, without gradients. Of Haar-random states it is about 0.45 already, whatever was done to them.
+    A count, without gradients. Of Haar-random states it is about 0.45 on 4 qubits already, on more nearer to ½.
     """
     rounding = values.abs().amax(-1, keepdim=True) * (16 * torch.finfo(values.dtype).eps)
     return (values < -rounding).to(values.dtype).mean(-1)
