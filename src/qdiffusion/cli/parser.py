@@ -196,13 +196,33 @@ def _add_analyze(add: Callable[..., Parser]) -> None:
     encodings.add_argument("--features", type=int, default=16, metavar="N", help="numbers encoded (default: 16)")
     encodings.add_argument("--bits", type=int, default=8, metavar="P", help="a number, in basis encoding (default: 8)")
     encodings.add_argument("--repeats", type=int, default=3, metavar="N", help="uploads, re-uploading (default: 3)")
+    scrambling = _verb(
+        add_analysis,
+        "scrambling",
+        verbs.analyze_scrambling,
+        "how deep ladder circuits scramble",
+    )
+    scrambling.add_argument("--qubits", type=_numbers, default=(4, 8, 12), metavar="A,B", help="(default: 4,8,12)")
+    scrambling.add_argument("--draws", type=int, default=10, metavar="N", help="circuits of each (default: 10)")
+    scrambling.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
+    gradients = _verb(
+        add_analysis,
+        "gradients",
+        verbs.analyze_gradients,
+        "how steep it is to undo a scrambler",
+    )
+    gradients.add_argument(
+        "--qubits", type=_numbers, default=(2, 4, 6, 8, 10), metavar="A,B", help="(default: 2,4,6,8,10)"
+    )
+    gradients.add_argument("--draws", type=int, default=100, metavar="N", help="of each size (default: 100)")
+    gradients.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
     run = _run_folder(
         _verb(add_analysis, "run", verbs.analyze_run, "what a run on scrambled states restores, in figures and tables")
     )
     run.add_argument("--state", type=int, default=0, metavar="I", help="the held-out state portrayed (default: 0)")
     run.add_argument("--snapshot", type=int, metavar="STEP", help="the weights of this step, one of --snapshots")
     run.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: figures/ of the run)")
-    for analysis in (ansatz, encodings):
+    for analysis in (ansatz, encodings, scrambling, gradients):
         analysis.add_argument("--out", type=Path, metavar="DIR", help="where to write table and figure, too")
 
 

@@ -181,6 +181,38 @@ def analyze_encodings(request: Namespace) -> None:
         _print_files(request.out, "encodings", ("md", "png"))
 
 
+def analyze_scrambling(request: Namespace) -> None:
+    """`qdiffusion analyze scrambling`"""
+    from qdiffusion.analysis.pages import rich_table
+    from qdiffusion.analysis.scrambling import study_scrambling
+    from qdiffusion.analysis.scramblingpage import scrambling_notes, scrambling_rows, write_scrambling_study
+    from qdiffusion.progress import RichProgress
+
+    study = study_scrambling(request.qubits, request.draws, request.seed, RichProgress())
+    _print_rich(rich_table("Ladder circuits", *scrambling_rows(study)))
+    print(*scrambling_notes(study), sep="\n")
+    if request.out is not None:
+        command = _analysis(request, "scrambling", flags=("qubits", "draws", "seed"))
+        write_scrambling_study(request.out, study, command)
+        _print_files(request.out, "scrambling", ("md", "png"))
+
+
+def analyze_gradients(request: Namespace) -> None:
+    """`qdiffusion analyze gradients`"""
+    from qdiffusion.analysis.gradients import study_gradients
+    from qdiffusion.analysis.pages import rich_table
+    from qdiffusion.analysis.scramblingpage import gradient_notes, gradient_rows, write_gradient_study
+    from qdiffusion.progress import RichProgress
+
+    found = study_gradients(request.qubits, request.draws, request.seed, progress=RichProgress())
+    _print_rich(rich_table("Variance of slopes", *gradient_rows(found)))
+    print(*gradient_notes(request.draws), sep="\n")
+    if request.out is not None:
+        command = _analysis(request, "gradients", flags=("qubits", "draws", "seed"))
+        write_gradient_study(request.out, found, request.draws, request.seed, command)
+        _print_files(request.out, "gradients", ("md", "png"))
+
+
 def analyze_run(request: Namespace) -> None:
     """`qdiffusion analyze run DIR`"""
     from qdiffusion.analysis.pages import rich_table
@@ -205,8 +237,12 @@ def analyze_run(request: Namespace) -> None:
 def _analysis(request: Namespace, *words: str, flags: Sequence[str]) -> str:
     """The command line of an analysis that was asked for."""
     given = {name: getattr(request, name) for name in (*flags, "out")}
-    told = (word for name, value in given.items() if value is not None for word in (f"--{name}", str(value)))
+    told = (word for name, value in given.items() if value is not None for word in (f"--{name}", _word(value)))
     return shlex.join(["qdiffusion", "analyze", *words, *told])
+
+
+def _word(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def data_list(request: Namespace) -> None:

@@ -74,10 +74,10 @@ class UndoObjective:
         target, x, t = (draw[name].flatten(0, 1) for name in ("target", "x", "t"))
         undone = system.denoiser(x, t, return_dict=False)[0]
         fidelity = 1 - infidelity(target, undone).mean()
-        loss = 1 - fidelity if self.cost == "global" else 1 - _local_fidelity(target, undone).mean()
+        loss = 1 - fidelity if self.cost == "global" else 1 - local_fidelity(target, undone).mean()
         return loss, {"fidelity": fidelity.detach()}
 
 
-def _local_fidelity(product: Complex[Tensor, "n d"], states: Complex[Tensor, "n d"]) -> Float[Tensor, " n"]:
+def local_fidelity(product: Complex[Tensor, "n d"], states: Complex[Tensor, "n d"]) -> Float[Tensor, " n"]:
     """The mean over qubits of tr φ_j ρ_j, φ_j pure."""
     return (qubit_states(product) * qubit_states(states).mT).sum((-1, -2)).real.mean(-1)
