@@ -115,6 +115,7 @@ def test_differing_conditions_name_their_cells():
         (0.05231, 0.00149, "0.0523 ± 0.0015"),
         (12.0, 0.0, "12"),
         (123456.0, None, "123456"),
+        (0.9979710178, 8.8e-17, "0.998"),
     ],
 )
 def test_digits_end_where_the_interval_does(mean, half_width, text):

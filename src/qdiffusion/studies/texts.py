@@ -5,6 +5,8 @@ from math import floor, log10
 from qdiffusion.studies.statistics import Difference, Estimate
 
 MISSING = "–"
+ROUNDING = 1e-12
+"""Of a mean: a half-width below is none, but that of equal values whose sums were rounded."""
 _TITLES = {"fid": "FID", "kid": "KID", "is": "IS"}
 
 
@@ -27,7 +29,7 @@ def estimate_text(estimate: Estimate | None) -> str:
     """Mean ± half-width, as many decimals as the half-width has in two digits: "45.28 ± 0.31"; "–" where none is."""
     if estimate is None:
         return MISSING
-    if not estimate.half_width:
+    if not estimate.half_width or estimate.half_width < ROUNDING * abs(estimate.mean):
         return number(estimate.mean)
     decimals = _decimals(estimate.half_width, 2)
     return f"{estimate.mean:.{decimals}f} ± {estimate.half_width:.{decimals}f}"
