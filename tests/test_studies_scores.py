@@ -121,7 +121,7 @@ def test_a_claim_by_many_scores_is_judged_by_each() -> None:
     assert judged.verdict is Verdict.FAILS
     text = to_markdown(found(claim), [judged])
     assert "Infidelity ↓, Infidelity t0 ↓ after all" in text
-    assert "| Infidelity t0 ↓ | PLAIN | 0.02, printed |" in text
+    assert "| Infidelity t0 ↓ | PLAIN | 0.02 |" in text
 
 
 def test_csv_holds_what_stands_beside_and_nothing_where_nothing_does() -> None:

@@ -65,7 +65,7 @@ def _restored(system: System, items: Tensor, kind: str, generator: torch.Generat
 def _gate_fidelity(system: System, device: torch.device) -> Row:
     """Of the whole circuit and its undoing; beside it, of the circuit alone."""
     d = system.codec.space.shape[0]
-    basis = torch.eye(d, dtype=torch.complex64, device=device)
+    basis = torch.eye(d, dtype=torch.complex128, device=device)
     rows = scrambled(system, basis)
     # Rows are W|x⟩: their matrix is Wᵀ, as far from the identity as W.
     restored, untouched = (average_gate_fidelity(basis, each).item() for each in (undone(system, rows), rows))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from qdiffusion.metrics.report import Row
 from qdiffusion.states import fidelity, mmd
+from qdiffusion.states.haar import normalised
 
 
 def state_scores(
@@ -65,10 +66,12 @@ def denoising_scores(
     Returns:
         "fidelity-KIND", beside 1/d, what a Haar-random state scores.
     """
-    values = fidelity(clean, denoised).double()
+    # Normalised once more: a norm that is 1 in float32 alone may give fidelities above 1.
+    clean, denoised = (normalised(states.to(torch.complex128)) for states in (clean, denoised))
+    values = fidelity(clean, denoised)
     beside: dict[str, float | None] = {"Haar": 1 / clean.shape[1]}
     if noised is not None:
-        beside["untouched"] = fidelity(clean, noised).double().mean().item()
+        beside["untouched"] = fidelity(clean, normalised(noised.to(torch.complex128))).mean().item()
     std = values.std(correction=0).item()
     return [Row(f"fidelity-{kind}", values.mean().item(), std, beside, better="higher")]
 

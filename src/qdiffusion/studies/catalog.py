@@ -8,6 +8,7 @@ from qdiffusion.studies.cacioppo import CACIOPPO
 from qdiffusion.studies.capece import CAPECE
 from qdiffusion.studies.de_falco import FASHION, MNIST
 from qdiffusion.studies.qamp import QAMP
+from qdiffusion.studies.research_log import RESEARCH
 from qdiffusion.studies.study import Study
 from qdiffusion.studies.trainings import capece_cell, de_falco_cell
 
@@ -19,6 +20,7 @@ STUDIES = {
         Study(CAPECE, Budget(batch_size=64), partial(capece_cell, "mnist")),
         QAMP,
         CACIOPPO,
+        RESEARCH,
     )
 }
 

@@ -38,20 +38,19 @@ class Cells:
 
     @cached_property
     def network(self) -> str:
-        """The feature network that all cells are scored with.
+        """The feature network that all cells are scored with; empty where none has to do with them.
 
         Raises:
-            RunError: there is none, or more than one.
+            RunError: there is more than one.
         """
         names = {name for record in self.records for mark in record.marks for name in mark.scores}
         networks = sorted(name.removeprefix("fid-") for name in names if name.startswith("fid-"))
-        if len(networks) != 1:
+        if len(networks) > 1:
             raise RunError(
-                f"The cells of {self.study.name} are scored by the feature networks "
-                f"{', '.join(networks) or 'none'}, but expected one for all; delete those of the others and run the "
-                "study again."
+                f"The cells of {self.study.name} are scored by the feature networks {', '.join(networks)}, but "
+                "expected one for all; delete those of the others and run the study again."
             )
-        return networks[0]
+        return "".join(networks)
 
     def score_name(self, kind: str) -> str:
         """A score's name in full: "fid" → "fid-mnist-cnn"; "infidelity", which no network has to do with, stays."""

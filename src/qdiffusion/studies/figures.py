@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from qdiffusion.errors import RunError
+from qdiffusion.plots.axes import tidy
 from qdiffusion.studies.cells import FOLDER, Cells, cell_name, strip_name
 from qdiffusion.studies.statistics import Estimate, estimate
 from qdiffusion.studies.texts import score_words
@@ -37,6 +38,28 @@ def score_figure(cells: Cells) -> Figure:
     above.legend(loc="outside right center", frameon=False, handlelength=3.4)
     for moment, axes in enumerate(np.ravel(below.subplots(1, len(moments), sharey=True, squeeze=False))):
         _draw_at(axes, cells, present, moment)
+    return figure
+
+
+def sweep_figure(cells: Cells) -> Figure | None:
+    """The study's first score at the end against the number that its sweeps differ in, with 95 % intervals; None where
+    no cell of theirs is done."""
+    name, figure = cells.score_name(cells.study.scores[0]), Figure(figsize=(9, 4.6), layout="constrained")
+    axes = figure.subplots()
+    for index, sweep in enumerate(cells.study.sweeps):
+        found = [(x, cells.estimate(key, -1, name)) for x, key in sweep.points]
+        done = [(x, each.mean, each.half_width or 0.0) for x, each in found if each is not None]
+        if done:
+            numbers, means, widths = zip(*done, strict=True)
+            style = {**_style(index), "markersize": 6, "capsize": 3, "linewidth": 1.4}
+            axes.errorbar(numbers, means, yerr=widths, label=sweep.label, **style)
+    if not axes.containers:
+        return None
+    axes.set_xlabel(cells.study.swept)
+    axes.set_ylabel(_words(cells), parse_math=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(loc="outside right center", frameon=False)
+    tidy(axes)
     return figure
 
 
@@ -97,7 +120,7 @@ def _draw_along(axes: Axes, cells: Cells, present: list[int]) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(_words(cells), parse_math=False)
-    _tidy(axes)
+    tidy(axes)
 
 
 def _draw_references(axes: Axes, cells: Cells) -> list[float]:
@@ -122,7 +145,7 @@ def _draw_at(axes: Axes, cells: Cells, present: list[int], moment: int) -> None:
     axes.set_ylim(len(present) - 0.4, -0.6)
     axes.set_xlabel(_words(cells), parse_math=False)
     axes.set_title(f"After {cells.study.moments[moment].label}", fontsize=11, parse_math=False)
-    _tidy(axes)
+    tidy(axes)
 
 
 def _curve(cells: Cells, column: str) -> tuple[list[float], list[Estimate]]:
@@ -156,8 +179,3 @@ def _words(cells: Cells) -> str:
     """The first score, with the network that it is by."""
     kind = cells.study.scores[0]
     return score_words(kind) if cells.score_name(kind) == kind else f"{score_words(kind)} ({cells.network})"
-
-
-def _tidy(axes: Axes) -> None:
-    axes.grid(alpha=0.3, which="both")
-    axes.spines[["top", "right"]].set_visible(False)

@@ -10,6 +10,7 @@ from qdiffusion.plots.pictures import newest_samples
 from qdiffusion.runs import Run
 from qdiffusion.runs.checkpoint import digest
 from qdiffusion.runs.description import LayerFacts, read_description
+from qdiffusion.runs.items import kind_of
 from qdiffusion.runs.pictures import forward_path, read_strip
 from qdiffusion.runs.samples import SampleSet
 from qdiffusion.runs.snapshots import read_snapshot_scores
@@ -51,8 +52,10 @@ def record_of(run: Run, cell: Cell, study: str) -> CellRecord:
 
 
 def write_grid(run: Run, path: Path) -> None:
-    """Write the first samples of a finished run as PNG."""
-    sample_grid(_samples(run).items, path, SHOWN)
+    """Write the first samples of a finished run as PNG, where they are images."""
+    items = _samples(run).items
+    if kind_of(items) == "images":
+        sample_grid(items, path, SHOWN)
 
 
 def write_forward(run: Run, path: Path) -> None:

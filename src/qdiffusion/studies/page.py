@@ -13,7 +13,7 @@ from qdiffusion.runs.files import remove, told_as_run_error, write_text_atomic
 from qdiffusion.studies import printed, table, verdict_tables
 from qdiffusion.studies.cells import Cells, read_cells
 from qdiffusion.studies.conditions import conditions
-from qdiffusion.studies.figures import forward_strip, grids_figure, score_figure
+from qdiffusion.studies.figures import forward_strip, grids_figure, score_figure, sweep_figure
 from qdiffusion.studies.spec import StudySpec
 from qdiffusion.studies.texts import score_words
 from qdiffusion.studies.verdicts import judge
@@ -31,7 +31,8 @@ def write_tables(out: Path, study: StudySpec, seeds: Sequence[int] | None = None
     """Write what the finished cells of a study say, each file whole or not at all.
 
     `table.md`, `table.html`, `table.csv` (a line a cell and mark), `verdicts.md`, the first score's `fid.png`,
-    `grids.png` where cells have sample grids, and `index.html`, one page that holds all of it.
+    `sweep.png` where columns differ in one number, `grids.png` where cells have sample grids, and `index.html`, one
+    page that holds all of it.
 
     Args:
         out: the study's folder, with `cells/COLUMN-seedS.json` and beside each its sample grid as PNG.
@@ -58,6 +59,7 @@ def write_tables(out: Path, study: StudySpec, seeds: Sequence[int] | None = None
         above,
         html.section("What the paper claims", *verdict_tables.to_html(cells, judged)),
         html.section(score_words(kind), _picture(out / f"{kind}.png", curve, _ALONG.format(score_words(kind)))),
+        _swept(out / "sweep.png", cells),
         _samples(out / "grids.png", grids),
         _forward(forward_strip(out, cells)),
         html.section("What the paper printed", *(printed.to_html(study, block) for block in study.published)),
@@ -81,6 +83,14 @@ def _table(cells: Cells) -> str:
         *map(html.note, table.reading(cells)),
         html.folded("What is trained in each column", trained),
     )
+
+
+def _swept(path: Path, cells: Cells) -> str:
+    figure = sweep_figure(cells)
+    if figure is None:
+        return ""
+    caption = f"{score_words(cells.study.scores[0])} at the end: mean and 95 % interval over seeds."
+    return html.section(f"Against the {cells.study.swept}", _picture(path, figure, caption))
 
 
 def _samples(path: Path, figure: Figure | None) -> str:

@@ -59,7 +59,7 @@ class Claim:
     columns: tuple[str, ...]
     """Keys of columns or references."""
     baselines: tuple[str | float, ...]
-    """The same, or numbers that a paper prints."""
+    """The same, or numbers: those that a paper prints, or that are aimed at."""
     moment: int = -1
     """Index into the study's moments."""
     scores: tuple[str, ...] = ("fid",)
@@ -99,6 +99,15 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """Columns that differ in one number, drawn against it by the study's first score at the end of the training."""
+
+    label: str
+    points: tuple[tuple[float, str], ...]
+    """The number, and the column's key."""
+
+
+@dataclass(frozen=True)
 class StudySpec:
     """A paper's table, done again."""
 
@@ -120,6 +129,10 @@ class StudySpec:
     """Sentences on how its scores are read."""
     forward: bool = False
     """Whether a strip of the forward process is kept of each cell and shown."""
+    sweeps: tuple[Sweep, ...] = ()
+    """Lines of one figure."""
+    swept: str = ""
+    """What the sweeps' number is."""
 
     def __post_init__(self) -> None:
         keys = [column.key for column in self.columns]
@@ -132,6 +145,8 @@ class StudySpec:
         require(named <= set(rows), "claims", sorted(named - set(rows)), "about columns and references of the study")
         said = {key for reference in self.references for key in reference.columns}
         require(said <= set(keys), "references", sorted(said - set(keys)), "of columns of the study")
+        swept = {key for sweep in self.sweeps for _, key in sweep.points}
+        require(swept <= set(keys), "sweeps", sorted(swept - set(keys)), "of columns of the study")
         reachable = range(-len(shares), len(shares))
         require(
             all(claim.moment in reachable for claim in self.claims), "claims", self.name, "at a moment of the study"
@@ -143,8 +158,8 @@ class StudySpec:
         return tuple(column.key for column in self.columns)
 
     def label(self, key: str | float) -> str:
-        """The label of a column, of a reference, or of a number that a paper prints."""
+        """The label of a column or of a reference, or a number."""
         if isinstance(key, float):
-            return f"{key:g}, printed"
+            return f"{key:g}"
         rows: tuple[Column | Reference, ...] = (*self.columns, *self.references)
         return next(row.label for row in rows if row.key == key)

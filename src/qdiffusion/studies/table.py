@@ -43,10 +43,11 @@ def rows(cells: Cells) -> list[list[str]]:
 
 def reading(cells: Cells) -> list[str]:
     """Sentences: how the table is read, and what was left out of it."""
+    images = (f"Scores of images are by the network {cells.network}; real images are scored against other real ones.",)
     return [
-        f"Scores of images are by the network {cells.network}; ↓ lower is better, ↑ higher. Mean ± half of the 95 % "
-        "interval over seeds (Student's t); one seed has no interval. Minutes are those of the training; dead are "
-        "parameters that cannot learn; real images are scored against other real ones.",
+        "↓ lower is better, ↑ higher. Mean ± half of the 95 % interval over seeds (Student's t); one seed has no "
+        "interval. Minutes are those of the training; dead are parameters that cannot learn.",
+        *images[: bool(cells.network)],
         *cells.study.reading,
         *cells.ignored,
     ]

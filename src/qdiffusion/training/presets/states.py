@@ -20,7 +20,7 @@ from qdiffusion.training.presets.preset import Preset
 DIRECT = EMAConfig(decay=0.0)
 
 
-def _logged(n_qubits: int, n_layers: int) -> Experiment:
+def logged(n_qubits: int, n_layers: int) -> Experiment:
     """The research log's curriculum: ten Haar states, six scramblers of growing depth, Adam's moments carried over.
 
     The log does not say Adam's learning rate; 1e-3 gives the fidelities that it reports, .1 to .3.
@@ -52,23 +52,29 @@ def _logged(n_qubits: int, n_layers: int) -> Experiment:
     )
 
 
-def _mended(n_qubits: int, depth: int) -> Experiment:
+def mended(n_qubits: int, depth: int, model: UnitaryConfig | None = None) -> Experiment:
     """What the log proposes: a step for each layer of one nested scrambler, undone by one mirrored layer, found on
-    fresh states in every step, qubit by qubit first."""
+    fresh states in every step, qubit by qubit first.
+
+    Another model is given in the place of those layers; one that has a single step undoes the whole at once.
+    """
+    model = model or UnitaryConfig(n_layers=1, n_steps=depth, ansatz="mirrored")
+    each = model.n_steps == depth
+    forward = ScramblerConfig(1, depth, prediction="previous") if each else ScramblerConfig(depth)
     optimiser = AdamConfig(0.1, betas=(0.9, 0.999), rate=RateConfig(decay="cosine"))
     return Experiment(
         name=f"scrambling-{n_qubits}q",
         data=EnsembleConfig("haar", n_qubits, count=16, test_count=50),
         codec=RawConfig(),
-        forward=ScramblerConfig(depth=1, timesteps=depth, prediction="previous"),
-        model=UnitaryConfig(n_layers=1, n_steps=depth, ansatz="mirrored"),
+        forward=forward,
+        model=model,
         stages=tuple(
             Stage(cost, steps=200, batch_size=16, objective=UndoConfig(cost), optimiser=optimiser, ema=DIRECT)
             for cost in ("local", "global")
         ),
         sampling=ChainSamplingConfig(count=50),
         evaluation=DenoisingEvaluationConfig(count=50),
-        snapshots=(200, 400),
+        snapshots=(200,),
         checkpoint_every=100,
     )
 
@@ -110,12 +116,12 @@ STATES = (
             Preset(
                 f"scrambling-{n_qubits}q",
                 f"{depth} circuits that undo a scrambler of {n_qubits} qubits layer by layer",
-                partial(_mended, n_qubits, depth),
+                partial(mended, n_qubits, depth),
             ),
             Preset(
                 f"scrambling-{n_qubits}q-logged",
                 f"a circuit that is to undo scramblers of {n_qubits} qubits and growing depth, as in the research log",
-                partial(_logged, n_qubits, n_layers),
+                partial(logged, n_qubits, n_layers),
             ),
         )
     ),
