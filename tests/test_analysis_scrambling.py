@@ -84,6 +84,12 @@ def test_scrambling_of_other_sizes_is_refused(qubits, draws):
         study_scrambling(qubits, draws)
 
 
+@pytest.mark.parametrize("study", [study_scrambling, study_gradients])
+def test_negative_seeds_are_refused(study):
+    with pytest.raises(UsageError, match="seed is -1"):
+        study(seed=-1)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -113,20 +113,30 @@ def test_a_scrambler_is_learnt_and_undone_whole(tmp_path):
     assert abs(scores["fidelity-held-out"]["value"] - scores["gate-fidelity"]["value"]) < 0.01
 
 
-def test_gate_fidelity_is_the_mean_over_states():
-    """Of an undoing that does not fit: 20,000 held-out states against the closed form."""
-    made = system(2)
+def test_what_is_no_matrix_has_no_gate_fidelity():
+    """A chain draws outcomes."""
+    made = system(1, ScramblerConfig(1, 2, prediction="previous"), ChainConfig(2))
+    names = [row.name for row in score_denoising(subject_of(made, 1, 10)).rows]
+    assert names == ["fidelity-train", "fidelity-held-out"]
+
+
+def subject_of(made: System, n_qubits: int, count: int) -> Subject:
     data = get_preset("scrambling-4q").build().data
-    subject = Subject(
-        replace(data, n_qubits=2, test_count=20_000),
-        20_000,
+    return Subject(
+        replace(data, n_qubits=n_qubits, test_count=count),
+        count,
         0,
         torch.device("cpu"),
         lambda: pytest.fail("nothing is drawn"),
         lambda: made,
         lambda _: None,
     )
-    rows = {row.name: row for row in score_denoising(subject).rows}
+
+
+def test_gate_fidelity_is_the_mean_over_states():
+    """Of an undoing that does not fit: 20,000 held-out states against the closed form."""
+    made = system(2)
+    rows = {row.name: row for row in score_denoising(subject_of(made, 2, 20_000)).rows}
     assert abs(rows["gate-fidelity"].value - rows["fidelity-held-out"].value) < 5 * 0.3 / 20_000**0.5
     untouched = rows["fidelity-held-out"].beside["untouched"]
     assert abs(rows["gate-fidelity"].beside["untouched"] - untouched) < 5 * 0.3 / 20_000**0.5

@@ -9,7 +9,7 @@ import pytest
 COMPUTING = ("torch", "numpy", "diffusers", "accelerate", "torchmetrics", "scipy", "matplotlib", "PIL", "safetensors")
 PRINTING = ("rich", "tyro", "pydantic", "jaxtyping")
 VERBS = ("presets", "describe", "train", "resume", "sample", "evaluate", "report", "data", "data list", "data fetch")
-ANALYSES = ("analyze", "analyze ansatz", "analyze encodings", "analyze run")
+ANALYSES = ("analyze", "analyze ansatz", "analyze encodings", "analyze run", "analyze scrambling", "analyze gradients")
 LAZY = tuple(
     f"qdiffusion.{package}"
     for package in ("states", "data", "diffusion", "models", "metrics", "training", "analysis", "progress")

@@ -55,7 +55,7 @@ def test_each_level_has_a_unitary_of_its_own(generator):
 
 @pytest.mark.parametrize("n_qubits", [1, 2, 4])
 def test_mirrored_layers_undo_a_scrambler_layer_by_layer(n_qubits, generator):
-    """Of opposite angles in opposite order; no layer of the scrambler's own order does."""
+    """Of opposite angles in opposite order."""
     depth, x0 = 3, doubles(5, n_qubits, generator)
     space = Space("states", (2**n_qubits,))
     process = ScramblerConfig(1, depth, prediction="previous").build(space, 0)
@@ -81,8 +81,7 @@ def test_blocks_begin_as_the_identity(n_qubits, n_layers, n_steps, generator):
 @pytest.mark.parametrize(
     "build",
     [
-        lambda: UnitaryConfig(0),
-        lambda: UnitaryConfig(n_steps=0),
+        lambda: UnitaryConfig(1, n_steps=0),
         lambda: UnitaryConfig(2, start="identity"),
         lambda: UnitaryConfig(3, ansatz="blocks", start="identity"),
     ],

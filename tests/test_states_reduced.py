@@ -212,6 +212,8 @@ HALF = torch.eye(2, dtype=torch.complex128) / 2
         (lambda: check_density(HALF.real), "float64"),
         (lambda: check_density(HALF[0]), "shape"),
         (lambda: von_neumann_entropy(2 * HALF), "traces"),
+        (lambda: von_neumann_entropy(HALF + torch.tensor([[0, 0.2], [0, 0]])), "not Hermitian"),
+        (lambda: renyi2_entropy(2 * HALF), "traces"),
         (lambda: von_neumann_entropy(HALF, 1), "base"),
         (lambda: renyi2_entropy(HALF, math.nan), "base"),
         (lambda: page_entropy(0, 3), "dimensions"),

@@ -145,6 +145,7 @@ def test_the_logs_own_depths_have_another_slope_than_it_says():
         (lambda: ladder_decay(1, [1], 1, torch.Generator()), "2 qubits"),
         (lambda: ladder_decay(2, [1], 0, torch.Generator()), "1 draw"),
         (lambda: ladder_decay(2, [], 1, torch.Generator()), "depth"),
+        (lambda: ladder_decay(3, [-1], 1, torch.Generator()), "depths from 0 on"),
         (lambda: saturation_depth([1, 2], torch.tensor([0.95, 0.8])), "0.8 at depth 2"),
         (lambda: saturation_depth([1, 2], torch.tensor([0.95, math.nan])), "nan"),
         (lambda: saturation_depth([1, 2], torch.tensor([0.95])), "one value"),

@@ -147,3 +147,7 @@ def test_what_acts_on_no_qubits_is_refused():
     for matrix in (torch.eye(3, dtype=torch.complex64), torch.ones(2, 4, dtype=torch.complex64), torch.eye(2)):
         with pytest.raises(UsageError, match="Matrices"):
             local_hilbert_schmidt_test(matrix)
+        with pytest.raises(UsageError, match="Matrices"):
+            average_gate_fidelity(matrix, matrix)
+    with pytest.raises(UsageError, match="2 and of 3 qubits"):
+        average_gate_fidelity(*(torch.eye(size, dtype=torch.complex64) for size in (4, 8)))

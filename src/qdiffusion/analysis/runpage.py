@@ -163,7 +163,8 @@ def _stage_note(study: RunStudy) -> str:
 def _snapshot_note(snapshots: Sequence[Snapshot]) -> str:
     train, held_out = snapshots[0].train, snapshots[0].held_out
     return (
-        f"Means over {train.n_states:,} training and {held_out.n_states:,} held-out states, ± standard error. "
+        f"Means over {train.n_states:,} training and {held_out.n_states:,} held-out states, ± standard error; where a "
+        "training draws fresh states in every step (the objective undo), it has seen neither. "
         "Magnitudes: (Σ|φ||ψ|)², the fidelity if all phases were right. Haar states in place of the restored ones "
         f"would score a fidelity of {held_out.fidelity.floor:.4f} on average, and magnitudes of "
         f"{train.magnitudes.floor:.4f} (train) and {held_out.magnitudes.floor:.4f} (held-out), exactly."

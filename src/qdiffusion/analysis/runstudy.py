@@ -97,13 +97,16 @@ def study_run(run: Run, state: int = 0, snapshot: int | None = None, progress: P
 
 
 def _snapshots(run: Run, experiment: Experiment, held_out: Tensor, progress: Progress) -> tuple[Snapshot, ...]:
-    """Those of the stages that undo a scrambler."""
+    """Those of the stages that undo a scrambler, and the end of the training where there are others."""
     train = experiment.data.load("train").items
     steps = [step for step in list_snapshots(run) if _scrambles(experiment, experiment.stage_at(step))]
+    kept, last = set(steps), experiment.total_steps
+    if steps and steps[-1] != last and run.model_path.is_dir():
+        steps.append(last)
     found = []
     with progress.task("snapshots", len(steps)) as task:
         for place, step in enumerate(steps):
-            system, _ = load_system(run, step)
+            system, _ = load_system(run, step if step in kept else None)
             stage = experiment.stages[experiment.stage_at(step)].name
             found.append(Snapshot(step, stage, restored(system, train), restored(system, held_out)))
             task.update(place + 1)

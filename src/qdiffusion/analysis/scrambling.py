@@ -98,6 +98,7 @@ def study_scrambling(
     fits = rising and n_qubits[0] >= 2 and n_qubits[-1] <= MOST_QUBITS
     require(fits, "qubits", tuple(n_qubits), f"rising numbers from 2 to {MOST_QUBITS}")
     require(draws >= 1, "draws", draws, "at least 1")
+    require(seed >= 0, "seed", seed, "at least 0")
     curves = []
     with (progress or SilentProgress()).task("scrambling", sum(draws << n for n in n_qubits)) as task:
         done = 0

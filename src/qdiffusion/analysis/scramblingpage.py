@@ -77,11 +77,12 @@ def gradient_notes(draws: int) -> list[str]:
     return [
         f"Variance of the slopes of costs at random angles, the mean over all angles and {draws} draws of scrambler, "
         "angles and input. Deep: 2n layers of the log's ladder undo as many; one layer: a mirrored layer undoes one. "
-        "Global: infidelity of Haar states; local: qubit by qubit, of products of one-qubit Haar states.",
+        "Global: infidelity of one Haar state; local: qubit by qubit, of one product of one-qubit Haar states.",
         "Slopes are those of lines by least squares through log₂ of the variance, against n (exponential law) and "
         "against log₂ n (polynomial law), ± standard error; R² says which of the two is the better line.",
-        "The log bounds the variance of the global cost by 2^-n. It is the standard deviation that falls so: the "
-        "variance falls about as 4^-n.",
+        "The log bounds the variance of the global cost by 2^-n. It is the standard deviation that falls so for a "
+        "single state: the variance falls about as 4^-n. In the mean over all states, which a batch of few hardly "
+        "shows for the scatter of its states, it falls as 16^-n.",
     ]
 
 

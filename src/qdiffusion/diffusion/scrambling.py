@@ -47,7 +47,8 @@ class Scrambling(nn.Module):
     Buffers:
         strengths: h (T m,) float32; not saved.
         shared: the angles (T m, 1, n_angles) float64 of all layers where all states share them, those of layer k drawn
-            from (*key, k), so that a deeper circuit of the same key goes on where this one ends; else None.
+            from (*key, k), so that a deeper circuit of the same key and a constant strength goes on where this one
+            ends; else None.
 
     Args:
         n_qubits: n.
@@ -145,11 +146,15 @@ class Scrambling(nn.Module):
     ) -> Complex[Tensor, "n d"]:
         """Each state through the steps that are taken by it, with its own row of angles, or the only one."""
         for step in range(self.timesteps):
-            after: Any = x
+            rows = taken(step).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            after: Any = x[rows]
             for k in range(step * self.layers, (step + 1) * self.layers):
                 given = angles[k].to(x.real.dtype).unsqueeze(1)
-                after = self._plans[k % len(self._plans)](given, after.view(len(given), 1, -1, x.shape[-1]))
-            x = torch.where(taken(step).unsqueeze(-1), after.view(x.shape), x)
+                own = given if self.shared is not None else given[rows]
+                after = self._plans[k % len(self._plans)](own, after.view(len(own), 1, -1, x.shape[-1]))
+            x = x.index_copy(0, rows, after.view(len(rows), -1))
         return x
 
     @property

@@ -1,6 +1,7 @@
 r"""Undoing a scrambling circuit that all states share, on fresh states in every step of the training.
 
-With W_t = V_t S_t, the circuit's step t and what is to undo it, the cost of a step is one of
+With W_t = V_t S, what the denoiser is to undo at level t (the circuit's step t, or all of it up to there) and the
+undoing, the cost of a level is one of
 
 .. math:: 1 - E_ψ |⟨ψ| W_t |ψ⟩|^2, \quad
     1 - \frac1n \sum_j E_φ ⟨φ_j| \mathrm{tr}_{\bar j} W_t |φ⟩⟨φ| W_t^† |φ_j⟩
@@ -9,7 +10,7 @@ global, with Haar states ψ: 1 - (d F_e + 1) / (d + 1), F_e = |tr W_t|² / d² t
 products φ of Haar states of the qubits: ⅔ of the local Hilbert-Schmidt test 1 - (1/n) Σ_j ‖tr_j W_t‖² / 2^{n+1}, since
 the mean fidelity of a channel of one qubit is (2 F_e + 1) / 3.
 
-Of a random W the global cost has gradients that shrink as 4^-n, the local one of a shallow W does not. Entangled states
+Of a random W the global cost has slopes that shrink as 4^-n, the local one of a shallow W does not. Entangled states
 would not do for the latter: the qubits of Haar states are all alike.
 
 Source: Khatri et al. 2019 (arXiv 1807.00800), equations 13 and 17; the average over states is Nielsen's 2002 (arXiv

@@ -11,6 +11,9 @@ from qdiffusion.metrics.subject import Subject
 from qdiffusion.metrics.undone import scrambled, undone
 from qdiffusion.states import average_gate_fidelity
 
+MOST_AMPLITUDES = 1 << 12
+"""A gate of 12 qubits is a matrix of 268 MB."""
+
 
 def score_states(subject: Subject) -> Scores:
     """Distances of `count` drawn states from the held-out ones."""
@@ -27,7 +30,7 @@ def score_states(subject: Subject) -> Scores:
 
 def score_denoising(subject: Subject) -> Scores:
     """Mean fidelities of restored states with clean ones: the training's, and `count` held-out ones; where all states
-    share a scrambling circuit, also the average gate fidelity of its undoing."""
+    share a scrambling circuit that unitaries of at most 12 qubits undo, also the average gate fidelity."""
     system = subject.system()
     generator = torch.Generator().manual_seed(subject.seed)
     train, test = subject.data.load("train"), subject.data.load("test")
@@ -41,7 +44,7 @@ def score_denoising(subject: Subject) -> Scores:
         f"{test.source}.",
         "Haar: what a random state scores on average, 2⁻ⁿ; untouched: what the noised states score as they are.",
     ]
-    if isinstance(system.process, Scrambling) and system.process.shared is not None:
+    if _is_gate(system):
         rows.append(_gate_fidelity(system, subject.device))
         conditions.append("Gate fidelity: the mean fidelity over all states, (|tr W|²/d + 1)/(d + 1).")
     details = {"n_train": len(train), "n_held_out": len(held_out)}
@@ -50,15 +53,25 @@ def score_denoising(subject: Subject) -> Scores:
 
 @torch.no_grad()
 def _restored(system: System, items: Tensor, kind: str, generator: torch.Generator) -> list[Row]:
-    """The scores of items (N, …) on the system's device, noised and restored: from the last level on where the
-    denoiser was shown pairs of levels, else from levels drawn by `generator`."""
+    """The scores of items (N, …) on the system's device, noised and restored: from the last level on where all states
+    share a circuit, else from levels drawn by `generator`."""
     x0, process = system.codec.encode(items), system.process
-    if isinstance(process, Scrambling) and process.prediction == "previous":
-        noised = process.noised(x0, torch.full((len(x0),), process.timesteps - 1, device=x0.device), generator)
-        return denoising_scores(undone(system, noised.x), x0, kind, noised.x)
+    if _is_shared(process):
+        x = scrambled(system, x0)
+        return denoising_scores(undone(system, x), x0, kind, x)
     noised = process.noised(x0, process.levels(len(x0), generator), generator)
     restored = system.denoiser(noised.x, noised.t, return_dict=False)[0]
     return denoising_scores(restored, process.target(noised), kind, noised.x)
+
+
+def _is_shared(process: object) -> bool:
+    return isinstance(process, Scrambling) and process.shared is not None
+
+
+def _is_gate(system: System) -> bool:
+    """Whether circuit and undoing are one matrix, small enough to be made."""
+    unitary = getattr(system.denoiser, "is_unitary", False)
+    return _is_shared(system.process) and unitary and system.codec.space.shape[0] <= MOST_AMPLITUDES
 
 
 @torch.no_grad()

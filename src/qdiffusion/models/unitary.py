@@ -5,7 +5,7 @@ step.
 
 A layer C_l is a general rotation R_Z R_Y R_Z of every qubit and a ladder of CNOTs, in one of three orders:
 
-* ladder: rotations, then CNOTs 0→1, 1→2, …, as the scrambler does; no layer undoes one of the scrambler's;
+* ladder: rotations, then CNOTs 0→1, 1→2, …, as the scrambler does; from 3 qubits on no layer undoes one of those;
 * mirrored: CNOTs …, 1→2, 0→1, then rotations: layer by layer the scrambler's inverse, where the angles are found;
 * blocks: the one and the other in turn; with opposite angles two layers are the identity (Grant et al. 2019, arXiv
   1903.05076).
@@ -39,9 +39,11 @@ class UnitaryDenoiser(nn.Module):
     Attributes:
         n_classes: 0, it is unconditional.
         levels: n_steps.
+        is_unitary: what it does is a matrix.
     """
 
     n_classes = 0
+    is_unitary = True
 
     def __init__(
         self, n_qubits: int, n_layers: int, n_steps: int = 1, ansatz: Layers = "ladder", start: Start = "random"

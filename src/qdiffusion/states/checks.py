@@ -24,14 +24,15 @@ def check_states(states: Complex[Tensor, "*n d"]) -> None:
 
 def check_density(density: Complex[Tensor, "*n d d"]) -> None:
     """Raise UsageError unless these are density matrices (…, 2^n, 2^n): ρ = ρ†, ρ ≥ 0 and tr ρ = 1 to 1e-4."""
+    density_spectrum(density)
+
+
+def density_spectrum(density: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n d"]:
+    """The eigenvalues of density matrices (…, 2^n, 2^n) → (…, 2^n); raises as `check_density`."""
     matrix_qubits(density)
     if not bool(((density - density.mH).abs() <= TOLERANCE).all()):
         raise UsageError("The density matrices are not Hermitian; give (ρ + ρ†)/2.")
-    check_spectrum(torch.linalg.eigvalsh(density))
-
-
-def check_spectrum(values: Float[Tensor, "*n d"]) -> None:
-    """Raise UsageError unless these are eigenvalues of density matrices: none negative, their sum 1, to 1e-4."""
+    values = torch.linalg.eigvalsh(density)
     sums = values.sum(-1)
     if not bool(((sums - 1).abs() <= TOLERANCE).all()):
         raise UsageError(
@@ -40,6 +41,7 @@ def check_spectrum(values: Float[Tensor, "*n d"]) -> None:
         )
     if not bool((values >= -TOLERANCE).all()):
         raise UsageError(f"The density matrices have an eigenvalue {values.min():.6g}; give positive ones.")
+    return values
 
 
 def qubits_of(states: Complex[Tensor, "*n d"]) -> int:

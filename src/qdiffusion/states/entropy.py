@@ -10,7 +10,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
-from qdiffusion.states.checks import check_spectrum, matrix_qubits
+from qdiffusion.states.checks import check_density, density_spectrum
 from qdiffusion.states.fidelity import squares
 
 
@@ -25,18 +25,16 @@ def von_neumann_entropy(density: Complex[Tensor, "*n d d"], base: float = 2) -> 
     Raises:
         UsageError: no density matrices of qubits, or a base of at most 1.
     """
-    matrix_qubits(density)
-    values = torch.linalg.eigvalsh(density)
-    check_spectrum(values)
-    return shannon_entropy(values, base)
+    return shannon_entropy(density_spectrum(density), base)
 
 
 def renyi2_entropy(density: Complex[Tensor, "*n d d"], base: float = 2) -> Float[Tensor, "*n"]:
     """-log tr ρ² of density matrices (…, d, d) → (…), at most the von Neumann entropy.
 
     Raises:
-        UsageError: a base of at most 1.
+        UsageError: no density matrices of qubits, or a base of at most 1.
     """
+    check_density(density)
     return -purity(density).log() / _log(base)
 
 

@@ -91,9 +91,10 @@ def ladder_decay(n_qubits: int, depths: Sequence[int], draws: int, generator: to
     Raises:
         UsageError: fewer than 2 qubits or 1 draw, or depths that do not rise from 0.
     """
-    if n_qubits < 2 or draws < 1 or not depths:
+    if n_qubits < 2 or draws < 1 or not depths or min(depths) < 0:
         raise UsageError(
-            f"{draws} draws of {n_qubits} qubits at {len(depths)} depths; give at least 1 draw, 2 qubits and 1 depth."
+            f"{draws} draws of {n_qubits} qubits at depths {tuple(depths)}; give at least 1 draw, 2 qubits and depths "
+            "from 0 on."
         )
     angles = torch.rand(draws, max(depths), 3 * n_qubits, generator=generator, device=generator.device) * 2 * math.pi
     count = max(1, TYPICAL_AMPLITUDES >> n_qubits)

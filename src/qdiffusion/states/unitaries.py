@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from qdiffusion.errors import UsageError
 from qdiffusion.states.checks import matrix_qubits
 from qdiffusion.states.fidelity import squares
 
@@ -17,7 +18,13 @@ def process_fidelity(first: Complex[Tensor, "*n d d"], second: Complex[Tensor, "
 
     It is the entanglement fidelity of V†U: how well U turns one half of a maximally entangled pair as V does. One minus
     it is the Hilbert-Schmidt test of Khatri et al. 2019.
+
+    Raises:
+        UsageError: no matrices of qubits, or of different numbers.
     """
+    sizes = matrix_qubits(first), matrix_qubits(second)
+    if sizes[0] != sizes[1]:
+        raise UsageError(f"Unitaries of {sizes[0]} and of {sizes[1]} qubits cannot be compared; give equal ones.")
     return squares((first.conj() * second).sum((-1, -2)) / first.shape[-1])
 
 
@@ -25,6 +32,9 @@ def average_gate_fidelity(first: Complex[Tensor, "*n d d"], second: Complex[Tens
     r"""The mean over Haar-random ψ of |⟨ψ|V†U|ψ⟩|², both (…, d, d) → (…), in [1/(d+1), 1]:
 
     .. math:: \frac{|\mathrm{tr} V^†U|^2/d + 1}{d + 1}
+
+    Raises:
+        UsageError: as `process_fidelity`.
 
     Source: Nielsen 2002 (arXiv quant-ph/0205035), equation 3.
     """
