@@ -307,7 +307,7 @@ def test_twice_the_rate_is_twice_the_way(tmp_path: Path) -> None:
     for rate in (1e-30, 1.0, 2.0):
         stage = replace(experiment.stages[0], steps=1, optimiser=replace(NATURAL, circuit_rate=rate))
         run = train(replace(experiment, stages=(stage,), snapshots=()), tmp_path / f"{rate}")
-        ends.append(load(list_checkpoints(run)[-1]).part("system")["denoiser.circuit.weights"])
+        ends.append(load(list_checkpoints(run)[-1]).part("system")["denoiser.layers.0.weights"])
     torch.testing.assert_close(ends[2] - ends[0], 2 * (ends[1] - ends[0]), rtol=1e-4, atol=1e-6)
     assert not torch.equal(ends[1], ends[0])
 

@@ -110,20 +110,20 @@ def quddpm_cluster1() -> Experiment:
 
 STATES = (
     *(
-        preset
-        for n_qubits, n_layers, depth in ((4, 7, 4), (8, 9, 3))
-        for preset in (
-            Preset(
-                f"scrambling-{n_qubits}q",
-                f"{depth} circuits that undo a scrambler of {n_qubits} qubits layer by layer",
-                partial(mended, n_qubits, depth),
-            ),
-            Preset(
-                f"scrambling-{n_qubits}q-logged",
-                f"a circuit that is to undo scramblers of {n_qubits} qubits and growing depth, as in the research log",
-                partial(logged, n_qubits, n_layers),
-            ),
+        Preset(
+            f"scrambling-{n_qubits}q",
+            f"{depth} circuits that undo a scrambler of {n_qubits} qubits layer by layer",
+            partial(mended, n_qubits, depth),
         )
+        for n_qubits, depth in ((4, 4), (8, 3))
+    ),
+    *(
+        Preset(
+            f"scrambling-{n_qubits}q-logged",
+            f"a circuit that is to undo scramblers of {n_qubits} qubits and growing depth, as in the research log",
+            partial(logged, n_qubits, n_layers),
+        )
+        for n_qubits, n_layers in ((4, 7), (8, 9))
     ),
     Preset("quddpm-cluster1", "QuDDPM: 20 measured circuits that make a cluster of one-qubit states", quddpm_cluster1),
 )
