@@ -18,6 +18,7 @@ from qdiffusion.data import Space
 from qdiffusion.diffusion import SchedulerConfig, System
 from qdiffusion.diffusion.frozen import frozen
 from qdiffusion.training.building import build_system
+from qdiffusion.training.memory import keep_memory
 from qdiffusion.training.presets import PRESETS
 from qdiffusion.training.threads import side_by_side
 
@@ -58,6 +59,7 @@ def check(name: str, plain: System, fixed: System) -> None:
 def measure_sampling(names: Sequence[str], count: int, rounds: int) -> dict[str, Timing]:
     """Runs in the child: the times of `MEASURED` steps of `count` images; the first of each warms up."""
     torch.set_num_threads(cores())
+    keep_memory()  # as `qdiffusion sample` does; of use to both sides
     calls: dict[str, Callable[[], object]] = {}
     for name in names:
         plain = build_system(PRESETS[name].build(), SPACE).eval().requires_grad_(False)

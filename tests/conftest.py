@@ -1,4 +1,5 @@
 import os
+import signal
 
 # Before torch is loaded. A thread a worker: threads that wait for each other on busy cores take ten times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -6,6 +7,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import jaxtyping
 import pytest
 import torch
+
+# Who runs the tests in the background may have them ignore Ctrl-C; some are about it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Shapes and types are checked where signatures carry shapes; the circuits' are polymorphic.
 CHECKED = ["qdiffusion.diffusion", "qdiffusion.metrics", "qdiffusion.models"]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from plots_helpers import random_states
 from qdiffusion.runs.items import check_items, from_file, kind_of, to_bytes
+from qdiffusion.states import projector
 
 IMAGES = torch.arange(2 * 3 * 16, dtype=torch.uint8).reshape(2, 4, 4, 3).permute(0, 3, 1, 2)
 EVERY_KIND = [
@@ -17,6 +18,8 @@ EVERY_KIND = [
     (random_states(3, 1, dtype=torch.complex128), "states"),
     (random_states(3, 2, dtype=torch.complex128).conj(), "states"),
     (random_states(3, 2).conj(), "states"),
+    (projector(random_states(3, 2)), "densities"),
+    (projector(random_states(3, 1, dtype=torch.complex128)), "densities"),
     (torch.linspace(-1, 1, 10).reshape(5, 2).T, "vectors"),
 ]
 

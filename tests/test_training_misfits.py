@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from qdiffusion.cli import main
-from qdiffusion.diffusion import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
+from qdiffusion.diffusion import (
+    DenoiseConfig,
+    DepolarisingConfig,
+    GaussianConfig,
+    ReconstructConfig,
+    ScheduleConfig,
+    SchedulerConfig,
+    ScramblingConfig,
+)
 from qdiffusion.diffusion.sde_config import SDEConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig, InfidelityConfig
 from qdiffusion.errors import RunError, UsageError
@@ -18,9 +26,18 @@ from qdiffusion.metrics import (
     LikelihoodEvaluationConfig,
     StatesEvaluationConfig,
 )
-from qdiffusion.models import AutoencoderConfig, CapeceConfig, ChainConfig, MLPConfig, PixelsConfig, RawConfig
+from qdiffusion.models import (
+    AutoencoderConfig,
+    CapeceConfig,
+    ChainConfig,
+    ChannelConfig,
+    MLPConfig,
+    PixelsConfig,
+    RawConfig,
+    UnitaryConfig,
+)
 from qdiffusion.training import Experiment, Stage, evaluate_run, get_preset, resume, sample_run, train
-from training_families import chain, conditional, continuous, latent, scrambling, transfer
+from training_families import chain, conditional, continuous, depolarising, latent, scrambling, transfer
 from training_tiny import QVUNET, UNET, files
 
 Change = Callable[[Experiment], Experiment]
@@ -69,10 +86,14 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (scrambling, stage(objective=ChainObjectiveConfig()), "but the denoiser has none that is measured"),
     (conditional, part(codec=RawConfig()), "The codec raw takes states or vectors, but was given images"),
     (conditional, part(model=ChainConfig()), "A chain of circuits takes states, but was given images"),
-    (conditional, part(sampling=ChainSamplingConfig()), "takes states, but was given images"),
+    (conditional, part(sampling=ChainSamplingConfig()), "takes states or densities, but was given images"),
     (conditional, part(evaluation=StatesEvaluationConfig(count=4)), "takes states, but was given images"),
     (conditional, part(evaluation=DenoisingEvaluationConfig(count=4)), "takes states, but was given images"),
-    (conditional, stage(objective=InfidelityConfig()), "The objective infidelity takes states, but was given images"),
+    (
+        conditional,
+        stage(objective=InfidelityConfig()),
+        "The objective infidelity takes states or densities, but was given images",
+    ),
     (conditional, part(model=UNET), "guidance 2, but the denoiser knows no classes"),
     (latent, part(model=UNET), "A U-Net takes images, but was given vectors"),
     (latent, stage(train=("codec.nothing.*",)), r"'codec\.nothing\.\*' of train matches no parameter"),
@@ -84,7 +105,7 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
         part(forward=GaussianConfig()),
         "pc solves a stochastic differential equation, but was given a Gaussi",
     ),
-    (continuous, part(sampling=ChainSamplingConfig()), "takes states, but was given images"),
+    (continuous, part(sampling=ChainSamplingConfig()), "takes states or densities, but was given images"),
     (
         chain,
         part(evaluation=LikelihoodEvaluationConfig(count=4)),
@@ -110,6 +131,13 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
         part(evaluation=DenoisingEvaluationConfig(count=4)),
         "parameters for each of 3 levels; choose the evaluation",
     ),
+    (depolarising, part(codec=RawConfig()), "A channel takes densities, but was given states"),
+    (depolarising, part(model=UnitaryConfig()), "A unitary denoiser takes states, but was given densities"),
+    (depolarising, part(forward=ScramblingConfig(3)), "Scrambling takes states, but was given densities"),
+    (depolarising, part(forward=GaussianConfig()), "added to images or vectors, but was given densities"),
+    (depolarising, part(model=ChannelConfig(n_steps=4)), "each of 4 noise levels, and the forward process has 3"),
+    (chain, part(model=ChannelConfig(n_steps=3)), "A channel takes densities, but was given states"),
+    (chain, part(forward=DepolarisingConfig(3)), "Depolarising takes densities, but was given states"),
     (latent, last_alone, "The codec autoencoder has weights that no stage trains"),
     (transfer, stage(objective=ReconstructConfig(), train=("codec.*",)), "a Pixels has nothing to learn"),
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from qdiffusion.data import EnsembleConfig
 from qdiffusion.diffusion import (
     AmplitudeNoiseConfig,
+    DepolarisingConfig,
     GaussianConfig,
     ReconstructConfig,
     ScheduleConfig,
@@ -19,6 +20,8 @@ from qdiffusion.models import (
     AmplitudesConfig,
     AutoencoderConfig,
     ChainConfig,
+    ChannelConfig,
+    DensitiesConfig,
     MLPConfig,
     QAMPConfig,
     QDMConfig,
@@ -123,6 +126,24 @@ def amplitudes(folder: Path) -> Experiment:
     )
 
 
+def depolarising(folder: Path) -> Experiment:
+    """Density matrices that circuits with an ancilla restore."""
+    return Experiment(
+        name="depolarising",
+        data=EnsembleConfig("cluster", n_qubits=1, count=8, test_count=8),
+        codec=DensitiesConfig(),
+        forward=DepolarisingConfig(timesteps=3),
+        model=ChannelConfig(n_layers=2, n_ancillas=1, n_steps=3),
+        stages=(
+            Stage(steps=4, batch_size=8, objective=InfidelityConfig(every_level=True), ema=DIRECT, accumulation=2),
+        ),
+        sampling=ChainSamplingConfig(count=4),
+        evaluation=DenoisingEvaluationConfig(count=4),
+        log_every=2,
+        checkpoint_every=2,
+    )
+
+
 def circuits(folder: Path) -> Experiment:
     """Circuits that denoise an autoencoder's latents, told the class by label qubits that are measured."""
     reconstruct = Stage("autoencoder", 4, 8, objective=ReconstructConfig(), train=("codec.*",), ema=DIRECT)
@@ -150,7 +171,7 @@ def continuous(folder: Path) -> Experiment:
     )
 
 
-FAMILIES = (transfer, conditional, latent, scrambling, chain, amplitudes, circuits, continuous)
+FAMILIES = (transfer, conditional, latent, scrambling, chain, depolarising, amplitudes, circuits, continuous)
 
 
 def _images(folder: Path, name: str, **changes: object) -> Experiment:
@@ -169,6 +190,7 @@ __all__ = [
     "circuits",
     "conditional",
     "continuous",
+    "depolarising",
     "latent",
     "scrambling",
     "transfer",

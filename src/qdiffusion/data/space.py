@@ -6,14 +6,15 @@ from typing import Literal
 
 from qdiffusion.errors import UsageError
 
-SpaceKind = Literal["images", "states", "vectors"]
+SpaceKind = Literal["images", "states", "densities", "vectors"]
 
 
 @dataclass(frozen=True)
 class Space:
     """The space that items live in.
 
-    images: real (C, S, S), C = 1 or 3; states: complex (2^n,) of norm 1; vectors: real (d,).
+    images: real (C, S, S), C = 1 or 3; states: complex (2^n,) of norm 1; densities: density matrices, complex
+    (2^n, 2^n); vectors: real (d,).
     """
 
     kind: SpaceKind
@@ -28,18 +29,25 @@ class Space:
         return len(self.classes)
 
     @property
+    def is_quantum(self) -> bool:
+        """Whether items are states, pure or mixed."""
+        return self.kind in ("states", "densities")
+
+    @property
     def bytes(self) -> int:
         """Of one item, as it is kept: uint8, complex64 or float32."""
-        return math.prod(self.shape) * {"images": 1, "states": 8, "vectors": 4}[self.kind]
+        return math.prod(self.shape) * {"images": 1, "states": 8, "densities": 8, "vectors": 4}[self.kind]
 
-    def expect(self, kind: SpaceKind, who: str) -> None:
-        """Raise UsageError unless items are of this kind: `who` takes no others ("A U-Net")."""
-        if self.kind != kind:
-            raise UsageError(f"{who} takes {kind}, but was given {self}; choose one for {self.kind}, or other data.")
+    def expect(self, kind: SpaceKind, who: str, *others: SpaceKind) -> None:
+        """Raise UsageError unless items are of this kind, or one of `others`: `who` takes no others ("A U-Net")."""
+        kinds = (kind, *others)
+        if self.kind not in kinds:
+            taken = " or ".join(kinds)
+            raise UsageError(f"{who} takes {taken}, but was given {self}; choose one for {self.kind}, or other data.")
 
-    def n_qubits(self, who: str) -> int:
-        """n of states of 2^n amplitudes; raises as `expect`."""
-        self.expect("states", who)
+    def n_qubits(self, who: str, kind: Literal["states", "densities"] = "states") -> int:
+        """n of states of 2^n amplitudes, or of their density matrices; raises as `expect`."""
+        self.expect(kind, who)
         return self.shape[0].bit_length() - 1
 
     def __str__(self) -> str:

@@ -3,6 +3,8 @@ from .amplitudes import AmplitudeNoise
 from .bound import Bound, variational_bound
 from .chain import ChainObjective, ChainSampler
 from .config import DenoiseConfig, GaussianConfig, ReconstructConfig, ScheduleConfig, SchedulerConfig
+from .depolarising import Depolarising
+from .depolarising_config import DepolarisingConfig
 from .gaussian import GaussianProcess
 from .grid import trailing_timesteps
 from .infidelity import InfidelityObjective
@@ -32,6 +34,8 @@ __all__ = [
     "ChainSamplingConfig",
     "DenoiseConfig",
     "DenoiseObjective",
+    "Depolarising",
+    "DepolarisingConfig",
     "GaussianConfig",
     "GaussianProcess",
     "GaussianSampler",

@@ -94,7 +94,8 @@ class ChainSampler(ReverseProcess):
         return tuple(range(self.timesteps - 1, -1, -1))
 
     def path(self, system: System, count: int, generator: torch.Generator, labels: Tensor | None) -> Iterator[Tensor]:
-        """States (N, 2^n): the prior's, then what the denoiser says at each level, its outcomes drawn."""
+        """States (N, 2^n), or density matrices (N, 2^n, 2^n): the prior's, then what the denoiser says at each level,
+        its outcomes drawn."""
         x = system.process.prior((count, *system.codec.space.shape), generator)
         shown = None if labels is None else labels.to(x.device)
         yield x

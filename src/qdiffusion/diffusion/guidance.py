@@ -75,13 +75,13 @@ def guided(
 
 def guided_states(
     denoiser: Any,
-    x: Complex[Tensor, "n d"],
+    x: Complex[Tensor, "n ..."],
     t: int,
     labels: Int64[Tensor, " n"] | None,
     guidance: float,
     generator: torch.Generator,
-) -> Complex[Tensor, "n d"]:
-    r"""The same of states, which are equal up to a phase: (N, 2^n), norm 1.
+) -> Complex[Tensor, "n ..."]:
+    r"""The same of states, which are equal up to a phase: (N, 2^n), norm 1; of density matrices without labels alone.
 
     ψ_∅ + g (e^{iφ} ψ_y - ψ_∅), normalised, φ such that ⟨ψ_∅|e^{iφ} ψ_y⟩ ≥ 0.
     """

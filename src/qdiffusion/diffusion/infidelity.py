@@ -1,4 +1,5 @@
-r"""Undoing noise state by state: the mean of 1 - |⟨target|denoiser(x_t, t)⟩|².
+r"""Undoing noise state by state: the mean of 1 - |⟨target|denoiser(x_t, t)⟩|², or 1 - G of density matrices, G their
+super-fidelity, tr ρσ where one is pure.
 
 Where the denoiser measures, what it leaves is a mixture of states, and the fidelity of the target with that is
 
@@ -9,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.diffusion.guidance import hidden
 from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
-from qdiffusion.states import fidelity
+from qdiffusion.states import fidelity, super_fidelity
 
 LEAST = 1e-6
 """Infidelity of the identity map: float32 knows no smaller ones."""
@@ -38,8 +39,9 @@ class InfidelityObjective:
     trained = "denoiser.*"
 
     def check(self, system: System) -> None:
-        """Raise UsageError where diffusion sees no states, or the denoiser takes one level at a time."""
-        system.codec.space.expect("states", "The objective infidelity")
+        """Raise UsageError where diffusion sees neither states nor density matrices, or the denoiser's levels do not
+        fit."""
+        system.codec.space.expect("states", "The objective infidelity", "densities")
         check_levels(system)
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -47,8 +49,8 @@ class InfidelityObjective:
         return {}
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
-        """x and target (B, L, 2^n), t (B, L), for L levels of each item; labels (B, L) for a conditional denoiser;
-        chance (B, L), uniform, where outcomes are drawn; weight (B, L) where levels have some."""
+        """x and target (B, L, 2^n), or (B, L, 2^n, 2^n), t (B, L), for L levels of each item; labels (B, L) for a
+        conditional denoiser; chance (B, L), uniform, where outcomes are drawn; weight (B, L) where levels have some."""
         process, denoiser = system.process, system.denoiser
         with torch.no_grad():
             x0 = system.codec.encode(batch.items)
@@ -56,7 +58,7 @@ class InfidelityObjective:
                 t = torch.arange(process.timesteps, device=x0.device).expand(len(x0), -1)
             else:
                 t = process.levels(len(x0), generator)[:, None]
-            seen = [x0[:, None].expand(-1, t.shape[1], -1).flatten(0, 1), t.flatten()]
+            seen = [x0.repeat_interleave(t.shape[1], 0), t.flatten()]
             noised = process.noised(*seen, generator)
             flat = {"x": noised.x, "target": process.target(noised), "t": noised.t}
         if denoiser.n_classes and batch.labels is not None:
@@ -67,7 +69,7 @@ class InfidelityObjective:
             flat["chance"] = torch.rand(t.numel(), generator=generator, device=generator.device).to(t.device)
         drawn = {name: each.unflatten(0, t.shape) for name, each in flat.items()}
         if self.relative:
-            undone = 1 - fidelity(drawn["target"], drawn["x"]).mean(0)
+            undone = 1 - likeness(drawn["target"], drawn["x"], t.ndim).mean(0)
             drawn["weight"] = undone.clamp_min(LEAST).pow(-self.relative).expand(t.shape)
         return drawn
 
@@ -82,7 +84,7 @@ class InfidelityObjective:
     def _fidelities(self, denoiser: Any, flat: Draw) -> Float[Tensor, " n"]:
         told = flat["x"], flat["t"], flat.get("labels")
         if not isinstance(denoiser, MeasuredDenoiser):
-            return fidelity(flat["target"], denoiser(*told, return_dict=False)[0])
+            return likeness(flat["target"], denoiser(*told, return_dict=False)[0])
         states, probabilities = denoiser.branches(*told)
         fidelities = fidelity(flat["target"][:, None], states)
         if "chance" not in flat:
@@ -90,6 +92,11 @@ class InfidelityObjective:
         reached = probabilities.detach().cumsum(1)
         outcome = torch.searchsorted(reached, flat["chance"][:, None] * reached[:, -1:], right=True)
         return fidelities.gather(1, outcome.clamp_(max=fidelities.shape[1] - 1))[:, 0]
+
+
+def likeness(first: Complex[Tensor, "..."], second: Complex[Tensor, "..."], leading: int = 1) -> Float[Tensor, "..."]:
+    """The fidelities of states (…, d), or the super-fidelities of density matrices (…, d, d), behind `leading` axes."""
+    return (fidelity if first.ndim == leading + 1 else super_fidelity)(first, second)
 
 
 def check_levels(system: System) -> None:

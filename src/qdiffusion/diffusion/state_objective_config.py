@@ -143,14 +143,14 @@ class ChainSamplingConfig:
         """The sampler, which keeps the phase of states with noise on their amplitudes.
 
         Raises:
-            UsageError: diffusion sees no states, `stochastic` knows no noise to add, or guidance for a denoiser that
-                knows no classes, or cannot do without.
+            UsageError: diffusion sees neither states nor density matrices, `stochastic` knows no noise to add, or
+                guidance for a denoiser that knows no classes, or cannot do without.
         """
         from qdiffusion.diffusion.amplitudes import AmplitudeNoise
         from qdiffusion.diffusion.chain import ChainSampler
         from qdiffusion.diffusion.guidance import check_guidance
 
-        system.codec.space.expect("states", "Sampling by a chain")
+        system.codec.space.expect("states", "Sampling by a chain", "densities")
         noisy = isinstance(system.process, AmplitudeNoise)
         if self.stochastic and not noisy:
             raise UsageError(

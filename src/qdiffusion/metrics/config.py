@@ -141,7 +141,8 @@ class DenoisingEvaluationConfig:
             return
         space.expect("states", "An evaluation by the fidelity of restored states")
         for system in systems:
-            if system.denoiser.levels != 1 and getattr(system.process, "prediction", None) != "previous":
+            mixed, one = system.codec.space.kind == "densities", system.denoiser.levels == 1
+            if not (mixed or one) and getattr(system.process, "prediction", None) != "previous":
                 raise UsageError(
                     "An evaluation by the fidelity of restored states takes a denoiser of all noise levels, or a "
                     "forward process whose prediction is previous, but was given one with parameters for each of "
@@ -149,10 +150,12 @@ class DenoisingEvaluationConfig:
                 )
 
     def score(self, subject: "Subject") -> "Scores":
-        """Mean fidelities of restored states with the clean ones."""
+        """Mean fidelities of restored states with the clean ones; level by level where they are density matrices."""
+        from qdiffusion.metrics.densities import score_densities
         from qdiffusion.metrics.judging import score_denoising
 
-        return score_denoising(subject)
+        mixed = subject.system().codec.space.kind == "densities"
+        return (score_densities if mixed else score_denoising)(subject)
 
     def flags(self, data: "Data") -> str:
         """What to give `qdiffusion evaluate`."""

@@ -1,8 +1,9 @@
 from .amplitude_config import QAMPConfig
 from .capece_config import CapeceConfig
 from .chain import ChainDenoiser
-from .circuit_config import ChainConfig, ReuploadingConfig, UnitaryConfig
-from .codec_config import AmplitudesConfig, AutoencoderConfig, PixelsConfig, RawConfig
+from .channel import ChannelDenoiser
+from .circuit_config import ChainConfig, ChannelConfig, ReuploadingConfig, UnitaryConfig
+from .codec_config import AmplitudesConfig, AutoencoderConfig, DensitiesConfig, PixelsConfig, RawConfig
 from .config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
 from .nncpqc import NNCPQCNetwork
 from .pretrained import MLP, Autoencoder, CapeceUNet, QuanvUNet, QVUNet, UNet
@@ -25,6 +26,9 @@ __all__ = [
     "CapeceUNet",
     "ChainConfig",
     "ChainDenoiser",
+    "ChannelConfig",
+    "ChannelDenoiser",
+    "DensitiesConfig",
     "Deviations",
     "MLPConfig",
     "NNCPQCConfig",

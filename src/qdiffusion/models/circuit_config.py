@@ -9,11 +9,14 @@ from qdiffusion.models.config import plain, told_classes
 
 if TYPE_CHECKING:
     from qdiffusion.models.chain import ChainDenoiser
+    from qdiffusion.models.channel import ChannelDenoiser
     from qdiffusion.models.reuploading import ReuploadingNetwork
     from qdiffusion.models.unitary import UnitaryDenoiser
 
 MOST_ANCILLAS = 8
 """Every outcome of every ancilla is followed: 256 branches."""
+MOST_MIXED_WIRES = 8
+"""A density matrix of 8 wires is as large as a state of 16."""
 MOST_LAYERS = 200
 MOST_STEPS = 1000
 MOST_WIRES = 16
@@ -106,6 +109,50 @@ class ChainConfig:
         from qdiffusion.models.chain import ChainDenoiser
 
         return ChainDenoiser(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class ChannelConfig:
+    """Circuits on density matrices, with ancillas that are traced out; without any, unitaries."""
+
+    kind: Literal["channel"] = field(default="channel", kw_only=True)
+    """Names this denoiser in a saved experiment."""
+    n_layers: int = 4
+    """Layers of each circuit, of 2 angles a qubit."""
+    n_ancillas: int = 0
+    """Qubits that start in |0⟩ and are traced out at the end of every step; 0: a unitary."""
+    n_steps: int = 10
+    """Noise levels that have a circuit of their own; 1: one circuit for all."""
+
+    class_name: ClassVar[str] = "ChannelDenoiser"
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.n_steps <= MOST_STEPS and 1 <= self.n_layers <= MOST_LAYERS):
+            raise UsageError(
+                f"A channel got {self.n_steps} steps of {self.n_layers} layers; give 1 to {MOST_STEPS} and 1 to "
+                f"{MOST_LAYERS}."
+            )
+        require(0 <= self.n_ancillas < MOST_MIXED_WIRES, "n_ancillas", self.n_ancillas, "0 or more")
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """What `ChannelDenoiser` is built with.
+
+        Raises:
+            UsageError: `space` holds no density matrices, or there are more than 8 wires with the ancillas.
+        """
+        n_qubits = space.n_qubits("A channel", "densities")
+        if n_qubits + self.n_ancillas > MOST_MIXED_WIRES:
+            raise UsageError(
+                f"A channel of {n_qubits} qubits and {self.n_ancillas} ancillas has density matrices of "
+                f"{n_qubits + self.n_ancillas} wires; give at most {MOST_MIXED_WIRES} in all."
+            )
+        return {"n_qubits": n_qubits, **plain(self)}
+
+    def build(self, space: Space) -> "ChannelDenoiser":
+        """The circuits; raises what `arguments` raises."""
+        from qdiffusion.models.channel import ChannelDenoiser
+
+        return ChannelDenoiser(**self.arguments(space))
 
 
 @dataclass(frozen=True)

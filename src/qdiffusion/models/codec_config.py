@@ -4,13 +4,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qdiffusion.data.space import Space
-from qdiffusion.errors import UsageError
+from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
     from qdiffusion.models.autoencoder import AutoencoderNetwork
-    from qdiffusion.models.codecs import Amplitudes, Pixels, Raw
+    from qdiffusion.models.codecs import Amplitudes, Densities, Pixels, Raw
 
 Scale = Literal["signed", "unit"]
+
+MOST_DENSITY_QUBITS = 6
+"""A density matrix of 6 qubits has 4,096 entries, as many as a state of 12."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,33 @@ class RawConfig:
         from qdiffusion.models.codecs import Raw
 
         return Raw(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class DensitiesConfig:
+    """Diffusion sees states as density matrices, and makes mixed ones, too."""
+
+    kind: Literal["densities"] = field(default="densities", kw_only=True)
+    """Names this codec in a saved experiment."""
+    class_name: ClassVar[str] = "Densities"
+    """The class of the codec; it has no weights."""
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """The codec's keyword arguments for states of `space`, as JSON holds them.
+
+        Raises:
+            UsageError: `space` holds no states, or ones of more than 6 qubits.
+        """
+        n_qubits = space.n_qubits("The codec densities")
+        most = f"1 to {MOST_DENSITY_QUBITS}"
+        require(n_qubits <= MOST_DENSITY_QUBITS, "n_qubits", n_qubits, f"{most} where density matrices are made")
+        return {"n_qubits": n_qubits}
+
+    def build(self, space: Space) -> "Densities":
+        """The codec for states of `space`; raises what `arguments` raises."""
+        from qdiffusion.models.codecs import Densities
+
+        return Densities(**self.arguments(space))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from qdiffusion.data.images import to_uint8, to_unit_range
 from qdiffusion.data.space import Space, SpaceKind
 from qdiffusion.errors import UsageError
 from qdiffusion.models.codec_config import Scale
+from qdiffusion.states import projector
 
 
 class Pixels(nn.Module):
@@ -124,6 +125,39 @@ class Raw(nn.Module):
 
     def decode(self, x: Shaped[Tensor, "n d"]) -> Shaped[Tensor, "n d"]:
         """x (N, d) itself.
+
+        Raises:
+            UsageError: x of another shape.
+        """
+        check_fit(x, self.space.shape, self.space.kind)
+        return x
+
+
+class Densities(nn.Module):
+    """States as density matrices |ψ⟩⟨ψ|; what comes back are density matrices, mixed ones too.
+
+    Args:
+        n_qubits: n, of the states.
+
+    Attributes:
+        space: densities (2^n, 2^n).
+    """
+
+    def __init__(self, n_qubits: int) -> None:
+        super().__init__()
+        self.space = Space("densities", (1 << n_qubits, 1 << n_qubits))
+
+    def encode(self, items: Complex[Tensor, "n d"]) -> Complex[Tensor, "n d d"]:
+        """|ψ⟩⟨ψ|, (N, 2^n, 2^n), of states (N, 2^n).
+
+        Raises:
+            UsageError: states of another size.
+        """
+        check_fit(items, self.space.shape[:1], "states")
+        return projector(items)
+
+    def decode(self, x: Complex[Tensor, "n d d"]) -> Complex[Tensor, "n d d"]:
+        """x (N, 2^n, 2^n) itself.
 
         Raises:
             UsageError: x of another shape.

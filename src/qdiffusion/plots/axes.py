@@ -22,8 +22,8 @@ MOST_ROWS = 48
 
 
 def items_figure(items: Tensor) -> Figure:
-    """States or vectors (N, …) as one picture."""
-    if kind_of(items) == "states" and items.shape[1] > 2:
+    """States, density matrices or vectors (N, …) as one picture."""
+    if items.is_complex() and items.shape[1] > 2:
         return _populations_figure(items)
     figure = Figure(figsize=(5, 5), layout="constrained")
     _draw(figure.add_subplot(), items, [items])

@@ -31,12 +31,13 @@ def draw_sets(sets: Sequence[Tensor], labels: Sequence[str], columns: int | None
     kind, n_components = kind_of(sets[0]), sets[0].shape[-1]
     if kind == "images":
         return Drawn([_images(*each, columns, small) for each in zip(sets, labels, strict=True)], "")
-    if kind == "states" and n_components > 2:
+    quantum = kind in ("states", "densities")
+    if quantum and n_components > 2:
         scale = heat.scale(sets)
         pieces = [heat.draw_heat(*each, scale, small) for each in zip(sets, labels, strict=True)]
         return Drawn(pieces, heat.reading(n_components, scale))
     points = [items[:MOST_POINTS] for items in sets]
-    if kind == "states":
+    if quantum:
         return Drawn([sphere.draw_sphere(*each, small) for each in zip(points, labels, strict=True)], sphere.READING)
     bounds = scatter.limits(points)
     pieces = [scatter.draw_scatter(*each, bounds, small) for each in zip(points, labels, strict=True)]

@@ -14,6 +14,7 @@ from qdiffusion.runs.samples import SampleSet, list_samples, read_meta, read_sam
 REAL = {
     "images": "Real images from the training set, balanced over the classes where those are known.",
     "states": "States from the training set.",
+    "densities": "Density matrices from the training set.",
     "vectors": "Vectors from the training set.",
 }
 

@@ -14,13 +14,14 @@ Numbers = NDArray[np.float64]
 
 
 def bloch_vectors(states: Tensor) -> Numbers:
-    """⟨X⟩, ⟨Y⟩, ⟨Z⟩ of α|0⟩ + β|1⟩: 2 Re ᾱβ, 2 Im ᾱβ, |α|² - |β|².
+    """⟨X⟩, ⟨Y⟩, ⟨Z⟩ of one qubit: 2 Re ρ₁₀, 2 Im ρ₁₀, ρ₀₀ - ρ₁₁.
 
-    states: complex (N, 2). Returns (N, 3).
+    states: complex (N, 2), ρ = |ψ⟩⟨ψ|, or density matrices (N, 2, 2). Returns (N, 3).
     """
-    zero, one = states.numpy().astype(np.complex128).T
-    coherence = 2 * zero.conj() * one
-    return np.stack([coherence.real, coherence.imag, abs(zero) ** 2 - abs(one) ** 2], axis=1)
+    found = states.numpy().astype(np.complex128)
+    density = found[:, :, None] * found[:, None].conj() if found.ndim == 2 else found
+    coherence = 2 * density[:, 1, 0]
+    return np.stack([coherence.real, coherence.imag, (density[:, 0, 0] - density[:, 1, 1]).real], axis=1)
 
 
 def projected(vectors: Numbers) -> Numbers:
@@ -33,8 +34,10 @@ def projected(vectors: Numbers) -> Numbers:
 
 
 def populations(states: Tensor) -> Numbers:
-    """|⟨x|ψ⟩|² of complex (N, 2^n), (N, 2^min(n, 6)): of more than `MOST_QUBITS` the first, the others summed over."""
-    found = np.abs(states.numpy().astype(np.complex128)) ** 2
+    """|⟨x|ψ⟩|² of complex (N, 2^n), or ⟨x|ρ|x⟩ of (N, 2^n, 2^n), as (N, 2^min(n, 6)): of more than `MOST_QUBITS` the
+    first, the others summed over."""
+    given = states.numpy().astype(np.complex128)
+    found = np.abs(given) ** 2 if given.ndim == 2 else given.diagonal(axis1=1, axis2=2).real
     kept = min(found.shape[1], 2**MOST_QUBITS)
     return found.reshape(len(found), kept, -1).sum(axis=2)
 

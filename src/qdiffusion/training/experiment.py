@@ -16,6 +16,7 @@ from qdiffusion.data.config import ImagesConfig
 from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.diffusion.amplitude_config import AmplitudeNoiseConfig
 from qdiffusion.diffusion.config import DenoiseConfig, GaussianConfig, ReconstructConfig, SchedulerConfig
+from qdiffusion.diffusion.depolarising_config import DepolarisingConfig
 from qdiffusion.diffusion.sde_config import SDEConfig, SDESamplingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import (
@@ -34,8 +35,14 @@ from qdiffusion.metrics.config import (
 )
 from qdiffusion.models.amplitude_config import QAMPConfig
 from qdiffusion.models.capece_config import CapeceConfig
-from qdiffusion.models.circuit_config import ChainConfig, ReuploadingConfig, UnitaryConfig
-from qdiffusion.models.codec_config import AmplitudesConfig, AutoencoderConfig, PixelsConfig, RawConfig
+from qdiffusion.models.circuit_config import ChainConfig, ChannelConfig, ReuploadingConfig, UnitaryConfig
+from qdiffusion.models.codec_config import (
+    AmplitudesConfig,
+    AutoencoderConfig,
+    DensitiesConfig,
+    PixelsConfig,
+    RawConfig,
+)
 from qdiffusion.models.config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
 from qdiffusion.models.qdm_config import NNCPQCConfig, QDMConfig
 from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig, NaturalConfig
@@ -43,8 +50,8 @@ from qdiffusion.training.config import AdamConfig, AdamWConfig, EMAConfig, Natur
 OneOf = Field(discriminator="kind")
 
 Data = ImagesConfig | EnsembleConfig
-Codec = PixelsConfig | RawConfig | AutoencoderConfig | AmplitudesConfig
-Forward = GaussianConfig | SDEConfig | ScramblerConfig | ScramblingConfig | AmplitudeNoiseConfig
+Codec = PixelsConfig | RawConfig | AutoencoderConfig | AmplitudesConfig | DensitiesConfig
+Forward = GaussianConfig | SDEConfig | ScramblerConfig | ScramblingConfig | AmplitudeNoiseConfig | DepolarisingConfig
 Model = (
     UNetConfig
     | QVUNetConfig
@@ -53,6 +60,7 @@ Model = (
     | MLPConfig
     | UnitaryConfig
     | ChainConfig
+    | ChannelConfig
     | QAMPConfig
     | QDMConfig
     | NNCPQCConfig

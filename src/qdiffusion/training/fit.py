@@ -68,7 +68,7 @@ def saved_bytes(codec: Codec, model: Model, space: Space, batch_size: int) -> in
         UsageError: as `weight_bytes`.
     """
     own, denoiser = _on_meta(codec, model, space)
-    if own.space.kind == "states":
+    if own.space.is_quantum:
         return 0
     for module in denoiser.modules():
         if isinstance(module, QuantumLayer):

@@ -3,6 +3,7 @@
 from functools import partial
 
 from qdiffusion.data.ensemble import EnsembleConfig
+from qdiffusion.diffusion.depolarising_config import DepolarisingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import (
     ChainObjectiveConfig,
@@ -11,8 +12,8 @@ from qdiffusion.diffusion.state_objective_config import (
     UndoConfig,
 )
 from qdiffusion.metrics.config import DenoisingEvaluationConfig, StatesEvaluationConfig
-from qdiffusion.models.circuit_config import ChainConfig, UnitaryConfig
-from qdiffusion.models.codec_config import RawConfig
+from qdiffusion.models.circuit_config import ChainConfig, ChannelConfig, UnitaryConfig
+from qdiffusion.models.codec_config import DensitiesConfig, RawConfig
 from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
 from qdiffusion.training.experiment import Experiment, Stage
 from qdiffusion.training.presets.preset import Preset
@@ -108,6 +109,29 @@ def quddpm_cluster1() -> Experiment:
     )
 
 
+def depolarising(n_ancillas: int = 0) -> Experiment:
+    """QAMP 2025, equations 9 to 12: two qubits depolarise in ten levels, and a circuit a level is to restore them."""
+    return Experiment(
+        name="qdm-depolarising",
+        data=EnsembleConfig("cluster", n_qubits=2, spread=0.2, count=100, test_count=200),
+        codec=DensitiesConfig(),
+        forward=DepolarisingConfig(timesteps=10),
+        model=ChannelConfig(n_layers=4, n_ancillas=n_ancillas, n_steps=10),
+        stages=(
+            Stage(
+                steps=500,
+                batch_size=100,
+                objective=InfidelityConfig(every_level=True),
+                optimiser=AdamConfig(2e-2, betas=(0.9, 0.999), rate=RateConfig(decay="cosine")),
+                ema=DIRECT,
+            ),
+        ),
+        sampling=ChainSamplingConfig(count=16),
+        evaluation=DenoisingEvaluationConfig(count=200),
+        log_every=50,
+    )
+
+
 STATES = (
     *(
         Preset(
@@ -125,5 +149,6 @@ STATES = (
         )
         for n_qubits, n_layers in ((4, 7), (8, 9))
     ),
+    Preset("qdm-depolarising", "QAMP's unitaries that are to restore depolarised states of two qubits", depolarising),
     Preset("quddpm-cluster1", "QuDDPM: 20 measured circuits that make a cluster of one-qubit states", quddpm_cluster1),
 )
