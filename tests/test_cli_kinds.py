@@ -17,7 +17,21 @@ from qdiffusion.models import MLPConfig, QVUNetConfig, UNetConfig
 from qdiffusion.training import PRESETS, AdamWConfig, Experiment, Stage, get_preset
 
 PROG = "qdiffusion train x"
-MODELS = ("unet", "qvunet", "quanvunet", "capece", "mlp", "unitary", "chain", "qamp", "qdm", "nncpqc", "reuploading")
+MODELS = (
+    "unet",
+    "qvunet",
+    "quanvunet",
+    "capece",
+    "mlp",
+    "unitary",
+    "chain",
+    "channel",
+    "qamp",
+    "qdm",
+    "nncpqc",
+    "reuploading",
+)
+FORWARDS = ("gaussian", "sde", "scrambler", "scrambling", "amplitudes", "depolarising")
 
 
 def changed(words: str, experiment: Experiment | None = None) -> Experiment:
@@ -134,8 +148,8 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
     found = {choice.path: (choice.now, tuple(choice.kinds)) for choice in list_choices(Experiment("x"))}
     assert found == {
         "data": ("images", ("images", "ensemble")),
-        "codec": ("pixels", ("pixels", "raw", "autoencoder", "amplitudes")),
-        "forward": ("gaussian", ("gaussian", "sde", "scrambler", "scrambling", "amplitudes")),
+        "codec": ("pixels", ("pixels", "raw", "autoencoder", "amplitudes", "densities")),
+        "forward": ("gaussian", FORWARDS),
         "model": (
             "unet",
             MODELS,
@@ -146,7 +160,7 @@ def test_choices_are_the_unions_of_the_experiment() -> None:
             "None",
             (*MODELS, "None"),
         ),
-        "stages.0.forward": ("None", ("gaussian", "sde", "scrambler", "scrambling", "amplitudes", "None")),
+        "stages.0.forward": ("None", (*FORWARDS, "None")),
         "sampling": ("scheduler", ("scheduler", "sde", "chain")),
         "evaluation": ("images", ("images", "states", "denoising", "amplitudes", "likelihood")),
     }
@@ -170,8 +184,8 @@ def pairs() -> list[tuple[str, str]]:
 
 
 def test_flags_lead_from_any_preset_to_any_other_of_as_many_stages() -> None:
-    assert len(pairs()) > 50
-    for before, after in pairs():
+    """A hundred pairs of some 800."""
+    for before, after in random.Random(0).sample(pairs(), 100):
         old, new = (get_preset(name).build() for name in (before, after))
         flags = differences(old, new)
         assert flags is not None

@@ -2,9 +2,12 @@
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 from qdiffusion.cli import main
+from qdiffusion.data import Space
+from qdiffusion.metrics.subject import Data
 from qdiffusion.training import PRESETS
 from qdiffusion.training.building import build_system
 
@@ -37,10 +40,15 @@ def test_commands_and_code_run(tmp_path, monkeypatch):
         assert (tmp_path / "runs" / run / "report.html").is_file()
 
 
+@cache
+def space_of(data: Data) -> Space:
+    return data.load("train").space
+
+
 def parameters(name: str) -> set[str]:
     """The counts of the models that a preset trains, codec and denoiser."""
     experiment = PRESETS[name].build()
-    space = experiment.data.load("train").space
+    space = space_of(experiment.data)
     systems = (build_system(experiment, space, stage) for stage in range(len(experiment.stages)))
     return {f"{sum(parameter.numel() for parameter in system.parameters()):,}" for system in systems}
 

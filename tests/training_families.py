@@ -167,7 +167,7 @@ def continuous(folder: Path) -> Experiment:
         forward=SDEConfig(prediction="v"),
         stages=(Stage(steps=4, batch_size=8, ema=EMA, accumulation=2),),
         sampling=SDESamplingConfig("pc", steps=2, count=4),
-        evaluation=LikelihoodEvaluationConfig(count=4),
+        evaluation=LikelihoodEvaluationConfig(count=1),
     )
 
 
