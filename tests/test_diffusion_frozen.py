@@ -11,8 +11,8 @@ from qdiffusion.circuits.angles.composition import Products
 from qdiffusion.circuits.trees.states.clusters import RunMatrices
 from qdiffusion.data import Space
 from qdiffusion.diffusion.frozen import frozen
-from qdiffusion.models import QVUNetConfig, UNetConfig, blocks
-from qdiffusion.models.blocks import LinearAttention, WeightStandardisedConv2d
+from qdiffusion.models import QVUNetConfig, UNetConfig
+from qdiffusion.models.blocks import WeightStandardisedConv2d
 
 SMALL = {"dim": 4, "multipliers": (1, 2), "heads": 2, "head_dim": 4, "groups": 2}
 
@@ -51,14 +51,6 @@ def test_freezing_draws_no_chance_and_copies_no_weights() -> None:
     shared = {parameter.data_ptr() for parameter in fixed.parameters()} & weights
     n_convs = sum(isinstance(part, WeightStandardisedConv2d) for part in network.modules())
     assert len(shared) == len(weights) - n_convs
-
-
-@pytest.mark.parametrize("part", [1, 2, 3, 100])
-def test_attention_in_parts_is_attention(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    attention = LinearAttention(3, heads=2, head_dim=4).double()
-    x = torch.randn(7, 3, 5, 5, dtype=torch.float64)
-    monkeypatch.setattr(blocks, "PART", part * 8 * 25)
-    torch.testing.assert_close(frozen(attention)(x), attention(x), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("ansatz", [hqconv, fqconv])

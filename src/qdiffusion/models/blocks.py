@@ -11,9 +11,6 @@ from torch import Tensor, nn
 
 GROUP_NORM_EPS = 1e-6
 
-PART = 1 << 20
-"""Numbers of q at a time, 4 MB."""
-
 
 class WeightStandardisedConv2d(nn.Conv2d):
     """A convolution whose filters have mean 0 and variance 1.
@@ -135,28 +132,6 @@ class LinearAttention(nn.Module):
         to_out = self.out.weight.view(channels, heads, head_dim).permute(1, 2, 0)
         attended = (values @ to_out).flatten(1, 2).mT @ q + self.out.bias[:, None]
         return x + self.out_norm(attended.view_as(x))
-
-    def frozen(self) -> "LinearAttentionInParts":
-        """The same a few images at a time, where nothing is kept for a gradient."""
-        return LinearAttentionInParts(self)
-
-
-class LinearAttentionInParts(nn.Module):
-    """`LinearAttention` of so few images at a time that q fits the processor's cache.
-
-    Of a large batch q and k are fresh memory in every call, and the system takes longer to hand it out than attention
-    takes to fill it: 64 images of 28×28 need half the time in parts.
-    """
-
-    def __init__(self, attention: LinearAttention) -> None:
-        super().__init__()
-        self.attention = attention
-
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        if x.device.type != "cpu":
-            return self.attention(x)
-        features = self.attention.heads * self.attention.head_dim * x.shape[2] * x.shape[3]
-        return torch.cat([self.attention(part) for part in x.split(max(1, PART // features))])
 
 
 class VertexAttention(nn.Module):
