@@ -21,14 +21,13 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from scipy.stats import linregress
 from torch import Tensor
 
 from qdiffusion.circuits import QuantumLayer, ladder_entangling, mirrored_ladder, state, state_preparation
 from qdiffusion.diffusion.undo import local_fidelity
 from qdiffusion.errors import require
 from qdiffusion.progress import Progress, SilentProgress
-from qdiffusion.states import derived, haar, infidelity, product
+from qdiffusion.states import LinearFit, derived, haar, infidelity, line_fit, product
 
 Cost = Literal["global", "local"]
 MOST_QUBITS = 14
@@ -58,16 +57,6 @@ LANDSCAPES = (
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A line by least squares through log₂ of the variances: its slope, with its standard error, and how much of
-    their spread it explains."""
-
-    slope: float
-    error: float
-    explained: float
-
-
-@dataclass(frozen=True)
 class Steepness:
     """One landscape: variance of the slopes and its standard error for each number of qubits."""
 
@@ -77,18 +66,17 @@ class Steepness:
     errors: tuple[float, ...]
 
     @property
-    def exponential(self) -> Fit:
-        """Against n: the variance falls as 2^(slope · n)."""
+    def exponential(self) -> LinearFit:
+        """Of log₂ of the variances against n: the variance falls as 2^(slope · n)."""
         return self._fit([float(n) for n in self.n_qubits])
 
     @property
-    def polynomial(self) -> Fit:
-        """Against log₂ n: the variance falls as n^slope."""
+    def polynomial(self) -> LinearFit:
+        """The same against log₂ n: the variance falls as n^slope."""
         return self._fit([math.log2(n) for n in self.n_qubits])
 
-    def _fit(self, places: Sequence[float]) -> Fit:
-        line = linregress(places, [math.log2(each) for each in self.variances])
-        return Fit(float(line.slope), float(line.stderr), float(line.rvalue) ** 2)
+    def _fit(self, places: Sequence[float]) -> LinearFit:
+        return line_fit(places, [math.log2(each) for each in self.variances])
 
 
 def study_gradients(

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from qdiffusion.analysis.gradients import Fit, Steepness
+from qdiffusion.analysis.gradients import Steepness
 from qdiffusion.analysis.pages import MISSING, make_folder, page
 from qdiffusion.analysis.scrambling import LOGGED, LOGGED_SLOPE, ScramblingStudy, logged_fit
 from qdiffusion.analysis.scramblingfigures import gradients_figure, scrambling_figure
 from qdiffusion.plots.axes import save_figure
 from qdiffusion.plots.markdown import markdown_table
 from qdiffusion.runs.files import write_text_atomic
+from qdiffusion.states import LinearFit
 from qdiffusion.training.environment import environment
 
 Rows = tuple[list[str], list[list[str]]]
@@ -95,9 +96,9 @@ def write_gradient_study(out: Path, found: Sequence[Steepness], draws: int, seed
     save_figure(gradients_figure(found), out / "gradients.png")
 
 
-def _base(fit: Fit) -> str:
-    return f"2^({fit.slope:.2f} ± {fit.error:.2f}) ({fit.explained:.3f})"
+def _base(fit: LinearFit) -> str:
+    return f"2^({fit.slope:.2f} ± {fit.slope_error:.2f}) ({fit.explained:.3f})"
 
 
-def _fit(fit: Fit) -> str:
-    return f"{fit.slope:.2f} ± {fit.error:.2f} ({fit.explained:.3f})"
+def _fit(fit: LinearFit) -> str:
+    return f"{fit.slope:.2f} ± {fit.slope_error:.2f} ({fit.explained:.3f})"

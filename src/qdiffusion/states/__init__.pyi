@@ -20,7 +20,7 @@ from .mmd import mmd
 from .otoc import ladder_decay, ladder_otoc, otoc
 from .product import product
 from .reduced import partial_trace, qubit_states, reduced_density
-from .saturation import LinearFit, depth_fit, saturation_depth
+from .saturation import LinearFit, depth_fit, line_fit, saturation_depth
 from .unitaries import average_gate_fidelity, local_hilbert_schmidt_test, process_fidelity
 from .wigner import negative_share, sum_negativity, wigner
 
@@ -45,6 +45,7 @@ __all__ = [
     "infidelity",
     "ladder_decay",
     "ladder_otoc",
+    "line_fit",
     "local_hilbert_schmidt_test",
     "local_infidelity",
     "magnetisation",

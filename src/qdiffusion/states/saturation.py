@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float
+from scipy.stats import linregress
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
@@ -28,11 +28,19 @@ def saturation_depth(depths: Sequence[int], decay: Float[Tensor, " t"], level: f
 
 @dataclass(frozen=True)
 class LinearFit:
-    """y = intercept + slope · x by least squares, and the slope's standard error from the residuals."""
+    """y = intercept + slope · x by least squares, the slope's standard error from the residuals, and R², the share of
+    the spread of y that the line explains."""
 
     slope: float
     intercept: float
     slope_error: float
+    explained: float
+
+
+def line_fit(x: Sequence[float], y: Sequence[float]) -> LinearFit:
+    """The line through points (x, y), three or more."""
+    line = linregress(x, y)
+    return LinearFit(float(line.slope), float(line.intercept), float(line.stderr), float(line.rvalue) ** 2)
 
 
 def depth_fit(n_qubits: Sequence[int], depths: Sequence[float]) -> LinearFit:
@@ -43,5 +51,4 @@ def depth_fit(n_qubits: Sequence[int], depths: Sequence[float]) -> LinearFit:
     """
     if len(n_qubits) != len(depths) or len(set(n_qubits)) < 3:
         raise UsageError(f"{len(depths)} depths of qubits {tuple(n_qubits)}; give one each of at least three sizes.")
-    (slope, intercept), covariance = np.polyfit(n_qubits, depths, 1, cov=True)
-    return LinearFit(float(slope), float(intercept), float(covariance[0, 0] ** 0.5))
+    return line_fit(n_qubits, depths)

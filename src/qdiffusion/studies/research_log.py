@@ -25,8 +25,16 @@ _KINDS = {
     "mended": "a mirrored layer for each layer",
     "ladder": "layers of the log's own, as many as logged for each layer",
     "direct": "as many mirrored layers, all at once",
+    "identity": "twice as many layers in blocks that begin as the identity, all at once",
+    "grown": "the same blocks, one more in each stage",
 }
-_LABELS = {"mended": "Step by step", "ladder": "The log's layers", "direct": "At once"}
+_LABELS = {
+    "mended": "Step by step",
+    "ladder": "The log's layers",
+    "direct": "At once",
+    "identity": "Identity blocks",
+    "grown": "Grown blocks",
+}
 
 
 def _key(kind: str, n_qubits: int, depth: int) -> str:
@@ -35,8 +43,10 @@ def _key(kind: str, n_qubits: int, depth: int) -> str:
 
 def _tried(kind: str, n_qubits: int) -> tuple[int, ...]:
     """The depths of a kind; what has a single layer is not undone at once, but in the only step."""
-    depths = DEPTHS[n_qubits] if kind == "mended" else tuple(d for d in DEPTHS[n_qubits] if d <= SHALLOW)
-    return depths[1:] if kind == "direct" else depths
+    if kind == "mended":
+        return DEPTHS[n_qubits]
+    shallow = tuple(depth for depth in DEPTHS[n_qubits] if depth <= SHALLOW)
+    return shallow if kind == "ladder" else shallow[1:]
 
 
 _TRIED = [(kind, n, depth) for n in DEPTHS for kind in _KINDS for depth in _tried(kind, n)]
@@ -94,7 +104,7 @@ SPEC = StudySpec(
             Claim(
                 f"So do steps: {n} qubits, depth {depth}.",
                 (_key("mended", n, depth),),
-                (_key("direct", n, depth),),
+                tuple(_key(kind, n, depth) for kind in ("direct", "identity", "grown")),
                 scores=_GATE,
                 control=True,
             )
@@ -152,7 +162,20 @@ def _mended(kind: str, n_qubits: int, depth: int) -> Experiment:
         return mended(n_qubits, depth)
     if kind == "ladder":
         return mended(n_qubits, depth, UnitaryConfig(LAYERS[n_qubits], n_steps=depth))
-    return mended(n_qubits, depth, UnitaryConfig(depth, ansatz="mirrored"))
+    if kind == "direct":
+        return mended(n_qubits, depth, UnitaryConfig(depth, ansatz="mirrored"))
+    made = mended(n_qubits, depth, UnitaryConfig(2 * depth, ansatz="blocks", start="identity"))
+    return made if kind == "identity" else grown(made, depth)
+
+
+def grown(made: Experiment, blocks: int) -> Experiment:
+    """A stage for each block of two layers, which trains it and those before; then the stage for all of them."""
+    local, whole = made.stages
+    stages = (
+        replace(local, name=f"block-{block}", train=tuple(f"denoiser.layers.{n}.*" for n in range(2 * block)))
+        for block in range(1, blocks + 1)
+    )
+    return replace(made, stages=(*stages, whole))
 
 
 RESEARCH = Study(SPEC, Budget(100, 16, 16, 100, sampler=None, sampling_steps=None), research_log_cell)
