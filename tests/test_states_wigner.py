@@ -101,3 +101,5 @@ def test_it_has_gradients(generator):
 def test_what_acts_on_no_qubits_is_refused():
     with pytest.raises(UsageError, match="Matrices"):
         wigner(torch.eye(3, dtype=torch.complex64))
+    with pytest.raises(UsageError, match="not Hermitian"):
+        wigner(torch.tensor([[0, 1], [0, 1]], dtype=torch.complex64))

@@ -1,4 +1,7 @@
-"""Okabe and Ito's colours, told apart in every common colour blindness; yellow, too pale for lines, is darker."""
+"""What lines are told apart by: Okabe and Ito's colours, distinct in every common colour blindness, and markers.
+
+Yellow, too pale for lines, is darker.
+"""
 
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, YELLOW = COLOURS = (
     "#000000",
@@ -10,3 +13,5 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, YELLOW = COLOURS = (
     "#cc79a7",
     "#b0a000",
 )
+
+MARKERS = "osD^vP*X"

@@ -8,12 +8,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from qdiffusion.analysis.ansatze import AnsatzStudy
-from qdiffusion.analysis.colours import BLUE, COLOURS, GREEN, VERMILION
+from qdiffusion.analysis.colours import BLUE, COLOURS, GREEN, MARKERS, VERMILION
 from qdiffusion.analysis.encodings import EncodingCost
 from qdiffusion.analysis.published import reported
 from qdiffusion.plots.axes import tidy
 
-_MARKERS = "osD^vP*X"
 _DASH = 3.0
 _OURS, _THEIRS, _HAAR = BLUE, VERMILION, GREEN
 
@@ -67,11 +66,11 @@ def encoding_figure(curves: Mapping[int, Sequence[EncodingCost]]) -> Figure:
         heights = [[value(curves[n][place]) for n in features] for place in range(len(names))]
         for place, height in enumerate(heights):
             alike = [other for other, curve in enumerate(heights) if curve == height]
-            style = {"color": COLOURS[place % 8], "marker": _MARKERS[place % 8], "markersize": 5}
+            style = {"color": COLOURS[place % 8], "marker": MARKERS[place % 8], "markersize": 5}
             axes.plot(features, height, linewidth=2, linestyle=_dashes(alike.index(place), len(alike)), **style)
         axes.set(xlabel="real numbers encoded", title=title)
         _powers(axes)
-    handles = [Line2D([], [], color=COLOURS[i % 8], marker=_MARKERS[i % 8], label=name) for i, name in enumerate(names)]
+    handles = [Line2D([], [], color=COLOURS[i % 8], marker=MARKERS[i % 8], label=name) for i, name in enumerate(names)]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     return figure
 

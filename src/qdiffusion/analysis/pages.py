@@ -20,6 +20,8 @@ from qdiffusion.runs.files import told_as_run_error, write_text_atomic
 from qdiffusion.training.environment import environment
 
 MISSING = "–"
+Rows = tuple[list[str], list[list[str]]]
+"""A table: its head, and its rows."""
 _REPORTED = (
     "QAMP 2025 states neither pairs nor bins nor errors of its numbers; its KL of conv-phase is what Haar states score "
     "with about 10,000 pairs and 75 bins.",
@@ -27,7 +29,7 @@ _REPORTED = (
 _ENCODINGS = ("Encoding", "Gates", "Qubits", "Depth", "On one", "On two", "Numbers per qubit")
 
 
-def ansatz_rows(study: AnsatzStudy) -> tuple[list[str], list[list[str]]]:
+def ansatz_rows(study: AnsatzStudy) -> Rows:
     """Head and rows: every ansatz, with what QAMP reports under the same wires and layers, and Haar states last."""
     head = ["Ansatz", "Start", "Angles", "Depth", "Entangling", "KL (nats)", "Q"]
     found = reported(study.n_wires, study.n_layers)
@@ -74,7 +76,7 @@ def write_ansatz_study(out: Path, study: AnsatzStudy, command: str) -> None:
     save_figure(ansatz_figure(study), out / "ansatz.png")
 
 
-def encoding_rows(costs: Sequence[EncodingCost]) -> tuple[list[str], list[list[str]]]:
+def encoding_rows(costs: Sequence[EncodingCost]) -> Rows:
     """Head and rows."""
     rows = [
         [

@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 from qdiffusion.analysis.curves import StageCurve
-from qdiffusion.analysis.pages import MISSING, make_folder, page
+from qdiffusion.analysis.pages import MISSING, Rows, make_folder, page
 from qdiffusion.analysis.portraitfigures import portrait_figures
 from qdiffusion.analysis.portraits import Portrait, haar_negative_share
 from qdiffusion.analysis.recovery import Overlap, Snapshot
@@ -20,8 +20,6 @@ from qdiffusion.training.environment import environment
 MOST_PAIRS = 15
 MOST_WEIGHTS = 4
 _SPLITS = ("train", "held_out")
-
-Rows = tuple[list[str], list[list[str]]]
 
 
 def write_run_study(out: Path, study: RunStudy, command: str) -> tuple[Path, ...]:

@@ -7,13 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from qdiffusion.analysis.colours import BLACK, COLOURS, GREEN, VERMILION
+from qdiffusion.analysis.colours import BLACK, COLOURS, GREEN, MARKERS, VERMILION
 from qdiffusion.analysis.gradients import Steepness
 from qdiffusion.analysis.scrambling import LOGGED, ScramblingStudy
 from qdiffusion.plots.axes import tidy
 from qdiffusion.states.saturation import SATURATED
-
-_MARKERS = "osD^vP*X"
 
 
 def scrambling_figure(study: ScramblingStudy) -> Figure:
@@ -22,7 +20,7 @@ def scrambling_figure(study: ScramblingStudy) -> Figure:
     figure = Figure(figsize=(13, 4.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     for place, curve in enumerate(study.curves):
-        style = {"color": COLOURS[place % 7], "marker": _MARKERS[place % 8], "markersize": 4, "linewidth": 1.4}
+        style = {"color": COLOURS[place % 7], "marker": MARKERS[place % 8], "markersize": 4, "linewidth": 1.4}
         left.plot(curve.depths, curve.decay, label=f"{curve.n_qubits} qubits", **style)
         middle.plot(curve.depths, np.divide(curve.entropies, curve.page), **style)
     left.axhline(SATURATED, color="0.5", linestyle="dashed", linewidth=1)
@@ -44,7 +42,7 @@ def gradients_figure(found: Sequence[Steepness]) -> Figure:
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for place, each in enumerate(found):
-        style = {"color": COLOURS[place % 7], "marker": _MARKERS[place % 8], "markersize": 5, "linewidth": 1.4}
+        style = {"color": COLOURS[place % 7], "marker": MARKERS[place % 8], "markersize": 5, "linewidth": 1.4}
         for axes in (left, right):
             axes.errorbar(
                 each.n_qubits, each.variances, yerr=each.errors, capsize=3, label=each.landscape.name, **style

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qdiffusion.analysis.gradients import Steepness
-from qdiffusion.analysis.pages import MISSING, make_folder, page
+from qdiffusion.analysis.pages import MISSING, Rows, make_folder, page
 from qdiffusion.analysis.scrambling import LOGGED, LOGGED_SLOPE, ScramblingStudy, logged_fit
 from qdiffusion.analysis.scramblingfigures import gradients_figure, scrambling_figure
 from qdiffusion.plots.axes import save_figure
@@ -12,8 +12,6 @@ from qdiffusion.plots.markdown import markdown_table
 from qdiffusion.runs.files import write_text_atomic
 from qdiffusion.states import LinearFit
 from qdiffusion.training.environment import environment
-
-Rows = tuple[list[str], list[list[str]]]
 
 
 def scrambling_rows(study: ScramblingStudy) -> Rows:

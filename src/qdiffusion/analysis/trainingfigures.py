@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qdiffusion.analysis.colours import BLUE, GREEN, VERMILION
+from qdiffusion.analysis.colours import BLUE, GREEN, MARKERS, VERMILION
 from qdiffusion.analysis.curves import Span, StageCurve
 from qdiffusion.analysis.recovery import Overlap, Snapshot
 from qdiffusion.plots.axes import tidy
@@ -19,7 +19,6 @@ from qdiffusion.plots.axes import tidy
 MOST_NAMES = 12
 """Stages whose names have room in a figure."""
 MOST_BARS = 8
-_MARKERS = "osD^vP*X"
 _SPLITS = {"train": (BLUE, "o", "training"), "held_out": (VERMILION, "s", "held-out")}
 _MEASURES = {
     "magnitudes": (VERMILION, "s", "magnitudes alone, (Σ|φ||ψ|)²"),
@@ -35,7 +34,7 @@ def training_figure(curves: Sequence[StageCurve], spans: Sequence[Span], interva
     above, below = figure.subplots(2, 1, height_ratios=[3, 2])
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(curves)))
     for place, (curve, colour) in enumerate(zip(curves, colours, strict=True)):
-        style = {"color": colour, "marker": _MARKERS[place % 8], "markersize": 3.5, "linewidth": 1.4}
+        style = {"color": colour, "marker": MARKERS[place % 8], "markersize": 3.5, "linewidth": 1.4}
         above.plot(curve.steps, curve.fidelities, **style)
         below.plot(*curve.gains(interval), **style, label=curve.span.name)
     above.axhline(floor, color=GREEN, linestyle="dashed", linewidth=1.4)

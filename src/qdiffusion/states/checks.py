@@ -30,8 +30,7 @@ def check_density(density: Complex[Tensor, "*n d d"]) -> None:
 def density_spectrum(density: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n d"]:
     """The eigenvalues of density matrices (…, 2^n, 2^n) → (…, 2^n); raises as `check_density`."""
     matrix_qubits(density)
-    if not bool(((density - density.mH).abs() <= TOLERANCE).all()):
-        raise UsageError("The density matrices are not Hermitian; give (ρ + ρ†)/2.")
+    check_hermitian(density)
     values = torch.linalg.eigvalsh(density)
     sums = values.sum(-1)
     if not bool(((sums - 1).abs() <= TOLERANCE).all()):
@@ -42,6 +41,12 @@ def density_spectrum(density: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n d"
     if not bool((values >= -TOLERANCE).all()):
         raise UsageError(f"The density matrices have an eigenvalue {values.min():.6g}; give positive ones.")
     return values
+
+
+def check_hermitian(matrices: Complex[Tensor, "*n d d"]) -> None:
+    """Raise UsageError unless ρ = ρ† to 1e-4, (…, d, d)."""
+    if not bool(((matrices - matrices.mH).abs() <= TOLERANCE).all()):
+        raise UsageError("The matrices are not Hermitian; give (ρ + ρ†)/2.")
 
 
 def qubits_of(states: Complex[Tensor, "*n d"]) -> int:

@@ -19,7 +19,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.circuits.gates import PAULI
-from qdiffusion.states.checks import matrix_qubits
+from qdiffusion.states.checks import check_hermitian, matrix_qubits
 
 VERTICES = ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))
 """√3 r_k."""
@@ -32,9 +32,10 @@ def wigner(density: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n k"]:
     their `projector`. One 4×4 transform a qubit: 4^(n+1) n operations.
 
     Raises:
-        UsageError: no matrices of qubits.
+        UsageError: no matrices of qubits, or not Hermitian.
     """
     n_qubits = matrix_qubits(density)
+    check_hermitian(density)
     lead = density.ndim - 2
     tensor = density.reshape(*density.shape[:-2], *(2,) * 2 * n_qubits)
     paired = [lead + half * n_qubits + qubit for qubit in range(n_qubits) for half in (0, 1)]
