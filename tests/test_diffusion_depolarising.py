@@ -14,7 +14,7 @@ from qdiffusion.circuits.channels import depolarising
 from qdiffusion.circuits.circuit import circuit_of
 from qdiffusion.circuits.reference import simulate
 from qdiffusion.data import EnsembleConfig, Space
-from qdiffusion.diffusion import DepolarisingConfig, InfidelityConfig, System
+from qdiffusion.diffusion import ChainSamplingConfig, DepolarisingConfig, InfidelityConfig, System
 from qdiffusion.diffusion.depolarising import Depolarising, shares
 from qdiffusion.diffusion.system import Batch
 from qdiffusion.errors import UsageError
@@ -114,6 +114,32 @@ def test_a_unitary_chain_leaves_the_maximally_mixed_state_as_it_is() -> None:
             torch.nn.init.uniform_(denoiser.circuit.weights, 0, 6)
             x = denoiser(x, t).sample.detach()
         assert (abs(float(purity(x)) - 0.25) < 1e-6) == mixed
+
+
+class Knowing(torch.nn.Module):
+    """Says always the same states, and remembers what it was shown."""
+
+    n_classes, levels = 0, 1
+
+    def __init__(self, states: torch.Tensor) -> None:
+        super().__init__()
+        self.states, self.shown = states, []
+
+    def forward(self, sample: torch.Tensor, timestep: int, *args: object, **options: object) -> tuple[torch.Tensor]:
+        self.shown.append(sample)
+        return (self.states,)
+
+
+def test_clean_states_are_noised_again_on_the_way() -> None:
+    """Level t is shown ρ_t of what level t + 1 said; the last answer is left as it is."""
+    x0, process = densities(), DepolarisingConfig(4).build(CODEC.space, 0)
+    denoiser = Knowing(x0)
+    system = System(CODEC, denoiser, process)
+    sampler = ChainSamplingConfig(renoise=True).build(system)
+    assert torch.equal(sampler(system, N, derived(0)), x0)
+    torch.testing.assert_close(denoiser.shown[0], process.prior(x0.shape, derived(0)))
+    for shown, t in zip(denoiser.shown[1:], (2, 1, 0), strict=True):
+        torch.testing.assert_close(shown, noised(process, x0, t), atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("prediction", ["clean", "previous"])

@@ -137,7 +137,7 @@ def depolarising(folder: Path) -> Experiment:
         stages=(
             Stage(steps=4, batch_size=8, objective=InfidelityConfig(every_level=True), ema=DIRECT, accumulation=2),
         ),
-        sampling=ChainSamplingConfig(count=4),
+        sampling=ChainSamplingConfig(count=4, renoise=True),
         evaluation=DenoisingEvaluationConfig(count=4),
         log_every=2,
         checkpoint_every=2,

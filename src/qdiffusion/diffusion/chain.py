@@ -85,6 +85,8 @@ class ChainSampler(ReverseProcess):
     """Turn each step's state by the phase that puts it in phase with the one before: a denoiser trained by fidelities
     says its states up to such a phase, but was shown noised states in phase with the data, and a network that is no
     unitary is lost on others."""
+    renoise: bool = False
+    """Noise what each step but the last says to the level below: of denoisers that say the clean state."""
     guidance: float = 1.0
     """Weight g of the labels, see `guidance.guided_states`."""
 
@@ -103,6 +105,8 @@ class ChainSampler(ReverseProcess):
             before, x = x, guided_states(system.denoiser, x, t, shown, self.guidance, generator)
             if self.in_phase:
                 x = in_phase(x, before)
+            if self.renoise and t:
+                x = system.process.noised(x, torch.full((count,), t - 1, device=x.device), generator).x
             if self.stochastic and t:
                 x = system.process.kicked(x, torch.full((count,), t, device=x.device), generator)
             yield x

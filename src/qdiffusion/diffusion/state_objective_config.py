@@ -120,6 +120,9 @@ class ChainSamplingConfig:
     stochastic: bool = False
     """Add to each step's state the noise that its mean leaves out, where the forward process is Gaussian noise on
     amplitudes; else the denoiser's own chance is all there is."""
+    renoise: bool = False
+    """Noise what a denoiser says of the clean state to the level below, which the next step starts from; for forward
+    processes whose prediction is clean."""
     guidance: float = 1.0
     """Weight g of the labels: 0 leaves them out, 1 is the denoiser as trained, more exaggerates what they say."""
 
@@ -130,21 +133,22 @@ class ChainSamplingConfig:
     @property
     def name(self) -> str:
         """What its samples are called."""
-        guidance = "" if self.guidance == 1 else f"-g{self.guidance:g}"
-        return ("chain-stochastic" if self.stochastic else "chain") + guidance
+        noise = ("-stochastic" if self.stochastic else "") + ("-renoised" if self.renoise else "")
+        return "chain" + noise + ("" if self.guidance == 1 else f"-g{self.guidance:g}")
 
     @property
     def words(self) -> list[str]:
         """For people."""
-        told = ["chain", "noise added in every step"] if self.stochastic else ["chain"]
+        told = ["chain", *(["noise added in every step"] if self.stochastic else [])]
+        told += ["clean states noised again"] if self.renoise else []
         return told if self.guidance == 1 else [*told, f"guidance {self.guidance:g}"]
 
     def build(self, system: "System") -> "ChainSampler":
         """The sampler, which keeps the phase of states with noise on their amplitudes.
 
         Raises:
-            UsageError: diffusion sees neither states nor density matrices, `stochastic` knows no noise to add, or
-                guidance for a denoiser that knows no classes, or cannot do without.
+            UsageError: diffusion sees neither states nor density matrices, `stochastic` knows no noise to add,
+                `renoise` no clean states, or guidance for a denoiser that knows no classes, or cannot do without.
         """
         from qdiffusion.diffusion.amplitudes import AmplitudeNoise
         from qdiffusion.diffusion.chain import ChainSampler
@@ -164,4 +168,10 @@ class ChainSamplingConfig:
                     f"Guidance {self.guidance:g} asks the denoiser with and without labels, and a "
                     f"{type(system.denoiser).__name__} cannot do without; leave guidance out."
                 )
-        return ChainSampler(system.process.timesteps, self.stochastic, noisy, self.guidance)
+        prediction = getattr(system.process, "prediction", None)
+        if self.renoise and prediction != "clean":
+            raise UsageError(
+                f"A chain that noises clean states again was given a forward process whose prediction is {prediction}; "
+                "leave renoise out, or choose the prediction clean."
+            )
+        return ChainSampler(system.process.timesteps, self.stochastic, noisy, self.renoise, self.guidance)
