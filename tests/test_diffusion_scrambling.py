@@ -10,7 +10,7 @@ import torch
 from qdiffusion.data import Space
 from qdiffusion.diffusion import ScramblerConfig, ScramblingConfig
 from qdiffusion.errors import UsageError
-from qdiffusion.states import derived, fidelities, haar
+from qdiffusion.states import derived, fidelities, haar, ladder_decay, saturation_depth, scrambling_depth
 
 BOTH = [ScramblerConfig(2, 2), ScramblingConfig(3), ScramblingConfig(2, (1.0, 1.0), "brickwork")]
 
@@ -189,3 +189,12 @@ def test_what_are_no_states_is_refused(config):
 def test_impossible_processes_are_refused(build):
     with pytest.raises(UsageError):
         build()
+
+
+def test_without_a_depth_the_last_step_has_scrambled() -> None:
+    """As deep as measured: 1 - F of the ends of 8 qubits, the mean over circuits, is saturated there and not before."""
+    found = saturation_depth(range(7, 19), ladder_decay(8, range(7, 19), 20, derived(0)).mean(0))
+    assert scrambling_depth(8) - found in (0, 1)
+    for timesteps in (1, 5):
+        process = ScramblerConfig(None, timesteps).build(states(8), seed=0)
+        assert 0 <= process.layers * timesteps - scrambling_depth(8) < timesteps

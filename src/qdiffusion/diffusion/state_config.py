@@ -27,8 +27,8 @@ class ScramblerConfig:
 
     kind: Literal["scrambler"] = field(default="scrambler", kw_only=True)
     """Names this forward process in a saved experiment."""
-    depth: int = 2
-    """Layers of each step."""
+    depth: int | None = 2
+    """Layers of each step; None: so many that the last step has scrambled, see `states.scrambling_depth`."""
     timesteps: int = 1
     """Steps T, one after the other: noise levels."""
     salt: int = 0
@@ -40,7 +40,8 @@ class ScramblerConfig:
     """What a denoiser is to say of a level's state: the clean one, or that of the level before."""
 
     def __post_init__(self) -> None:
-        if min(self.depth, self.timesteps) < 1 or self.depth * self.timesteps > MOST_DEPTH or self.salt < 0:
+        depth = 1 if self.depth is None else self.depth
+        if min(depth, self.timesteps) < 1 or depth * self.timesteps > MOST_DEPTH or self.salt < 0:
             raise UsageError(
                 f"A scrambler got {self.timesteps} steps of depth {self.depth} and salt {self.salt}; give a depth of 1 "
                 f"to {MOST_DEPTH} in all, and a salt of at least 0."
@@ -51,9 +52,11 @@ class ScramblerConfig:
     def build(self, space: Space, seed: int) -> "Scrambling":
         """The circuit of (seed, salt), layer by layer; raises UsageError for what are no states, or too large ones."""
         from qdiffusion.diffusion.scrambling import Scrambling
+        from qdiffusion.states import scrambling_depth
 
         n_qubits, key = _n_qubits(space, "A scrambler", MOST_QUBITS), (seed, self.salt)
-        return Scrambling(n_qubits, self.timesteps, self.depth, self.layer, key=key, prediction=self.prediction)
+        depth = self.depth or -(-scrambling_depth(n_qubits) // self.timesteps)
+        return Scrambling(n_qubits, self.timesteps, depth, self.layer, key=key, prediction=self.prediction)
 
 
 @dataclass(frozen=True)

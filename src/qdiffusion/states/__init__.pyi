@@ -20,7 +20,7 @@ from .mmd import mmd
 from .otoc import ladder_decay, ladder_otoc, otoc
 from .product import product
 from .reduced import partial_trace, qubit_states, reduced_density
-from .saturation import LinearFit, depth_fit, line_fit, saturation_depth
+from .saturation import LinearFit, depth_fit, line_fit, saturation_depth, scrambling_depth
 from .unitaries import average_gate_fidelity, local_hilbert_schmidt_test, process_fidelity
 from .wigner import negative_share, sum_negativity, wigner
 
@@ -66,6 +66,7 @@ __all__ = [
     "renyi2_entropy",
     "saturation_depth",
     "schmidt_spectrum",
+    "scrambling_depth",
     "sum_negativity",
     "super_fidelity",
     "tfim",

@@ -1,5 +1,6 @@
 """When a circuit has scrambled, and how that depth grows with the qubits."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,14 @@ from torch import Tensor
 from qdiffusion.errors import UsageError
 
 SATURATED = 0.9
+_SLOPE, _INTERCEPT = 1.57, -0.45
+"""The line through the saturation depths of 4, 8, 12 and 16 qubits, results/scrambling."""
+
+
+def scrambling_depth(n_qubits: int) -> int:
+    """⌈1.57 n - 0.45⌉ layers of the ladder, which scramble n qubits: from 4 to 16, the measured `saturation_depth` or
+    one more."""
+    return math.ceil(_SLOPE * n_qubits + _INTERCEPT)
 
 
 def saturation_depth(depths: Sequence[int], decay: Float[Tensor, " t"], level: float = SATURATED) -> int:
