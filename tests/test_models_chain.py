@@ -13,7 +13,7 @@ from qdiffusion.data import Space
 from qdiffusion.diffusion import ScramblerConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.models import ChainConfig, ChainDenoiser, UnitaryConfig, UnitaryDenoiser
-from qdiffusion.states import haar
+from qdiffusion.states import haar, purity, qubit_states
 
 SIZES = [(1, 1, 4), (2, 1, 3), (1, 2, 2), (3, 2, 2)]
 
@@ -68,7 +68,7 @@ def test_mirrored_layers_undo_a_scrambler_layer_by_layer(n_qubits, generator):
     torch.testing.assert_close(x, x0, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("n_qubits", "n_layers", "n_steps"), [(1, 2, 1), (3, 4, 2)])
+@pytest.mark.parametrize(("n_qubits", "n_layers", "n_steps"), [(1, 4, 1), (3, 8, 2)])
 def test_blocks_begin_as_the_identity(n_qubits, n_layers, n_steps, generator):
     model = UnitaryConfig(n_layers, n_steps, "blocks", "identity").build(Space("states", (2**n_qubits,))).double()
     x = doubles(3, n_qubits, generator)
@@ -78,12 +78,21 @@ def test_blocks_begin_as_the_identity(n_qubits, n_layers, n_steps, generator):
     assert (model(x, n_steps - 1).sample - x).abs().max() > 1e-2
 
 
+def test_blocks_entangle(generator):
+    """The CNOTs of a block do not cancel: |000⟩ becomes a state whose qubits are mixed."""
+    model = UnitaryConfig(4, ansatz="blocks").build(Space("states", (8,)))
+    zero = torch.zeros(1, 8, dtype=torch.complex64)
+    zero[0, 0] = 1
+    purities = purity(qubit_states(model(zero, 0).sample.detach()))
+    assert purities.max() < 0.95
+
+
 @pytest.mark.parametrize(
     "build",
     [
         lambda: UnitaryConfig(1, n_steps=0),
         lambda: UnitaryConfig(2, start="identity"),
-        lambda: UnitaryConfig(3, ansatz="blocks", start="identity"),
+        lambda: UnitaryConfig(6, ansatz="blocks", start="identity"),
     ],
 )
 def test_impossible_unitaries_are_refused(build):

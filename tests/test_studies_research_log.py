@@ -4,13 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from qdiffusion.cli import main
 from qdiffusion.studies.catalog import get_study
 from qdiffusion.studies.study import Cell
 from qdiffusion.training import describe, get_preset
-from qdiffusion.training.building import build_system
 
 STUDY = get_study("research-log")
 
@@ -58,12 +56,3 @@ def test_it_is_carried_out_and_told_without_images(tmp_path: Path) -> None:
     assert "0.0625" in haar
     judged = (tmp_path / "verdicts.md").read_text()
     assert "Haar-random ones. | no verdict | 0 of 0 judged, 1 in all |" in judged
-
-
-def test_grown_blocks_begin_as_the_identity_and_grow() -> None:
-    made = cell_of("grown-4q-d2").experiment
-    assert [len(stage.train) for stage in made.stages] == [2, 4, 1]
-    assert [stage.objective.cost for stage in made.stages] == ["local", "local", "global"]
-    system = build_system(made, made.data.load("train").space)
-    states = made.data.load("test").items
-    torch.testing.assert_close(system.denoiser(states, 0).sample.detach(), states)

@@ -192,3 +192,9 @@ def test_every_label_of_a_conditional_model_is_asked(tmp_path: Path) -> None:
     rows = dead["denoiser.time_embedding.classes.weight"]
     assert rows.shape[0] == 3
     assert not rows.any()
+
+
+def test_dead_angles_of_a_channel_are_those_of_the_level_that_knows_nothing() -> None:
+    """At the last of ten levels all states are 1/d, which no unitary changes: its 16 angles; of others none."""
+    (found,) = described(get_preset("qdm-depolarising").build()).dead
+    assert (found.count, found.places) == (16, "144-159")

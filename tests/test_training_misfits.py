@@ -137,7 +137,17 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
     (depolarising, part(forward=GaussianConfig()), "added to images or vectors, but was given densities"),
     (depolarising, part(model=ChannelConfig(n_steps=4)), "each of 4 noise levels, and the forward process has 3"),
     (chain, part(model=ChannelConfig(n_steps=3)), "A channel takes densities, but was given states"),
-    (depolarising, part(forward=DepolarisingConfig(3, prediction="previous")), "whose prediction is previous; leave"),
+    (
+        depolarising,
+        part(forward=DepolarisingConfig(3, prediction="previous")),
+        "Depolarising with previous",
+    ),
+    (chain, part(sampling=ChainSamplingConfig(renoise=True)), "given a Scrambling with clean; leave renoise out"),
+    (
+        depolarising,
+        part(evaluation=StatesEvaluationConfig(count=4)),
+        "distance of states takes states, but was given densities",
+    ),
     (chain, part(forward=DepolarisingConfig(3)), "Depolarising takes densities, but was given states"),
     (latent, last_alone, "The codec autoencoder has weights that no stage trains"),
     (transfer, stage(objective=ReconstructConfig(), train=("codec.*",)), "a Pixels has nothing to learn"),

@@ -66,7 +66,7 @@ def check_variance(variance: str) -> None:
 
 
 def refuse_states(space: Space) -> None:
-    """Raise UsageError for states, which a sum with noise takes out of the sphere."""
+    """Raise UsageError for states and density matrices, which a sum with noise makes none."""
     if space.is_quantum:
         raise UsageError(
             f"Gaussian noise is added to images or vectors, but was given {space}; choose a forward process for "

@@ -2,12 +2,13 @@ r"""Density matrices that depolarise.
 
 .. math:: ρ_t = (1 - p_t) ρ_{t-1} + p_t \frac1d = α_t ρ + (1 - α_t) \frac1d, \quad α_t = \prod_{s ≤ t} (1 - p_s)
 
-A unitary that is shown ρ_t of a pure state ψ and is to restore it reaches
+Step by step it is `circuits.depolarising` of all wires, with strength p_t. A unitary that is shown ρ_t of a pure
+state ψ and is to restore it reaches
 
 .. math:: ⟨ψ| U ρ_t U^† |ψ⟩ = α_t |⟨ψ|U|ψ⟩|^2 + \frac{1 - α_t}d ≤ α_t + \frac{1 - α_t}d
 
 at most, and the identity map reaches that of every ψ at once: no unitary denoiser does better than to leave states as
-they are. A channel may: one that forgets its input, and makes the mean of all states instead.
+they are. A channel may: one that forgets its input, and makes a state near all of them instead.
 
 Source: QAMP 2025, equations 9 and 10.
 """
@@ -53,12 +54,6 @@ class Depolarising(nn.Module):
     def noised(self, x0: Complex[Tensor, "n d d"], t: Int64[Tensor, " n"], generator: torch.Generator) -> Noised:
         """ρ_t (N, d, d) for ρ (N, d, d) and t (N,) in -1 … T-1; no chance is used."""
         return Noised(x0, self._mixed(x0, t), t, x0.new_empty(len(x0), 0))
-
-    def step(self, x: Complex[Tensor, "n d d"], t: int) -> Complex[Tensor, "n d d"]:
-        """ρ_t (N, d, d) of ρ_{t-1}, t in 0 … T-1: the channel `circuits.depolarising` of all wires, with p_t."""
-        before = 1.0 if t == 0 else self.alphas[t - 1].item()
-        kept = self.alphas[t].item() / before
-        return kept * x + (1 - kept) * self._mixture(x.shape[-1]).to(x.dtype)
 
     def target(self, noised: Noised) -> Complex[Tensor, "n d d"]:
         """ρ, or ρ_{t-1}, by `prediction`."""

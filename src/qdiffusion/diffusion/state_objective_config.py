@@ -153,6 +153,7 @@ class ChainSamplingConfig:
         from qdiffusion.diffusion.amplitudes import AmplitudeNoise
         from qdiffusion.diffusion.chain import ChainSampler
         from qdiffusion.diffusion.guidance import check_guidance
+        from qdiffusion.diffusion.scrambling import Scrambling
 
         system.codec.space.expect("states", "Sampling by a chain", "densities")
         noisy = isinstance(system.process, AmplitudeNoise)
@@ -169,9 +170,10 @@ class ChainSamplingConfig:
                     f"{type(system.denoiser).__name__} cannot do without; leave guidance out."
                 )
         prediction = getattr(system.process, "prediction", None)
-        if self.renoise and prediction != "clean":
+        if self.renoise and (prediction != "clean" or isinstance(system.process, Scrambling)):
             raise UsageError(
-                f"A chain that noises clean states again was given a forward process whose prediction is {prediction}; "
-                "leave renoise out, or choose the prediction clean."
+                "A chain that noises clean states again takes the forward processes amplitudes and depolarising with "
+                f"the prediction clean, but was given a {type(system.process).__name__} with {prediction}; leave "
+                "renoise out."
             )
         return ChainSampler(system.process.timesteps, self.stochastic, noisy, self.renoise, self.guidance)

@@ -109,7 +109,8 @@ class StatesEvaluationConfig:
     def check(self, data: "Data", space: Space, count: int, systems: "Sequence[System]" = ()) -> None:
         """Raise UsageError where samples of such data could not be scored."""
         if count:
-            space.expect("states", "An evaluation by the distance of states")
+            for each in (space, *(system.codec.space for system in systems if space.is_quantum)):
+                each.expect("states", "An evaluation by the distance of states")
             require(count >= 2, "count", count, "at least 2")
 
     def score(self, subject: "Subject") -> "Scores":

@@ -25,6 +25,8 @@ MOST_WIRES = 16
 
 Layers = Literal["ladder", "mirrored", "blocks"]
 Start = Literal["random", "identity"]
+BLOCK = 4
+"""Layers of a block."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class UnitaryConfig:
     n_steps: int = 1
     """Noise levels that have a circuit of their own; 1: one circuit for all."""
     ansatz: Layers = "ladder"
-    """ladder: rotations, then CNOTs, as the scrambler has them; mirrored: CNOTs backwards, then rotations; blocks: in
-    turn."""
+    """ladder: rotations, then CNOTs, as the scrambler has them; mirrored: CNOTs backwards, then rotations; blocks: two
+    of the one, then two of the other."""
     start: Start = "random"
     """identity: every block begins as the identity."""
 
@@ -53,10 +55,10 @@ class UnitaryConfig:
             )
         require(self.ansatz in get_args(Layers), "ansatz", self.ansatz, "ladder, mirrored or blocks")
         require(self.start in get_args(Start), "start", self.start, "random or identity")
-        if self.start == "identity" and (self.ansatz != "blocks" or self.n_layers % 2):
+        if self.start == "identity" and (self.ansatz != "blocks" or self.n_layers % BLOCK):
             raise UsageError(
-                f"{self.n_layers} layers {self.ansatz} cannot begin as the identity; choose the ansatz blocks and an "
-                "even number of layers."
+                f"{self.n_layers} layers {self.ansatz} cannot begin as the identity; choose the ansatz blocks and a "
+                f"multiple of {BLOCK} layers."
             )
 
     def arguments(self, space: Space) -> dict[str, Any]:
@@ -132,7 +134,7 @@ class ChannelConfig:
                 f"A channel got {self.n_steps} steps of {self.n_layers} layers; give 1 to {MOST_STEPS} and 1 to "
                 f"{MOST_LAYERS}."
             )
-        require(0 <= self.n_ancillas < MOST_MIXED_WIRES, "n_ancillas", self.n_ancillas, "0 or more")
+        require(0 <= self.n_ancillas < MOST_MIXED_WIRES, "n_ancillas", self.n_ancillas, f"0 to {MOST_MIXED_WIRES - 1}")
 
     def arguments(self, space: Space) -> dict[str, Any]:
         """What `ChannelDenoiser` is built with.

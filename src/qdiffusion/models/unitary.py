@@ -7,8 +7,9 @@ A layer C_l is a general rotation R_Z R_Y R_Z of every qubit and a ladder of CNO
 
 * ladder: rotations, then CNOTs 0→1, 1→2, …, as the scrambler does; from 3 qubits on no layer undoes one of those;
 * mirrored: CNOTs …, 1→2, 0→1, then rotations: layer by layer the scrambler's inverse, where the angles are found;
-* blocks: the one and the other in turn; with opposite angles two layers are the identity (Grant et al. 2019, arXiv
-  1903.05076).
+* blocks: two of the one, then two of the other; where the angles of the last two are opposite to those of the first
+  two, backwards, the four are the identity (Grant et al. 2019, arXiv 1903.05076). One of each would not do: their CNOTs
+  cancel for any angles.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from jaxtyping import Complex, Int64
 from torch import Tensor, nn
 
 from qdiffusion.circuits import Circuit, QuantumLayer, ladder_entangling, mirrored_ladder, state, state_preparation
-from qdiffusion.models.circuit_config import Layers, Start
+from qdiffusion.models.circuit_config import BLOCK, Layers, Start
 from qdiffusion.models.denoised import Denoised
 from qdiffusion.models.inputs import levels_of, refuse_labels
 
@@ -26,15 +27,15 @@ from qdiffusion.models.inputs import levels_of, refuse_labels
 class UnitaryDenoiser(nn.Module):
     """V_t(θ) ψ, with angles `layers.0.weights` … `layers.L-1.weights` of (n_steps, 3n), radians.
 
-    Angles start uniform in [0, 2π), from torch's global generator; those of every second layer opposite to the ones
-    before, which makes V the identity, where `start` is "identity".
+    Angles start uniform in [0, 2π), from torch's global generator; where `start` is "identity", those of the second
+    half of each block opposite to the first half's, which makes V the identity.
 
     Args:
         n_qubits: n, of the states.
         n_layers: L; a step has 3nL angles.
         n_steps: noise levels with a circuit of their own; 1: one for all.
         ansatz: the order of a layer.
-        start: "random" or "identity", which takes blocks and an even number of layers.
+        start: "random" or "identity", which takes blocks, and whole ones.
 
     Attributes:
         n_classes: 0, it is unconditional.
@@ -57,9 +58,10 @@ class UnitaryDenoiser(nn.Module):
         )
         if start == "identity":
             weights: list[Any] = [layer.weights for layer in self.layers]
-            for first, second in zip(weights[::2], weights[1::2], strict=True):
-                angles = first.detach().unflatten(-1, (n_qubits, 3))
-                second.data.copy_(-angles.flip(-1).flatten(-2))
+            for place, last in enumerate(weights):
+                if place % BLOCK >= BLOCK // 2:
+                    angles = weights[place - 2 * (place % BLOCK) + BLOCK - 1].detach().unflatten(-1, (n_qubits, 3))
+                    last.data.copy_(-angles.flip(-1).flatten(-2))
 
     def forward(
         self,
@@ -82,5 +84,5 @@ class UnitaryDenoiser(nn.Module):
 
 
 def _layer(ansatz: Layers, n_qubits: int, place: int) -> Circuit:
-    mirrored = ansatz == "mirrored" or (ansatz == "blocks" and place % 2 == 1)
+    mirrored = ansatz == "mirrored" or (ansatz == "blocks" and place % BLOCK >= BLOCK // 2)
     return (mirrored_ladder if mirrored else ladder_entangling)(n_qubits, 1)

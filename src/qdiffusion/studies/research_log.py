@@ -25,16 +25,8 @@ _KINDS = {
     "mended": "a mirrored layer for each layer",
     "ladder": "layers of the log's own, as many as logged for each layer",
     "direct": "as many mirrored layers, all at once",
-    "identity": "twice as many layers in blocks that begin as the identity, all at once",
-    "grown": "the same blocks, one more in each stage",
 }
-_LABELS = {
-    "mended": "Step by step",
-    "ladder": "The log's layers",
-    "direct": "At once",
-    "identity": "Identity blocks",
-    "grown": "Grown blocks",
-}
+_LABELS = {"mended": "Step by step", "ladder": "The log's layers", "direct": "At once"}
 
 
 def _key(kind: str, n_qubits: int, depth: int) -> str:
@@ -104,7 +96,7 @@ SPEC = StudySpec(
             Claim(
                 f"So do steps: {n} qubits, depth {depth}.",
                 (_key("mended", n, depth),),
-                tuple(_key(kind, n, depth) for kind in ("direct", "identity", "grown")),
+                (_key("direct", n, depth),),
                 scores=_GATE,
                 control=True,
             )
@@ -162,20 +154,7 @@ def _mended(kind: str, n_qubits: int, depth: int) -> Experiment:
         return mended(n_qubits, depth)
     if kind == "ladder":
         return mended(n_qubits, depth, UnitaryConfig(LAYERS[n_qubits], n_steps=depth))
-    if kind == "direct":
-        return mended(n_qubits, depth, UnitaryConfig(depth, ansatz="mirrored"))
-    made = mended(n_qubits, depth, UnitaryConfig(2 * depth, ansatz="blocks", start="identity"))
-    return made if kind == "identity" else grown(made, depth)
-
-
-def grown(made: Experiment, blocks: int) -> Experiment:
-    """A stage for each block of two layers, which trains it and those before; then the stage for all of them."""
-    local, whole = made.stages
-    stages = (
-        replace(local, name=f"block-{block}", train=tuple(f"denoiser.layers.{n}.*" for n in range(2 * block)))
-        for block in range(1, blocks + 1)
-    )
-    return replace(made, stages=(*stages, whole))
+    return mended(n_qubits, depth, UnitaryConfig(depth, ansatz="mirrored"))
 
 
 RESEARCH = Study(SPEC, Budget(100, 16, 16, 100, sampler=None, sampling_steps=None), research_log_cell)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from qdiffusion.diffusion.system import System
+from qdiffusion.states import haar, projector
 
 INPUTS = 3
 RELATIVE = 1e-12
@@ -47,13 +48,21 @@ def _gradients(system: System, t: Tensor, generator: torch.Generator) -> dict[st
     """Gradients of Re ⟨r, denoiser(x, t)⟩ for random x and direction r; those that reach no parameter are left out."""
     model, shape = system.denoiser, (len(t), *system.codec.space.shape)
     labels = torch.arange(len(t)) % _n_labels(model) if model.n_classes else None
-    x = system.process.prior(shape, generator)
+    x = _inputs(system, shape, t, generator)
     x = x.to(torch.complex128 if x.is_complex() else torch.float64)
     model.zero_grad()
     output = model(x, t, labels, return_dict=False)[0]
     direction = torch.randn(output.shape, generator=generator, dtype=output.dtype)
     (output * direction.conj()).real.sum().backward()
     return {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
+
+
+def _inputs(system: System, shape: tuple[int, ...], t: Tensor, generator: torch.Generator) -> Tensor:
+    """What sampling starts from; of density matrices, which start from the maximally mixed one alone, noised states."""
+    if system.codec.space.kind != "densities":
+        return system.process.prior(shape, generator)
+    states = haar(len(t), shape[-1].bit_length() - 1, generator)
+    return system.process.noised(projector(states), t, generator).x
 
 
 def _n_labels(model: Any) -> int:

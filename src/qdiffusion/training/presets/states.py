@@ -126,7 +126,7 @@ def depolarising(n_ancillas: int = 0) -> Experiment:
                 ema=DIRECT,
             ),
         ),
-        sampling=ChainSamplingConfig(count=16, renoise=True),
+        sampling=ChainSamplingConfig(count=16),
         evaluation=DenoisingEvaluationConfig(count=200),
         log_every=50,
     )
