@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Complex, Complex64, Float64, Int64
 from torch import Tensor, nn
 
+from qdiffusion.diffusion.grid import drawn_levels
 from qdiffusion.diffusion.numerals import short
 from qdiffusion.diffusion.system import Noised
 from qdiffusion.states.haar import normalised
@@ -69,8 +70,7 @@ class AmplitudeNoise(nn.Module):
 
     def levels(self, n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
         """Uniformly drawn t in 0 … T-1, on the process's device."""
-        t = torch.randint(self.timesteps, (n,), generator=generator, device=generator.device)
-        return t.to(self.alphas.device)
+        return drawn_levels(self.timesteps, n, generator, self.alphas.device)
 
     def noised(self, x0: Complex[Tensor, "n d"], t: Int64[Tensor, " n"], generator: torch.Generator) -> Noised:
         """x_t of states x0 (N, 2^n), t (N,) in 0 … T-1, or -1 for x0 itself; noise: s ε, (N, 2^n)."""

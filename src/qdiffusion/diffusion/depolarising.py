@@ -18,6 +18,7 @@ from jaxtyping import Complex, Complex64, Float, Float64, Int64
 from torch import Tensor, nn
 
 from qdiffusion.diffusion.depolarising_config import Fall
+from qdiffusion.diffusion.grid import drawn_levels
 from qdiffusion.diffusion.state_config import Prediction
 from qdiffusion.diffusion.system import Noised
 
@@ -48,8 +49,7 @@ class Depolarising(nn.Module):
 
     def levels(self, n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
         """Uniform in 0 … T-1, (n,)."""
-        t = torch.randint(self.timesteps, (n,), generator=generator, device=generator.device)
-        return t.to(self.alphas.device)
+        return drawn_levels(self.timesteps, n, generator, self.alphas.device)
 
     def noised(self, x0: Complex[Tensor, "n d d"], t: Int64[Tensor, " n"], generator: torch.Generator) -> Noised:
         """ρ_t (N, d, d) for ρ (N, d, d) and t (N,) in -1 … T-1; no chance is used."""

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int64, Real
 from torch import Tensor
 
 from qdiffusion.diffusion.config import Prediction
+from qdiffusion.diffusion.grid import drawn_levels
 from qdiffusion.diffusion.noise import GaussianNoise
 from qdiffusion.diffusion.system import Level
 from qdiffusion.errors import UsageError
@@ -58,8 +59,7 @@ class GaussianProcess(GaussianNoise):
 
     def levels(self, n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
         """Uniformly drawn t in 0 … T-1, on the process's device."""
-        t = torch.randint(self.timesteps, (n,), generator=generator, device=generator.device)
-        return t.to(self.device)
+        return drawn_levels(self.timesteps, n, generator, self.device)
 
     def shares(self, t: Real[Tensor, " n"]) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         """(√ᾱ_t, √(1 - ᾱ_t)) for t (N,) int64 in 0 … T-1."""

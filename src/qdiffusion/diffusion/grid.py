@@ -1,4 +1,13 @@
-"""The noise levels that a sampler visits."""
+"""The noise levels that a training draws, and those that a sampler visits."""
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+
+def drawn_levels(timesteps: int, n: int, generator: torch.Generator, device: torch.device) -> Int64[Tensor, " n"]:
+    """t (n,), uniform in 0 … timesteps - 1, on `device` whatever the generator's is."""
+    return torch.randint(timesteps, (n,), generator=generator, device=generator.device).to(device)
 
 
 def trailing_timesteps(timesteps: int, steps: int) -> tuple[int, ...]:

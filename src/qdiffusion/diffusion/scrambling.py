@@ -36,6 +36,7 @@ from qdiffusion.circuits import (
     state_preparation,
     weight,
 )
+from qdiffusion.diffusion.grid import drawn_levels
 from qdiffusion.diffusion.state_config import Layer, Prediction
 from qdiffusion.diffusion.system import Noised
 from qdiffusion.states import derived, haar
@@ -89,8 +90,7 @@ class Scrambling(nn.Module):
 
     def levels(self, n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
         """Uniform in 0 … T-1, (n,)."""
-        t = torch.randint(self.timesteps, (n,), generator=generator, device=generator.device)
-        return t.to(self.strengths.device)
+        return drawn_levels(self.timesteps, n, generator, self.strengths.device)
 
     def angles(self, n: int, generator: torch.Generator) -> Float[Tensor, "layers n angles"]:
         """The angles of all layers of n states, (T m, n, n_angles), radians: (T m, 1, n_angles) where they share them,

@@ -152,11 +152,9 @@ class DenoisingEvaluationConfig:
 
     def score(self, subject: "Subject") -> "Scores":
         """Mean fidelities of restored states with the clean ones; level by level where they are density matrices."""
-        from qdiffusion.metrics.densities import score_densities
         from qdiffusion.metrics.judging import score_denoising
 
-        mixed = subject.system().codec.space.kind == "densities"
-        return (score_densities if mixed else score_denoising)(subject)
+        return score_denoising(subject)
 
     def flags(self, data: "Data") -> str:
         """What to give `qdiffusion evaluate`."""

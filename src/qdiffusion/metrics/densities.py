@@ -11,13 +11,13 @@ from qdiffusion.states import purity, super_fidelity
 from qdiffusion.states.haar import normalised
 
 
-def score_densities(subject: Subject) -> Scores:
+def score_densities(subject: Subject, system: System) -> Scores:
     """Mean super-fidelity of `count` held-out states, restored, with what the process asks for, at each level, ± its
     standard deviation over states; beside it untouched states and, where the clean ones are asked for, a unitary's cap
     α_t + (1 - α_t)/d. Then what sampling makes: its mean fidelity with the held-out states, beside the most that any
     state has with them, the largest eigenvalue of their mean; and its purity.
     """
-    system, test, samples = subject.system(), subject.data.load("test"), subject.samples().items
+    test, samples = subject.data.load("test"), subject.samples().items
     # In double precision: where a purity of 1 is off by 1e-7, the super-fidelity is by 1e-4.
     states = normalised(test.items.to(subject.device, torch.complex128))
     held_out, generated = system.codec.encode(states[: subject.count]), samples.to(states.device, states.dtype)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from qdiffusion.diffusion.scrambling import Scrambling
 from qdiffusion.diffusion.system import System
+from qdiffusion.metrics.densities import score_densities
 from qdiffusion.metrics.report import Row, Scores
 from qdiffusion.metrics.states import denoising_scores, state_scores
 from qdiffusion.metrics.subject import Subject
@@ -30,8 +31,11 @@ def score_states(subject: Subject) -> Scores:
 
 def score_denoising(subject: Subject) -> Scores:
     """Mean fidelities of restored states with clean ones: the training's, and `count` held-out ones; where all states
-    share a scrambling circuit that unitaries of at most 12 qubits undo, also the average gate fidelity."""
+    share a scrambling circuit that unitaries of at most 12 qubits undo, also the average gate fidelity. Of density
+    matrices those of `score_densities`."""
     system = subject.system()
+    if system.codec.space.kind == "densities":
+        return score_densities(subject, system)
     generator = torch.Generator().manual_seed(subject.seed)
     train, test = subject.data.load("train"), subject.data.load("test")
     held_out = test.items[: subject.count]

@@ -58,9 +58,10 @@ class UnitaryDenoiser(nn.Module):
         )
         if start == "identity":
             weights: list[Any] = [layer.weights for layer in self.layers]
-            for place, last in enumerate(weights):
-                if place % BLOCK >= BLOCK // 2:
-                    angles = weights[place - 2 * (place % BLOCK) + BLOCK - 1].detach().unflatten(-1, (n_qubits, 3))
+            for begin in range(0, n_layers, BLOCK):
+                block = weights[begin : begin + BLOCK]
+                for first, last in zip(block[: BLOCK // 2], reversed(block), strict=False):
+                    angles = first.detach().unflatten(-1, (n_qubits, 3))
                     last.data.copy_(-angles.flip(-1).flatten(-2))
 
     def forward(

@@ -1,9 +1,11 @@
 """States as numbers that can be drawn: Bloch vectors of one qubit, populations of several, maps of phase space."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qdiffusion.states.distances import projector
 from qdiffusion.states.wigner import VERTICES
 
 AZIMUTH, ELEVATION = np.radians(30), np.radians(15)
@@ -18,8 +20,8 @@ def bloch_vectors(states: Tensor) -> Numbers:
 
     states: complex (N, 2), ρ = |ψ⟩⟨ψ|, or density matrices (N, 2, 2). Returns (N, 3).
     """
-    found = states.numpy().astype(np.complex128)
-    density = found[:, :, None] * found[:, None].conj() if found.ndim == 2 else found
+    given = states.to(torch.complex128)
+    density = (projector(given) if given.ndim == 2 else given).numpy()
     coherence = 2 * density[:, 1, 0]
     return np.stack([coherence.real, coherence.imag, (density[:, 0, 0] - density[:, 1, 1]).real], axis=1)
 
