@@ -21,6 +21,7 @@ from .otoc import ladder_decay, ladder_otoc, otoc
 from .product import product
 from .reduced import partial_trace, qubit_states, reduced_density
 from .saturation import LinearFit, depth_fit, line_fit, saturation_depth, scrambling_depth
+from .transport import sinkhorn, wasserstein
 from .unitaries import average_gate_fidelity, local_hilbert_schmidt_test, process_fidelity
 from .wigner import negative_share, sum_negativity, wigner
 
@@ -67,6 +68,7 @@ __all__ = [
     "saturation_depth",
     "schmidt_spectrum",
     "scrambling_depth",
+    "sinkhorn",
     "sum_negativity",
     "super_fidelity",
     "tfim",
@@ -74,6 +76,7 @@ __all__ = [
     "trace_distance",
     "uhlmann_fidelity",
     "von_neumann_entropy",
+    "wasserstein",
     "wigner",
     "xxz",
     "xxz_ground_states",

@@ -76,6 +76,21 @@ def matrix_qubits(matrices: Complex[Tensor, "*n d d"]) -> int:
     return shape[-1].bit_length() - 1
 
 
+def check_branches(states: Complex[Tensor, "n *b d"], probabilities: Float[Tensor, "n b"] | None) -> None:
+    """Raise UsageError unless this is a set of states (N, d) alone, or of branches (N, B, d) with probabilities (N, B),
+    and not an empty one."""
+    shape = tuple(states.shape)
+    fits = len(shape) == 2 if probabilities is None else len(shape) == 3 and probabilities.shape == shape[:-1]
+    if not fits:
+        given = "no probabilities" if probabilities is None else f"probabilities of shape {tuple(probabilities.shape)}"
+        raise UsageError(
+            f"States of shape {shape} came with {given}; give (N, d) alone, or branches (N, B, d) with probabilities "
+            "(N, B)."
+        )
+    if not states.numel():
+        raise UsageError(f"A set of states is empty, of shape {shape}; give at least one state.")
+
+
 def check_kept(keep: Sequence[int], n_qubits: int) -> None:
     """Raise UsageError unless `keep` names one or more distinct qubits."""
     if not keep or len(set(keep)) < len(keep) or not all(0 <= qubit < n_qubits for qubit in keep):

@@ -19,6 +19,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
+from qdiffusion.states.checks import check_branches
 from qdiffusion.states.fidelity import squares
 
 
@@ -38,7 +39,8 @@ def mmd(
         unbiased: leave out the pairs of a state with itself, which give 1/N and 1/M: the result may be negative.
 
     Raises:
-        UsageError: branches without probabilities or the other way round, or unbiased of fewer than two states.
+        UsageError: an empty set, branches without probabilities or the other way round, or unbiased of fewer than two
+            states.
     """
     one, one_repeated = _mean_state(first, first_probabilities)
     two, two_repeated = _mean_state(second, second_probabilities)
@@ -58,11 +60,7 @@ def _mean_state(
     states: Complex[Tensor, "n *b d"], probabilities: Float[Tensor, "n b"] | None
 ) -> tuple[Complex[Tensor, "d d"], Float[Tensor, ""] | float]:
     """ρ, and Σ_i (1 - tr ρ_i²) / N²: what tr ρ² lacks where a state meets itself."""
-    if (probabilities is None) != (states.ndim == 2) or states.ndim not in (2, 3):
-        raise UsageError(
-            f"States of shape {tuple(states.shape)} came with {'no' if probabilities is None else 'branches and'} "
-            "probabilities; give (N, d) alone, or branches (N, B, d) with probabilities (N, B)."
-        )
+    check_branches(states, probabilities)
     count = len(states)
     if probabilities is None:
         return states.mT @ states.conj() / count, 0.0
