@@ -139,8 +139,8 @@ def _exact(a: Array, b: Array, cost: Array) -> tuple[Array, Array, Array]:
     if log["warning"]:
         raise RunError(f"Optimal transport between {len(a)} and {len(b)} states was not found; give fewer states.")
     # Branches without mass have a potential, too: the steepest that is feasible, the cost of their first bit of mass.
-    f = (cost - log["v"])[:, b > 0].min(1)
-    g = (cost - f[:, None])[a > 0].min(0)
+    f = (cost - log["v"]).min(1)
+    g = (cost - f[:, None]).min(0)
     return plan, f, g
 
 
