@@ -1,6 +1,8 @@
 """Training and sampling of denoisers of states: what is compared with what, and with which gradient."""
 
 import math
+from functools import partial
+from typing import get_args
 
 import pytest
 import torch
@@ -14,10 +16,11 @@ from qdiffusion.diffusion import (
     ScramblerConfig,
     ScramblingConfig,
 )
+from qdiffusion.diffusion.state_objective_config import ChainLoss
 from qdiffusion.diffusion.system import Batch, System
 from qdiffusion.errors import UsageError
 from qdiffusion.models import ChainConfig, UnitaryConfig
-from qdiffusion.states import derived, fidelity, haar, mmd
+from qdiffusion.states import derived, fidelity, haar, mmd, sinkhorn, wasserstein
 
 
 class Raw(nn.Module):
@@ -114,14 +117,29 @@ def test_two_states_are_compared_outcome_by_outcome(generator):
     torch.testing.assert_close(loss, by_hand, rtol=0, atol=1e-13)
 
 
-def test_the_gradient_is_that_of_finite_differences(generator):
+@pytest.mark.parametrize(
+    ("config", "distance"),
+    [
+        (ChainObjectiveConfig(loss="mmd"), mmd),
+        (ChainObjectiveConfig(loss="mmd-unbiased"), partial(mmd, unbiased=True)),
+        (ChainObjectiveConfig(loss="wasserstein"), wasserstein),
+        (ChainObjectiveConfig(loss="sinkhorn", regularisation=0.2), partial(sinkhorn, regularisation=0.2)),
+    ],
+)
+def test_the_loss_is_the_distance_of_all_outcomes_and_its_gradient_that_of_finite_differences(
+    config, distance, generator
+):
     """Central differences along each angle of the trained step."""
     system = chain_system(2).double()
     data = nn.functional.normalize(items(3, 2).to(torch.complex128), dim=-1)
     inputs = nn.functional.normalize(haar(4, 2, generator).to(torch.complex128), dim=-1)
     draw = {"inputs": inputs, "targets": data}
-    objective, angles = ChainObjectiveConfig().build(FORWARD, 0), system.denoiser.steps[2].weights
-    objective.loss(system, draw)[0].backward()
+    objective, angles = config.build(FORWARD, 0), system.denoiser.steps[2].weights
+    states, p = system.denoiser.branches(inputs, 2)
+    loss, logged = objective.loss(system, draw)
+    assert loss.item() == distance(states, data, first_probabilities=p).item()
+    assert not logged
+    loss.backward()
     for place in range(angles.numel()):
         values = []
         for sign in (1, -1):
@@ -130,15 +148,29 @@ def test_the_gradient_is_that_of_finite_differences(generator):
                 values.append(objective.loss(system, draw)[0].item())
                 angles[0, place] -= sign * 1e-5
         slope = (values[0] - values[1]) / 2e-5
-        assert angles.grad[0, place].item() == pytest.approx(slope, abs=1e-9)
+        assert angles.grad[0, place].item() == pytest.approx(slope, abs=1e-7)
     assert system.denoiser.steps[0].weights.grad is None
 
 
-def test_a_round_brings_outputs_near_the_data(generator):
+def test_gradients_through_drawn_outcomes_are_not_those_of_the_expected_loss(generator):
+    """Of one state: Σ p_b ∇L_b, their mean, against ∇Σ p_b L_b."""
+    system = chain_system().double()
+    data, inputs = (nn.functional.normalize(x.to(torch.complex128), dim=-1) for x in (items(3), haar(1, 1, generator)))
+    states, p = system.denoiser.branches(inputs, 2)
+    losses = torch.stack([mmd(states[:, b], data) for b in range(2)])
+    angles = system.denoiser.steps[2].weights
+    drawn, right = (torch.autograd.grad((q[0] * losses).sum(), angles, retain_graph=True)[0] for q in (p.detach(), p))
+    exact = torch.autograd.grad(mmd(states, data, first_probabilities=p), angles)[0]
+    torch.testing.assert_close(exact, right, rtol=0, atol=1e-12)
+    assert (drawn - right).norm() > 0.1 * right.norm()
+
+
+@pytest.mark.parametrize("loss", get_args(ChainLoss))
+def test_a_round_brings_outputs_near_the_data(loss, generator):
     """The last step alone, from Haar states to a cluster around |0⟩: the ancilla takes the entropy."""
     space, forward = Space("states", (2,)), ScramblingConfig(1)
     system = System(Raw(space), ChainConfig(1, 1, 4).build(space), forward.build(space, 0))
-    data, objective = items(40), ChainObjectiveConfig().build(forward, 0)
+    data, objective = items(40), ChainObjectiveConfig(loss=loss).build(forward, 0)
     kept = objective.prepare(system, data, 40, generator)
     optimiser = torch.optim.Adam(system.denoiser.parameters(), 0.05)
     losses = []
@@ -231,3 +263,15 @@ def test_a_circuit_may_be_trained_on_more_inputs_than_there_are_data():
     torch.testing.assert_close(loss, mmd(states, kept["targets"][:2], first_probabilities=probabilities))
     with pytest.raises(UsageError, match="inputs is 0"):
         ChainObjectiveConfig(inputs=0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"loss": "sinkhorn", "regularisation": 0.0}, r"regularisation is 0\.0, but must be at least 0\.01"),
+        ({"regularisation": math.nan}, "regularisation is nan"),
+    ],
+)
+def test_impossible_regularisations_are_refused(fields, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        ChainObjectiveConfig(**fields)

@@ -177,3 +177,10 @@ def test_a_solver_that_gives_up_is_an_error(generator, monkeypatch):
     monkeypatch.setattr("qdiffusion.states.transport.MOST_PIVOTS", 1)
     with pytest.raises(RunError, match="give fewer states"):
         wasserstein(haar(20, 1, generator), haar(20, 1, generator))
+
+
+@pytest.mark.parametrize("distance", BOTH)
+def test_more_pairs_than_memory_holds_are_refused(distance):
+    states = torch.empty(10**7, 2, dtype=torch.complex64)
+    with pytest.raises(UsageError, match=r"10,000,000 states or branches needs 6\.4 PB"):
+        distance(states, states)

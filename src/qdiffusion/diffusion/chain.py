@@ -1,15 +1,15 @@
 """Chains of circuits: trained one after another from the noisiest level on, and sampled.
 
 Round r trains step t = T-1-r alone. Its inputs are Haar states sent through the steps trained before, its targets the
-data at the level before t (t = 0: the data themselves); the loss is the fidelity-kernel MMD between the two sets.
+data at the level before t (t = 0: the data themselves); the loss is a distance between the two sets.
 
-The expectation over the ancillas' outcomes is taken exactly: gradients through one drawn outcome would lack the term of
-the outcome's own probability.
+The ancillas' outcomes are all kept, with their probabilities: gradients through one drawn outcome would lack the term
+of the outcome's own probability.
 
 Source: Zhang et al. 2024 (arXiv 2310.05866), section "Training strategy".
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +25,7 @@ from qdiffusion.states import in_phase, mmd
 
 @dataclass(frozen=True)
 class ChainObjective:
-    """One step of a chain: the biased MMD of its outputs, expected over outcomes, from the data at the level before."""
+    """One step of a chain: the distance of its outputs, with all outcomes, from the data at the level before."""
 
     timesteps: int
     """T, the steps of the chain and the noise levels of the process."""
@@ -33,6 +33,8 @@ class ChainObjective:
     """t, the step that is trained."""
     inputs: int | None = None
     """States that it is trained on; None: as many as a batch has."""
+    distance: Callable[..., Float[Tensor, ""]] = mmd
+    """Of branches (N, B, 2^n) from targets (M, 2^n), `first_probabilities` (N, B) by name."""
 
     splittable = False
 
@@ -68,9 +70,9 @@ class ChainObjective:
         return {"inputs": kept["inputs"], "targets": kept["targets"][batch.places]}
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-        """The MMD; nothing else to log."""
+        """The distance; nothing else to log."""
         states, probabilities = system.denoiser.branches(draw["inputs"], self.level)
-        return mmd(states, draw["targets"], first_probabilities=probabilities), {}
+        return self.distance(states, draw["targets"], first_probabilities=probabilities), {}
 
 
 @dataclass(frozen=True)

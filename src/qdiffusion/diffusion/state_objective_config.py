@@ -2,15 +2,22 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
 
 from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
     from qdiffusion.diffusion.chain import ChainObjective, ChainSampler
     from qdiffusion.diffusion.infidelity import InfidelityObjective
     from qdiffusion.diffusion.system import System
     from qdiffusion.diffusion.undo import UndoObjective
+
+ChainLoss = Literal["mmd", "mmd-unbiased", "wasserstein", "sinkhorn"]
 
 MOST_INPUTS = 1_000_000
 """States that a circuit of a chain is trained on, all of them in every step."""
@@ -87,14 +94,19 @@ class ChainObjectiveConfig:
 
     kind: Literal["chain"] = field(default="chain", kw_only=True)
     """Names this objective in a saved experiment."""
-    loss: Literal["mmd"] = "mmd"
-    """mmd: the maximum mean discrepancy of a circuit's outputs from the data, one kick less noisy, under the fidelity
-    kernel."""
+    loss: ChainLoss = "mmd"
+    """Distance of a circuit's outputs from the data, one kick less noisy. mmd: the maximum mean discrepancy under the
+    fidelity kernel, as published; mmd-unbiased: without the pairs of a state with itself; wasserstein: exact optimal
+    transport at the cost of the infidelity; sinkhorn: the same, entropic and debiased."""
+    regularisation: float = 0.05
+    """ε of sinkhorn, at least 0.01."""
     inputs: int | None = None
     """States that a circuit is trained on; None: as many as a batch has data. It learns to undo the
     chance of their mean, too, and the fewer they are, the further that leads other states astray."""
 
     def __post_init__(self) -> None:
+        require(self.loss in get_args(ChainLoss), "loss", self.loss, f"one of {', '.join(get_args(ChainLoss))}")
+        require(0.01 <= self.regularisation < math.inf, "regularisation", self.regularisation, "at least 0.01")
         fits = self.inputs is None or 1 <= self.inputs <= MOST_INPUTS
         require(fits, "inputs", self.inputs, f"1 to {MOST_INPUTS:,}, or None")
 
@@ -105,8 +117,15 @@ class ChainObjectiveConfig:
     def build(self, forward: HasTimesteps, round: int) -> "ChainObjective":
         """The objective of round 0, 1, …, which trains the step of level T-1, T-2, …"""
         from qdiffusion.diffusion.chain import ChainObjective
+        from qdiffusion.states import mmd, sinkhorn, wasserstein
 
-        return ChainObjective(forward.timesteps, forward.timesteps - 1 - round, self.inputs)
+        distances: dict[ChainLoss, Callable[..., Tensor]] = {
+            "mmd": mmd,
+            "mmd-unbiased": partial(mmd, unbiased=True),
+            "wasserstein": wasserstein,
+            "sinkhorn": partial(sinkhorn, regularisation=self.regularisation),
+        }
+        return ChainObjective(forward.timesteps, forward.timesteps - 1 - round, self.inputs, distances[self.loss])
 
 
 @dataclass(frozen=True)

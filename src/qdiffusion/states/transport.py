@@ -26,6 +26,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from qdiffusion.capacity import check_memory
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.states.checks import check_branches
 from qdiffusion.states.fidelity import fidelities
@@ -36,6 +37,8 @@ Solver = Callable[[Array, Array, Array], tuple[Array, Array, Array]]
 
 MOST_PIVOTS = 10_000_000
 """Of the network simplex: states by the thousand take some hundred thousand."""
+BYTES_A_PAIR = 64
+"""Cost, plan and kernel in double precision, and what becomes of them."""
 FINEST = 0.01
 """Smallest ε: below, e^(-C/ε) and what it is scaled with leave double precision."""
 MOST_SCALINGS = 1000
@@ -66,7 +69,8 @@ def wasserstein(
         first_probabilities, second_probabilities: (N, B) and (M, C), rows sum to 1; None for sets without branches.
 
     Raises:
-        UsageError: an empty set, branches without probabilities or the other way round, states of different sizes.
+        UsageError: an empty set, branches without probabilities or the other way round, states of different sizes, or
+            more pairs than memory holds.
         RunError: the solver gave up.
     """
     return _transported(*_atoms(first, second, first_probabilities, second_probabilities), _exact)
@@ -126,6 +130,8 @@ def _flat(states: Tensor, probabilities: Tensor | None) -> Atoms:
 
 def _transported(one: Atoms, two: Atoms, solve: Solver) -> Float[Tensor, ""]:
     """The dual's value, which is the primal's, with the slopes of both."""
+    n, m = len(one.masses), len(two.masses)
+    check_memory(BYTES_A_PAIR * n * m, f"Transport between {n:,} and {m:,} states or branches", "give fewer")
     cost = 1 - fidelities(one.states, two.states)
     given = (tensor.detach().cpu().double().numpy() for tensor in (one.masses, two.masses, cost))
     plan, f, g = (torch.from_numpy(array).to(cost) for array in solve(*given))
