@@ -143,6 +143,15 @@ def test_angles_have_their_ranges(generator):
         assert 0.6 * h >= g.max() > 0.599 * h
 
 
+@pytest.mark.parametrize("strength", [(0.5, 0.0, 3.0), (0.7, 0.2), (2.0,)])
+def test_strengths_may_be_given_layer_by_layer(strength, generator):
+    """As if all were 1, times each."""
+    n = len(strength)
+    angles = ScramblingConfig(n, strength).build(states(2), seed=0).angles(5, derived(7))
+    plain = ScramblingConfig(n, (1.0,) * n).build(states(2), seed=0).angles(5, derived(7))
+    torch.testing.assert_close(angles, torch.tensor(strength)[:, None, None] * plain)
+
+
 @pytest.mark.parametrize("t", [0, 9, 19])
 def test_kicks_forget_the_state_at_their_rate(t, generator):
     """RZ leaves ⟨Z⟩, RY(β) multiplies its mean with E cos β = sin(a)/a for β ~ U(-a, a), a = h π/8."""
@@ -184,6 +193,9 @@ def test_what_are_no_states_is_refused(config):
         lambda: ScramblingConfig(0),
         lambda: ScramblingConfig(3, (-1.0, 1.0)),
         lambda: ScramblingConfig(3, (1.0, math.inf)),
+        lambda: ScramblingConfig(3, ()),
+        lambda: ScramblingConfig(3, (1.0,)),
+        lambda: ScramblingConfig(3, (1.0, 2.0, 3.0, 4.0)),
     ],
 )
 def test_impossible_processes_are_refused(build):

@@ -190,8 +190,12 @@ def test_unknown_preset_lists_all_and_guesses() -> None:
     ("make", "sentence"),
     [
         (lambda: ScramblerConfig(depth=201), "give a depth of 1 to 200 in all"),
-        (lambda: ScramblingConfig(strength=(1.0, 1e308)), "give two numbers from 0 to 1e\\+06"),
-        (lambda: ScramblingConfig(strength=(float("nan"), 1.0)), "give two numbers from 0"),
+        (lambda: ScramblingConfig(strength=(1.0, 1e308)), r"numbers from 0 to 1e\+06"),
+        (lambda: ScramblingConfig(strength=(float("nan"), 1.0)), "numbers from 0"),
+        (
+            lambda: ScramblingConfig(10, (1.0,) * 20),
+            "in 10 layers got 20 strengths.*give two, of the first and the last",
+        ),
         (lambda: UnitaryConfig(n_layers=201), "give 1 to 200"),
         (lambda: ChainConfig(n_steps=1001), "give 1 to 1000, 1 to 200 and 1 to 8"),
         (lambda: ChainConfig(n_layers=201), "give 1 to 1000, 1 to 200 and 1 to 8"),

@@ -10,7 +10,7 @@ is one of
 * ladder: a general rotation on every qubit, then CNOTs 0→1, 1→2, …; angles ~ U(0, 2π) · h_k;
 * brickwork: the same, but with CNOTs 0→1, 2→3, … and 1→2, 3→4, … in turn.
 
-h rises evenly from layer to layer.
+h is given layer by layer, or rises evenly.
 
 Source: Zhang et al. 2024 (arXiv 2310.05866), appendix on the forward circuit, for the kicks; the research log for the
 ladder.
@@ -56,7 +56,7 @@ class Scrambling(nn.Module):
         timesteps: T.
         layers: m, of each step.
         layer: what a layer is.
-        strength: h of the first and of the last layer.
+        strength: h of the first and of the last layer, evenly spaced in between, or of each.
         key: whole numbers of at least 0 that set the circuit that all states share apart; None: each has its own.
         prediction: "clean" for x_{-1}, "previous" for x_{t-1}, which a circuit of all states alone can tell.
     """
@@ -70,20 +70,24 @@ class Scrambling(nn.Module):
         timesteps: int,
         layers: int = 1,
         layer: Layer = "kicks",
-        strength: tuple[float, float] = (1.0, 1.0),
+        strength: tuple[float, ...] = (1.0, 1.0),
         key: tuple[int, ...] | None = None,
         prediction: Prediction = "clean",
     ) -> None:
         super().__init__()
         self.timesteps, self.layers, self.kind, self.prediction = timesteps, layers, layer, prediction
-        self.register_buffer("strengths", torch.linspace(*strength, timesteps * layers), persistent=False)
+        total = timesteps * layers
+        h = torch.tensor(strength)
+        if len(h) != total:
+            h = torch.linspace(strength[0], strength[-1], total)
+        self.register_buffer("strengths", h.float(), persistent=False)
         prepared = state_preparation(n_qubits)
         circuits = [_layer(layer, n_qubits, parity) for parity in range(2 if layer == "brickwork" else 1)]
         self._plans = [Plan(prepared >> circuit, state()) for circuit in circuits]
         shared = None
         if key is not None:
             n = self._plans[0].circuit.n_weights
-            shape, each = (1, n), [derived(*key, k) for k in range(timesteps * layers)]
+            shape, each = (1, n), [derived(*key, k) for k in range(total)]
             uniform = torch.stack([torch.rand(shape, generator=one, dtype=torch.float64) for one in each])
             shared = self._angles(uniform)
         self.register_buffer("shared", shared, persistent=False)

@@ -1,5 +1,6 @@
 """How quantum states are scrambled, in plain values; torch loads when a process is built."""
 
+import reprlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -67,15 +68,19 @@ class ScramblingConfig:
     """Names this forward process in a saved experiment."""
     timesteps: int = 20
     """Number of layers T."""
-    strength: tuple[float, float] = (1.0, 4.0)
-    """What the angles of the first and of the last layer are multiplied with; evenly spaced in between."""
+    strength: tuple[float, ...] = (1.0, 4.0)
+    """What the angles are multiplied with: of the first and of the last layer, evenly spaced in between; or of each."""
     layer: Layer = "kicks"
     """kicks: QuDDPM's weak rotations; ladder and brickwork: general ones, then CNOTs."""
 
     def __post_init__(self) -> None:
         check_timesteps(self.timesteps)
-        if not all(0 <= each <= MOST_STRENGTH for each in self.strength):
-            raise UsageError(f"Scrambling got strengths {self.strength}; give two numbers from 0 to {MOST_STRENGTH:g}.")
+        each = len(self.strength)
+        if each not in (2, self.timesteps) or not all(0 <= h <= MOST_STRENGTH for h in self.strength):
+            raise UsageError(
+                f"Scrambling in {self.timesteps} layers got {each} strengths, {reprlib.repr(self.strength)}; give two, "
+                f"of the first and the last layer, or one for each, numbers from 0 to {MOST_STRENGTH:g}."
+            )
         _check_layer(self.layer)
 
     def build(self, space: Space, seed: int) -> "Scrambling":
