@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from qdiffusion.metrics.states import denoising_scores, state_scores
-from qdiffusion.states import cluster, fidelities, haar, mmd
+from qdiffusion.states import cluster, derived, fidelities, haar, magnetisation, mmd, wasserstein
 
 
 def by_name(rows):
@@ -15,7 +15,7 @@ def by_name(rows):
 
 def test_generated_states_are_scored_beside_data_and_chance(generator):
     generated, test, train = (cluster(n, 2, 0.1, generator) for n in (20, 30, 25))
-    rows = by_name(state_scores(generated, test, train))
+    rows = by_name(state_scores(generated, test, train, generator))
     for name, unbiased in (("mmd", False), ("mmd-unbiased", True)):
         assert rows[name].value == pytest.approx(mmd(generated, test, unbiased=unbiased).item(), abs=1e-6)
         assert rows[name].beside["floor"] == pytest.approx(mmd(train, test, unbiased=unbiased).item(), abs=1e-6)
@@ -25,12 +25,44 @@ def test_generated_states_are_scored_beside_data_and_chance(generator):
     assert rows["fidelity-0"].std == pytest.approx(overlaps.std().item(), abs=1e-6)
     assert rows["fidelity-0"].beside["data"] == pytest.approx(fidelities(zero, test).mean().item(), abs=1e-6)
     assert rows["fidelity-0"].beside["Haar"] == 1 / 4
+    assert rows["magnetisation"].value == pytest.approx(magnetisation(generated).mean().item(), abs=1e-6)
+    assert rows["magnetisation"].beside["data"] == pytest.approx(magnetisation(test).mean().item(), abs=1e-6)
+
+
+def test_transport_is_scored_beside_data_and_as_many_haar_states(generator):
+    generated, test, train = (cluster(n, 2, 0.1, generator) for n in (20, 30, 25))
+    row = by_name(state_scores(generated, test, train, derived(5)))["wasserstein"]
+    assert row.value == pytest.approx(wasserstein(generated, test).item(), abs=1e-6)
+    assert row.beside["floor"] == pytest.approx(wasserstein(train, test).item(), abs=1e-6)
+    assert row.beside["Haar"] == pytest.approx(wasserstein(haar(20, 2, derived(5)), test).item(), abs=1e-6)
+
+
+def test_transport_is_of_the_first_states_of_large_sets(generator, monkeypatch):
+    monkeypatch.setattr("qdiffusion.metrics.states.MOST_TRANSPORTED", 10)
+    generated, test, train = (cluster(n, 1, 0.1, generator) for n in (20, 30, 25))
+    row = by_name(state_scores(generated, test, train, derived(5)))["wasserstein"]
+    assert row.value == pytest.approx(wasserstein(generated[:10], test[:10]).item(), abs=1e-6)
+    assert row.beside["floor"] == pytest.approx(wasserstein(train[:10], test[:10]).item(), abs=1e-6)
+    assert row.beside["Haar"] == pytest.approx(wasserstein(haar(10, 1, derived(5)), test[:10]).item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("n_qubits", [2, 4])
+def test_the_magnetisation_of_haar_states_is_their_mean(n_qubits, generator):
+    states = haar(4000, n_qubits, generator)
+    row = by_name(state_scores(states[:2], states[:2], states[:2], generator))["magnetisation"]
+    values = magnetisation(states)
+    assert abs(values.mean() - row.beside["Haar"]) < 5 * values.std() / math.sqrt(len(values))
+
+
+def test_one_qubit_has_no_magnetisation_to_speak_of(generator):
+    states = haar(3, 1, generator)
+    assert "magnetisation" not in by_name(state_scores(states, states, states, generator))
 
 
 @pytest.mark.parametrize("name", ["mmd", "mmd-unbiased"])
 def test_what_chance_scores_is_the_mean_over_haar_states(name, generator):
     test = cluster(6, 1, 0.3, generator)
-    rows = [by_name(state_scores(haar(5, 1, generator), test, test))[name] for _ in range(1500)]
+    rows = [by_name(state_scores(haar(5, 1, generator), test, test, generator))[name] for _ in range(1500)]
     values = torch.tensor([row.value for row in rows])
     assert abs(values.mean() - rows[0].beside["Haar"]) < 5 * values.std() / math.sqrt(len(values))
 

@@ -114,7 +114,7 @@ class StatesEvaluationConfig:
             require(count >= 2, "count", count, "at least 2")
 
     def score(self, subject: "Subject") -> "Scores":
-        """Maximum mean discrepancies and fidelities."""
+        """Maximum mean discrepancies, Wasserstein distance, fidelities and magnetisations."""
         from qdiffusion.metrics.judging import score_states
 
         return score_states(subject)

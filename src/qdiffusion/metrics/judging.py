@@ -7,7 +7,7 @@ from qdiffusion.diffusion.scrambling import Scrambling
 from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.densities import score_densities
 from qdiffusion.metrics.report import Row, Scores
-from qdiffusion.metrics.states import denoising_scores, state_scores
+from qdiffusion.metrics.states import MOST_TRANSPORTED, denoising_scores, state_scores
 from qdiffusion.metrics.subject import Subject
 from qdiffusion.metrics.undone import scrambled, undone
 from qdiffusion.states import average_gate_fidelity
@@ -19,14 +19,16 @@ MOST_AMPLITUDES = 1 << 12
 def score_states(subject: Subject) -> Scores:
     """Distances of `count` drawn states from the held-out ones."""
     train, test, drawn = subject.data.load("train"), subject.data.load("test"), subject.samples().items
+    rows = state_scores(drawn, test.items, train.items, torch.Generator().manual_seed(subject.seed))
     conditions = (
         f"{len(drawn):,} samples against {len(test):,} held-out states: {test.source}.",
-        f"Floor: the {len(train):,} training states against the same held-out ones; Haar: random states against them.",
+        f"Floor: the {len(train):,} training states against the same held-out ones; Haar: as many random states as "
+        "samples.",
+        f"The Wasserstein distance is of at most {MOST_TRANSPORTED:,} states of each set: the fewer, the higher by "
+        "chance alone. Its Haar states are drawn once.",
     )
     details = {"n_samples": len(drawn), "n_reference": len(test), "reference": test.source}
-    return Scores(
-        "States against held-out states", tuple(state_scores(drawn, test.items, train.items)), conditions, details
-    )
+    return Scores("States against held-out states", tuple(rows), conditions, details)
 
 
 def score_denoising(subject: Subject) -> Scores:

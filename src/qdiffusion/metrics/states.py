@@ -1,53 +1,90 @@
 """Scores of quantum states: how far an ensemble lies from held-out states, and how much of states was restored.
 
 What Haar-random states would score stands beside each, in closed form: their mean fidelity with any state is 1/d, so
-that N of them have, on average, r₁₁ = 1/N + (1 - 1/N)/d and r₁₂ = 1/d (`states.mmd` has the names).
+that N of them have, on average, r₁₁ = 1/N + (1 - 1/N)/d and r₁₂ = 1/d (`states.mmd` has the names). For the Wasserstein
+distance, which has none, N of them are drawn.
 """
 
 import torch
-from jaxtyping import Complex
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.metrics.report import Row
-from qdiffusion.states import fidelity, mmd
+from qdiffusion.states import fidelity, haar, magnetisation, mmd, wasserstein
 from qdiffusion.states.haar import normalised
+
+MOST_TRANSPORTED = 2000
+"""States of each set that a Wasserstein distance is of: exact transport takes seconds for so many, and the time grows
+faster than their square."""
 
 
 def state_scores(
-    generated: Complex[Tensor, "n d"], test: Complex[Tensor, "m d"], train: Complex[Tensor, "k d"]
+    generated: Complex[Tensor, "n d"],
+    test: Complex[Tensor, "m d"],
+    train: Complex[Tensor, "k d"],
+    generator: torch.Generator,
 ) -> list[Row]:
-    """The fidelity-kernel MMD of generated states from held-out ones, and their fidelity with |0…0⟩.
+    """How far generated states lie from held-out ones, their fidelity with |0…0⟩, and their magnetisation.
 
     Args:
         generated: (N, d) states of norm 1, N at least 2.
         test: (M, d), M at least 2, what they are compared with.
         train: (K, d), K at least 2; from `test`, these give the floor.
+        generator: draws the Haar-random states of the Wasserstein distance.
 
     Returns:
-        "mmd" (biased, as published) and "mmd-unbiased", beside the floor and N Haar-random states; "fidelity-0", the
-        mean of |⟨0…0|ψ⟩|² with its standard deviation over states, beside the held-out states' and a Haar state's.
+        "mmd" (biased, as published) and "mmd-unbiased", beside the floor and N Haar-random states;
+        "wasserstein", of the first 2,000 states of each set, likewise;
+        "fidelity-0", the mean of |⟨0…0|ψ⟩|² with its standard deviation over states, beside the held-out states' and a
+        Haar state's;
+        "magnetisation", likewise, of at least two qubits: of one it is always 1.
 
     Raises:
         UsageError: fewer than two states in a set.
     """
-    generated, test, train = (states.to(torch.complex128) for states in (generated, test, train))
-    d, itself, among = test.shape[1], 1 / len(generated), _overlaps(test)
-    across = 1 / d
-    haar = {
+    generated, test, train = (normalised(states.to(torch.complex128)) for states in (generated, test, train))
+    d = test.shape[1]
+    zeros, zeros_of_data = (states[:, 0].abs().square() for states in (generated, test))
+    rows = [
+        *_discrepancies(generated, test, train),
+        _transport(generated, test, train, generator),
+        _mean("fidelity-0", zeros, zeros_of_data, 1 / d),
+    ]
+    if d > 2:
+        even = test.new_full((d,), d**-0.5)
+        orders = (magnetisation(generated), magnetisation(test), magnetisation(even).item())
+        rows.append(_mean("magnetisation", *orders))
+    return rows
+
+
+def _discrepancies(generated: Tensor, test: Tensor, train: Tensor) -> list[Row]:
+    itself, among, across = 1 / len(generated), _overlaps(test), 1 / test.shape[1]
+    chance = {
         False: itself + (1 - itself) * across + among[False] - 2 * across,
         True: across + among[True] - 2 * across,
     }
-    rows = [
+    return [
         Row(
             name,
             mmd(generated, test, unbiased=unbiased).item(),
-            beside={"floor": mmd(train, test, unbiased=unbiased).item(), "Haar": haar[unbiased]},
+            beside={"floor": mmd(train, test, unbiased=unbiased).item(), "Haar": chance[unbiased]},
         )
         for name, unbiased in (("mmd", False), ("mmd-unbiased", True))
     ]
-    zero = generated[:, 0].abs().square()
-    beside = {"data": test[:, 0].abs().square().mean().item(), "Haar": 1 / d}
-    return [*rows, Row("fidelity-0", zero.mean().item(), zero.std().item(), beside, better="higher")]
+
+
+def _transport(generated: Tensor, test: Tensor, train: Tensor, generator: torch.Generator) -> Row:
+    random = haar(min(len(generated), MOST_TRANSPORTED), test.shape[1].bit_length() - 1, generator)
+    value, floor, chance = (
+        wasserstein(states[:MOST_TRANSPORTED], test[:MOST_TRANSPORTED]).item()
+        for states in (generated, train, random.to(test))
+    )
+    return Row("wasserstein", value, beside={"floor": floor, "Haar": chance})
+
+
+def _mean(name: str, values: Float[Tensor, " n"], data: Float[Tensor, " m"], chance: float) -> Row:
+    beside = {"data": data.mean().item(), "Haar": chance}
+    return Row(name, values.mean().item(), values.std().item(), beside, better="higher")
 
 
 def denoising_scores(

@@ -14,12 +14,13 @@ from qdiffusion.training.presets.latent import LATENT
 from qdiffusion.training.presets.preset import Preset
 from qdiffusion.training.presets.qamp import QAMP
 from qdiffusion.training.presets.qdm import QDM
+from qdiffusion.training.presets.quddpm import QUDDPM
 from qdiffusion.training.presets.states import STATES
 
 __all__ = ["PRESETS", "Preset", "get_preset"]
 
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for preset in (*QUICKSTART, *DE_FALCO, *DIGITS, *CAPECE, *LATENT, *QAMP, *QDM, *STATES)
+    preset.name: preset for preset in (*QUICKSTART, *DE_FALCO, *DIGITS, *CAPECE, *LATENT, *QAMP, *QDM, *STATES, *QUDDPM)
 }
 
 

@@ -1,18 +1,17 @@
-"""Quantum states: the research log's scrambling study, and QuDDPM."""
+"""Quantum states: the research log's scrambling study, and states that depolarise."""
 
 from functools import partial
 
 from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.diffusion.depolarising_config import DepolarisingConfig
-from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
+from qdiffusion.diffusion.state_config import ScramblerConfig
 from qdiffusion.diffusion.state_objective_config import (
-    ChainObjectiveConfig,
     ChainSamplingConfig,
     InfidelityConfig,
     UndoConfig,
 )
-from qdiffusion.metrics.config import DenoisingEvaluationConfig, StatesEvaluationConfig
-from qdiffusion.models.circuit_config import ChainConfig, ChannelConfig, UnitaryConfig
+from qdiffusion.metrics.config import DenoisingEvaluationConfig
+from qdiffusion.models.circuit_config import ChannelConfig, UnitaryConfig
 from qdiffusion.models.codec_config import DensitiesConfig, RawConfig
 from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
 from qdiffusion.training.experiment import Experiment, Stage
@@ -80,35 +79,6 @@ def mended(n_qubits: int, depth: int, model: UnitaryConfig | None = None) -> Exp
     )
 
 
-def quddpm_cluster1() -> Experiment:
-    """QuDDPM (Zhang et al. 2024): one qubit, a cluster of states around |0⟩, 20 circuits, one after the other.
-
-    Theirs but for the learning rate (at 5e-4 a round has not converged after its 2,001 steps) and for 1,000 inputs,
-    not 100, a circuit. Scored with 1,000 states, since among 100 even data have an MMD of .0006 from other data.
-    """
-    return Experiment(
-        name="quddpm-cluster1",
-        data=EnsembleConfig("cluster", n_qubits=1, spread=0.08, count=100, test_count=1000),
-        codec=RawConfig(),
-        forward=ScramblingConfig(timesteps=20, strength=(1.0, 4.0)),
-        model=ChainConfig(n_steps=20, n_ancillas=1, n_layers=4),
-        stages=(
-            Stage(
-                "chain",
-                steps=2001,
-                batch_size=100,
-                objective=ChainObjectiveConfig(inputs=1000),
-                optimiser=AdamConfig(learning_rate=2e-2, betas=(0.9, 0.999)),
-                ema=DIRECT,
-            ),
-        ),
-        sampling=ChainSamplingConfig(count=100),
-        evaluation=StatesEvaluationConfig(count=1000),
-        log_every=100,
-        checkpoint_every=2001,
-    )
-
-
 def depolarising(n_ancillas: int = 0) -> Experiment:
     """QAMP 2025, equations 9 to 12: two qubits depolarise in ten levels, and a circuit a level is to restore them."""
     return Experiment(
@@ -150,5 +120,4 @@ STATES = (
         for n_qubits, n_layers in ((4, 7), (8, 9))
     ),
     Preset("qdm-depolarising", "QAMP's unitaries that are to restore depolarised states of two qubits", depolarising),
-    Preset("quddpm-cluster1", "QuDDPM: 20 measured circuits that make a cluster of one-qubit states", quddpm_cluster1),
 )
