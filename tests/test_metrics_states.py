@@ -29,21 +29,15 @@ def test_generated_states_are_scored_beside_data_and_chance(generator):
     assert rows["magnetisation"].beside["data"] == pytest.approx(magnetisation(test).mean().item(), abs=1e-6)
 
 
-def test_transport_is_scored_beside_data_and_as_many_haar_states(generator):
-    generated, test, train = (cluster(n, 2, 0.1, generator) for n in (20, 30, 25))
+@pytest.mark.parametrize(("most", "n"), [(2000, 20), (10, 10)])
+def test_transport_is_scored_between_sets_of_one_size(most, n, generator, monkeypatch):
+    """That of the smallest, or the largest that is solved."""
+    monkeypatch.setattr("qdiffusion.metrics.states.MOST_TRANSPORTED", most)
+    generated, test, train = (cluster(count, 2, 0.1, generator) for count in (40, 30, 20))
     row = by_name(state_scores(generated, test, train, derived(5)))["wasserstein"]
-    assert row.value == pytest.approx(wasserstein(generated, test).item(), abs=1e-6)
-    assert row.beside["floor"] == pytest.approx(wasserstein(train, test).item(), abs=1e-6)
-    assert row.beside["Haar"] == pytest.approx(wasserstein(haar(20, 2, derived(5)), test).item(), abs=1e-6)
-
-
-def test_transport_is_of_the_first_states_of_large_sets(generator, monkeypatch):
-    monkeypatch.setattr("qdiffusion.metrics.states.MOST_TRANSPORTED", 10)
-    generated, test, train = (cluster(n, 1, 0.1, generator) for n in (20, 30, 25))
-    row = by_name(state_scores(generated, test, train, derived(5)))["wasserstein"]
-    assert row.value == pytest.approx(wasserstein(generated[:10], test[:10]).item(), abs=1e-6)
-    assert row.beside["floor"] == pytest.approx(wasserstein(train[:10], test[:10]).item(), abs=1e-6)
-    assert row.beside["Haar"] == pytest.approx(wasserstein(haar(10, 1, derived(5)), test[:10]).item(), abs=1e-6)
+    assert row.value == pytest.approx(wasserstein(generated[:n], test[:n]).item(), abs=1e-6)
+    assert row.beside["floor"] == pytest.approx(wasserstein(train[:n], test[:n]).item(), abs=1e-6)
+    assert row.beside["Haar"] == pytest.approx(wasserstein(haar(n, 2, derived(5)), test[:n]).item(), abs=1e-6)
 
 
 @pytest.mark.parametrize("n_qubits", [2, 4])

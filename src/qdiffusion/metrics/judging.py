@@ -7,7 +7,7 @@ from qdiffusion.diffusion.scrambling import Scrambling
 from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.densities import score_densities
 from qdiffusion.metrics.report import Row, Scores
-from qdiffusion.metrics.states import MOST_TRANSPORTED, denoising_scores, state_scores
+from qdiffusion.metrics.states import denoising_scores, state_scores, transported
 from qdiffusion.metrics.subject import Subject
 from qdiffusion.metrics.undone import scrambled, undone
 from qdiffusion.states import average_gate_fidelity
@@ -24,8 +24,8 @@ def score_states(subject: Subject) -> Scores:
         f"{len(drawn):,} samples against {len(test):,} held-out states: {test.source}.",
         f"Floor: the {len(train):,} training states against the same held-out ones; Haar: as many random states as "
         "samples.",
-        f"The Wasserstein distance is of at most {MOST_TRANSPORTED:,} states of each set: the fewer, the higher by "
-        "chance alone. Its Haar states are drawn once.",
+        f"Wasserstein: of the first {transported(drawn, test.items, train.items):,} states of each set, and of as many "
+        "Haar states, drawn once; of fewer it is higher by chance alone.",
     )
     details = {"n_samples": len(drawn), "n_reference": len(test), "reference": test.source}
     return Scores("States against held-out states", tuple(rows), conditions, details)

@@ -2,8 +2,10 @@
 
 What Haar-random states would score stands beside each, in closed form: their mean fidelity with any state is 1/d, so
 that N of them have, on average, r₁₁ = 1/N + (1 - 1/N)/d and r₁₂ = 1/d (`states.mmd` has the names). For the Wasserstein
-distance, which has none, N of them are drawn.
+distance, which has none, they are drawn.
 """
+
+from collections.abc import Sized
 
 import torch
 from jaxtyping import Complex, Float
@@ -34,7 +36,7 @@ def state_scores(
 
     Returns:
         "mmd" (biased, as published) and "mmd-unbiased", beside the floor and N Haar-random states;
-        "wasserstein", of the first 2,000 states of each set, likewise;
+        "wasserstein", of as many states of each set (`transported`), likewise;
         "fidelity-0", the mean of |⟨0…0|ψ⟩|² with its standard deviation over states, beside the held-out states' and a
         Haar state's;
         "magnetisation", likewise, of at least two qubits: of one it is always 1.
@@ -73,12 +75,16 @@ def _discrepancies(generated: Tensor, test: Tensor, train: Tensor) -> list[Row]:
     ]
 
 
+def transported(*sets: Sized) -> int:
+    """How many states of each set a Wasserstein distance is of, which by chance alone is higher for fewer: as many as the
+    smallest set has, at most 2,000."""
+    return min(MOST_TRANSPORTED, *map(len, sets))
+
+
 def _transport(generated: Tensor, test: Tensor, train: Tensor, generator: torch.Generator) -> Row:
-    random = haar(min(len(generated), MOST_TRANSPORTED), test.shape[1].bit_length() - 1, generator)
-    value, floor, chance = (
-        wasserstein(states[:MOST_TRANSPORTED], test[:MOST_TRANSPORTED]).item()
-        for states in (generated, train, random.to(test))
-    )
+    n = transported(generated, test, train)
+    random = haar(n, test.shape[1].bit_length() - 1, generator).to(test)
+    value, floor, chance = (wasserstein(states[:n], test[:n]).item() for states in (generated, train, random))
     return Row("wasserstein", value, beside={"floor": floor, "Haar": chance})
 
 
