@@ -211,6 +211,8 @@ def shaken(node: Any, chance: random.Random) -> Any:
             changes[field.name] = tuple(shaken(part, chance) for part in value)
         elif field.name == "carry":
             continue  # the first stage has nothing to carry
+        elif field.name == "timesteps" and len(getattr(node, "strength", ())) > 2:
+            continue  # every layer has a strength of its own
         elif isinstance(value, int) and chance.random() < 0.5:
             more = 100 if field.name == "count" else 2  # an evaluation takes no fewer
             changes[field.name] = not value if isinstance(value, bool) else value + more

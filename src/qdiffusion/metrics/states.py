@@ -76,8 +76,10 @@ def _discrepancies(generated: Tensor, test: Tensor, train: Tensor) -> list[Row]:
 
 
 def transported(*sets: Sized) -> int:
-    """How many states of each set a Wasserstein distance is of, which by chance alone is higher for fewer: as many as the
-    smallest set has, at most 2,000."""
+    """How many states of each set a Wasserstein distance is of: as many as the smallest has, at most 2,000.
+
+    One size, since by chance alone it is higher for fewer.
+    """
     return min(MOST_TRANSPORTED, *map(len, sets))
 
 

@@ -1,9 +1,9 @@
 """QuDDPM (Zhang et al. 2024, arXiv 2310.05866): chains of measured circuits that make ensembles of states.
 
-Data, chains, forward processes and losses are theirs. So is not the learning rate: at 5e-4 a round has not converged
-after its thousands of steps. Nor are the steps, which are fewer but for the clusters, and the inputs of a circuit, where
-the loss is the MMD more of them than data: of few, it learns to undo the chance of their mean, too. Scored with as many states as keep chance below what is reported: among 100, even data have
-an MMD of .0006 from other data.
+Data, chains, forward processes and losses are theirs, the rest is not: at a learning rate of 5e-4 a round has not
+converged after its thousands of steps; and of few inputs a circuit learns to undo the chance of their mean, too: the
+MMD takes more of them than data. Scored with as many states as keep chance below what is reported: among 100, even
+data have an MMD of .0006 from other data.
 """
 
 from qdiffusion.data.ensemble import EnsembleConfig
@@ -76,8 +76,8 @@ def cluster2() -> Experiment:
 def circle() -> Experiment:
     """A great circle of one qubit, whose mean state tells nothing: by optimal transport. h = t²/1000.
 
-    The time of a step grows with the pairs of outcomes and data, and is better spent on steps than on more inputs. Scored
-    with 500 states, as published: the Wasserstein distance of finite sets depends on their sizes.
+    The time of a step grows with the pairs of outcomes and data, and is better spent on steps than on more inputs.
+    Scored with 500 states, as published: the Wasserstein distance of finite sets depends on their sizes.
     """
     return quddpm(
         "quddpm-circle",
