@@ -25,6 +25,7 @@ MODELS = (
     "mlp",
     "unitary",
     "chain",
+    "mixed-chain",
     "channel",
     "qamp",
     "qdm",
@@ -209,8 +210,8 @@ def shaken(node: Any, chance: random.Random) -> Any:
             changes[field.name] = shaken(value, chance)
         elif isinstance(value, tuple) and any(map(is_dataclass, value)):
             changes[field.name] = tuple(shaken(part, chance) for part in value)
-        elif field.name == "carry":
-            continue  # the first stage has nothing to carry
+        elif field.name in ("carry", "classes", "n_random"):
+            continue  # the first stage has nothing to carry; the others are bound by numbers of qubits
         elif field.name == "timesteps" and len(getattr(node, "strength", ())) > 2:
             continue  # every layer has a strength of its own
         elif isinstance(value, int) and chance.random() < 0.5:

@@ -40,6 +40,17 @@ def test_a_cluster_lies_as_far_from_0_as_its_spread_says():
     assert abs(infidelity.mean() / (2 * 0.08**2) - 1) < 0.05
 
 
+def test_classes_lie_around_basis_states_in_turn():
+    """Class c around |c⟩, as the one class lies around |0…0⟩."""
+    alone = EnsembleConfig(n_qubits=2, count=9, seed=3).load("train").items
+    data = EnsembleConfig(n_qubits=2, count=9, seed=3, classes=3).load("train")
+    assert data.labels.tolist() == [0, 1, 2] * 3
+    assert data.space.n_classes == 3
+    for state, before, label in zip(data.items, alone, data.labels, strict=True):
+        assert torch.equal(state, before[torch.arange(4) ^ label])
+        assert state.abs().argmax() == label
+
+
 @pytest.mark.parametrize("name", ["tfim", "xxz"])
 def test_chains_have_the_parameters_asked_for(name):
     """A range of one value leaves one state, that of the value."""
@@ -98,3 +109,11 @@ def test_impossible_ensembles_are_refused(fields):
 def test_what_are_no_states_is_refused(states):
     with pytest.raises(UsageError, match="states"):
         StateSet("own", "train", states, "states")
+
+
+@pytest.mark.parametrize(
+    ("fields", "most"), [({"classes": 3}, 2), ({"classes": 0}, 2), ({"name": "circle", "classes": 2}, 1)]
+)
+def test_classes_that_there_are_none_of_are_refused(fields, most):
+    with pytest.raises(UsageError, match=f"give 1 to {most}"):
+        EnsembleConfig(**fields)

@@ -12,6 +12,7 @@ from qdiffusion.data import EnsembleConfig, Space
 from qdiffusion.diffusion import (
     ChainObjectiveConfig,
     ChainSamplingConfig,
+    DepolarisingConfig,
     InfidelityConfig,
     ScramblerConfig,
     ScramblingConfig,
@@ -19,8 +20,21 @@ from qdiffusion.diffusion import (
 from qdiffusion.diffusion.state_objective_config import ChainLoss
 from qdiffusion.diffusion.system import Batch, System
 from qdiffusion.errors import UsageError
-from qdiffusion.models import ChainConfig, UnitaryConfig
-from qdiffusion.states import derived, fidelity, haar, mmd, sinkhorn, wasserstein
+from qdiffusion.models import ChainConfig, MixedChainConfig, UnitaryConfig
+from qdiffusion.states import (
+    bitstring_mmd,
+    check_density,
+    derived,
+    fidelity,
+    haar,
+    mixed_mmd,
+    mixed_sinkhorn,
+    mixed_wasserstein,
+    mmd,
+    projector,
+    sinkhorn,
+    wasserstein,
+)
 
 
 class Raw(nn.Module):
@@ -108,7 +122,7 @@ def test_two_states_are_compared_outcome_by_outcome(generator):
     system, data = chain_system(2).double(), items(2, 2).to(torch.complex128)
     data = nn.functional.normalize(data, dim=-1)
     inputs = nn.functional.normalize(haar(2, 2, generator).to(torch.complex128), dim=-1)
-    draw = {"inputs": inputs, "targets": data}
+    draw = {"inputs": inputs, "targets": data, "level": torch.tensor(1)}
     loss, _ = ChainObjectiveConfig().build(FORWARD, 1).loss(system, draw)
     states, p = system.denoiser.branches(inputs, 1)
     by_hand = sum(
@@ -122,6 +136,7 @@ def test_two_states_are_compared_outcome_by_outcome(generator):
     [
         (ChainObjectiveConfig(loss="mmd"), mmd),
         (ChainObjectiveConfig(loss="mmd-unbiased"), partial(mmd, unbiased=True)),
+        (ChainObjectiveConfig(loss="mmd-bitstrings"), bitstring_mmd),
         (ChainObjectiveConfig(loss="wasserstein"), wasserstein),
         (ChainObjectiveConfig(loss="sinkhorn", regularisation=0.2), partial(sinkhorn, regularisation=0.2)),
     ],
@@ -133,7 +148,7 @@ def test_the_loss_is_the_distance_of_all_outcomes_and_its_gradient_that_of_finit
     system = chain_system(2).double()
     data = nn.functional.normalize(items(3, 2).to(torch.complex128), dim=-1)
     inputs = nn.functional.normalize(haar(4, 2, generator).to(torch.complex128), dim=-1)
-    draw = {"inputs": inputs, "targets": data}
+    draw = {"inputs": inputs, "targets": data, "level": torch.tensor(2)}
     objective, angles = config.build(FORWARD, 0), system.denoiser.steps[2].weights
     states, p = system.denoiser.branches(inputs, 2)
     loss, logged = objective.loss(system, draw)
@@ -163,6 +178,91 @@ def test_gradients_through_drawn_outcomes_are_not_those_of_the_expected_loss(gen
     exact = torch.autograd.grad(mmd(states, data, first_probabilities=p), angles)[0]
     torch.testing.assert_close(exact, right, rtol=0, atol=1e-12)
     assert (drawn - right).norm() > 0.1 * right.norm()
+
+
+def test_drawn_outcomes_make_the_same_loss_on_average_and_another_gradient(generator):
+    """Of the objective itself, many draws: the loss is that of all outcomes, its slope is not."""
+    system, data = chain_system().double(), nn.functional.normalize(items(3).to(torch.complex128), dim=-1)
+    exact, drawn = (ChainObjectiveConfig(outcomes=each).build(FORWARD, 0) for each in ("exact", "drawn"))
+    kept = {"inputs": haar(1, 1, generator).to(torch.complex128), "targets": data}
+    angles = system.denoiser.steps[2].weights
+
+    def told(objective):
+        loss, _ = objective.loss(system, objective.draw(system, batch(data, 0, 1, 2), kept, generator))
+        return torch.cat([loss.detach().reshape(1), torch.autograd.grad(loss, angles)[0].flatten()])
+
+    right, all_drawn = told(exact), torch.stack([told(drawn) for _ in range(600)])
+    errors = all_drawn.std(0) / math.sqrt(600)
+    off = (all_drawn.mean(0) - right).abs() / errors.clamp_min(1e-12)
+    assert off[0] < 5
+    assert off[1:].max() > 10
+
+
+def test_one_circuit_for_all_levels_learns_from_noised_data(generator):
+    """The level is drawn for the whole batch; the targets are the data at the level before."""
+    space, data = Space("states", (4,)), items(6, 2)
+    model = ChainConfig(3, 1, 2, time="shared")
+    system = System(Raw(space), model.build(space), FORWARD.build(space, 0))
+    config = ChainObjectiveConfig(order="joint")
+    objective = config.build(FORWARD, 0)
+    objective.check(system)
+    assert config.rounds(FORWARD) == 1
+    assert objective.trained == "denoiser.*"
+    seen = set()
+    for seed in range(30):
+        draw = objective.draw(system, batch(data, *range(6)), {}, derived(seed))
+        level = int(draw["level"])
+        seen.add(level)
+        assert torch.equal(draw["targets"], data) == (level == 0)
+        states, p = system.denoiser.branches(draw["inputs"], level)
+        loss, _ = objective.loss(system, draw)
+        assert loss.item() == mmd(states, draw["targets"], first_probabilities=p).item()
+    assert seen == {0, 1, 2}
+
+
+def test_classes_are_compared_each_with_its_own(generator):
+    """The loss is the mean of the classes' distances."""
+    data = EnsembleConfig("cluster", 1, classes=2, count=6).load("train")
+    system = System(Raw(data.space), ChainConfig(3, conditional=True).build(data.space), FORWARD.build(data.space, 0))
+    objective = ChainObjectiveConfig(inputs=5).build(FORWARD, 1)
+    kept = objective.prepare(system, data.items, 6, derived(1))
+    assert kept["labels"].tolist() == [0, 1, 0, 1, 0]
+    places = torch.tensor([0, 1, 2, 5])
+    draw = objective.draw(system, Batch(data.items[places], data.labels[places], places), kept, derived(2))
+    loss, _ = objective.loss(system, draw)
+    states, p = system.denoiser.branches(kept["inputs"], 1, kept["labels"])
+    targets = kept["targets"]
+    even = mmd(states[::2], targets[[0, 2]], first_probabilities=p[::2])
+    odd = mmd(states[1::2], targets[[1, 5]], first_probabilities=p[1::2])
+    torch.testing.assert_close(loss, (even + odd) / 2)
+
+
+def mixed_system() -> System:
+    space, forward = Space("densities", (2, 2)), DepolarisingConfig(3)
+    system = System(Raw(space), MixedChainConfig(3, 2, 2).build(space), forward.build(space, 0))
+    return system.double()
+
+
+@pytest.mark.parametrize(
+    ("loss", "distance"),
+    [
+        ("mmd", mixed_mmd),
+        ("mmd-unbiased", partial(mixed_mmd, unbiased=True)),
+        ("wasserstein", mixed_wasserstein),
+        ("sinkhorn", mixed_sinkhorn),
+    ],
+)
+def test_density_matrices_are_compared_by_the_super_fidelity(loss, distance, generator):
+    """Fresh ancillas in every draw; inputs come from the maximally mixed state through the steps before."""
+    system, data = mixed_system(), projector(items(5).to(torch.complex128))
+    objective = ChainObjectiveConfig(loss).build(DepolarisingConfig(3), 1)
+    objective.check(system)
+    kept = objective.prepare(system, data, 5, derived(3))
+    first, second = (objective.draw(system, batch(data, 0, 1, 2, 3, 4), kept, derived(seed)) for seed in (1, 2))
+    assert (first["inputs"] - second["inputs"]).abs().max() > 0.01
+    left = system.denoiser.traced(first["inputs"], 1)
+    check_density(left.detach())
+    assert objective.loss(system, first)[0].item() == distance(left, kept["targets"]).item()
 
 
 @pytest.mark.parametrize("loss", get_args(ChainLoss))
@@ -270,8 +370,24 @@ def test_a_circuit_may_be_trained_on_more_inputs_than_there_are_data():
     [
         ({"loss": "sinkhorn", "regularisation": 0.0}, r"regularisation is 0\.0, but must be at least 0\.01"),
         ({"regularisation": math.nan}, "regularisation is nan"),
+        ({"order": "joint", "inputs": 5}, "inputs is 5, but must be None where all levels learn at once"),
+        ({"loss": "kl"}, "loss is kl, but must be one of mmd, "),
+        ({"outcomes": "some"}, "outcomes is some, but must"),
     ],
 )
-def test_impossible_regularisations_are_refused(fields, sentence):
+@pytest.mark.usefixtures("unchecked")
+def test_impossible_chains_are_refused(fields, sentence):
     with pytest.raises(UsageError, match=sentence):
         ChainObjectiveConfig(**fields)
+
+
+def test_a_shared_circuit_is_not_trained_level_by_level():
+    space = Space("states", (2,))
+    system = System(Raw(space), ChainConfig(3, time="shared").build(space), FORWARD.build(space, 0))
+    with pytest.raises(UsageError, match="has 1; give it n_steps 3, or the order joint"):
+        ChainObjectiveConfig().build(FORWARD, 0).check(system)
+
+
+def test_bitstrings_of_density_matrices_are_refused():
+    with pytest.raises(UsageError, match="choose another loss"):
+        ChainObjectiveConfig("mmd-bitstrings").build(DepolarisingConfig(3), 0).check(mixed_system())

@@ -5,8 +5,22 @@ import math
 import pytest
 import torch
 
-from qdiffusion.metrics.states import denoising_scores, state_scores
-from qdiffusion.states import cluster, derived, fidelities, haar, magnetisation, mmd, wasserstein
+from qdiffusion.metrics.mixed import mixed_scores
+from qdiffusion.metrics.states import class_fidelity, denoising_scores, state_scores
+from qdiffusion.states import (
+    cluster,
+    derived,
+    fidelities,
+    haar,
+    magnetisation,
+    mixed_mmd,
+    mixed_wasserstein,
+    mmd,
+    partial_trace,
+    projector,
+    purity,
+    wasserstein,
+)
 
 
 def by_name(rows):
@@ -72,3 +86,32 @@ def test_restored_states_are_scored_by_their_fidelity():
     assert row.beside["Haar"] == 0.5
     assert row.beside["untouched"] == pytest.approx(0.5)
     assert row.better == "higher"
+
+
+def test_mixed_samples_are_scored_by_the_super_fidelity(generator):
+    generated = partial_trace(projector(haar(12, 4, generator).to(torch.complex128)), (0, 1))
+    drawn = (cluster(n, 2, 0.1, generator).to(torch.complex128) for n in (15, 10))
+    test, train = (torch.nn.functional.normalize(states, dim=-1) for states in drawn)
+    rows = by_name(mixed_scores(generated, test, train))
+    data, seen = projector(test), projector(train)
+    mixed = (torch.eye(4, dtype=torch.complex128) / 4).expand(12, 4, 4)
+    for name, unbiased in (("mmd", False), ("mmd-unbiased", True)):
+        for given, value in (
+            (generated, rows[name].value),
+            (seen, rows[name].beside["floor"]),
+            (mixed, rows[name].beside["mixed"]),
+        ):
+            assert value == pytest.approx(mixed_mmd(given, data, unbiased=unbiased).item(), abs=1e-7)
+    assert rows["wasserstein"].value == pytest.approx(mixed_wasserstein(generated[:10], data[:10]).item(), abs=1e-6)
+    assert rows["fidelity-0"].value == pytest.approx(generated[:, 0, 0].real.mean().item())
+    assert rows["fidelity-0"].beside["mixed"] == 1 / 4
+    assert rows["purity"].value == pytest.approx(purity(generated).mean().item())
+
+
+def test_states_of_a_class_are_compared_with_that_class(generator):
+    """Of basis states the fidelity is 1 where the class is the right one, and 0 where it is not."""
+    basis = torch.eye(4, dtype=torch.complex64)
+    labels = torch.tensor([0, 1, 2, 0])
+    row = class_fidelity(basis[[0, 1, 3, 2]], labels, basis[[0, 1, 2, 1]], torch.tensor([0, 1, 2, 1]))
+    assert row.value == pytest.approx(0.5)
+    assert row.beside == {"data": pytest.approx(1.0), "Haar": 0.25}

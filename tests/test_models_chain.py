@@ -7,13 +7,20 @@ import pennylane as qml
 import pytest
 import torch
 
-from qdiffusion.circuits import ladder_entangling, mirrored_ladder, state_preparation
+from qdiffusion.circuits import cz_brickwork, ladder_entangling, measured, mirrored_ladder, state_preparation
 from qdiffusion.circuits.reference import simulate, simulate_branches
 from qdiffusion.data import Space
 from qdiffusion.diffusion import ScramblerConfig
 from qdiffusion.errors import UsageError
-from qdiffusion.models import ChainConfig, ChainDenoiser, UnitaryConfig, UnitaryDenoiser
-from qdiffusion.states import haar, purity, qubit_states
+from qdiffusion.models import (
+    ChainConfig,
+    ChainDenoiser,
+    MixedChainConfig,
+    MixedChainDenoiser,
+    UnitaryConfig,
+    UnitaryDenoiser,
+)
+from qdiffusion.states import haar, partial_trace, projector, purity, qubit_states
 
 SIZES = [(1, 1, 4), (2, 1, 3), (1, 2, 2), (3, 2, 2)]
 
@@ -138,6 +145,89 @@ def test_branches_are_those_of_pennylane(n_qubits, n_ancillas, n_layers, generat
     torch.testing.assert_close(states[0] * probabilities[0].sqrt().unsqueeze(-1), expected, rtol=0, atol=1e-12)
 
 
+def turned(psi: torch.Tensor, n_ancillas: int, angles: dict[str, float]) -> torch.Tensor:
+    """|ψ⟩|0…0⟩ with RX on every wire, then RY on every ancilla, as matrices."""
+    i = torch.eye(2, dtype=torch.complex128)
+    x, y = (1j * torch.tensor(p, dtype=torch.complex128) for p in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]]))
+    rx, ry = (math.cos(a / 2) * i - math.sin(a / 2) * p for a, p in ((angles["rx"], x), (angles["ry"], y)))
+    matrix = torch.eye(1, dtype=torch.complex128)
+    for wire in range(psi.shape[1].bit_length() - 1 + n_ancillas):
+        matrix = torch.kron(matrix, rx if wire < psi.shape[1].bit_length() - 1 else ry @ rx)
+    zeros = torch.zeros(1, 2**n_ancillas, dtype=torch.complex128)
+    zeros[0, 0] = 1
+    return torch.kron(psi, zeros) @ matrix.mT
+
+
+@pytest.mark.parametrize(("n_qubits", "n_ancillas", "n_layers"), SIZES)
+def test_a_shared_circuit_is_told_level_and_class_by_rotations(n_qubits, n_ancillas, n_layers, generator):
+    """Against the unshared circuit on states that were turned by matrices."""
+    model = ChainDenoiser(n_qubits, 5, n_ancillas, n_layers, time="shared", n_classes=3).double()
+    assert len(list(model.parameters())) == model.levels == 1
+    x, t, labels = doubles(4, n_qubits, generator), torch.tensor([0, 3, 4, 3]), torch.tensor([2, 0, 1, 1])
+    states, p = model.branches(x, t, labels)
+    n_wires = n_qubits + n_ancillas
+    circuit = state_preparation(n_wires) >> measured(cz_brickwork(n_wires, n_layers), range(n_qubits, n_wires))
+    for k, psi in enumerate(x):
+        angles = {"rx": 2 * math.pi / 5 * t[k].item(), "ry": 2 * math.pi / 3 * labels[k].item()}
+        given = turned(psi[None], n_ancillas, angles)[0]
+        left = simulate_branches(circuit, given, model.steps[0].weights[0]).detach().unflatten(-1, (-1, 2**n_ancillas))
+        for outcome in range(2**n_ancillas):
+            got = states[k, outcome] * p[k, outcome].sqrt()
+            torch.testing.assert_close(got, left[outcome, :, outcome], rtol=0, atol=1e-12)
+
+
+def test_post_selection_keeps_the_outcome_0(generator):
+    free, kept = chain(2, 2, 3), ChainDenoiser(2, 2, 2, 3, measured="post-selected").double()
+    kept.load_state_dict(free.state_dict())
+    x = doubles(5, 2, generator)
+    states, p = kept.branches(x, 1)
+    assert torch.equal(states, free.branches(x, 1)[0][:, :1])
+    assert torch.equal(p, torch.ones(5, 1, dtype=torch.float64))
+    assert torch.equal(kept(x, 1).sample, states[:, 0])
+
+
+@pytest.mark.parametrize("labels", [None, torch.tensor([0, 1]), torch.tensor([0, 1, 2])])
+@pytest.mark.usefixtures("unchecked")
+def test_labels_that_do_not_fit_are_refused(labels, generator):
+    model = ChainDenoiser(1, 2, 1, 2, n_classes=2)
+    with pytest.raises(UsageError, match="class"):
+        model.branches(haar(3, 1, generator), 0, labels)
+
+
+def test_a_mixed_chain_is_the_measured_one_with_forgotten_outcomes(generator):
+    """Σ_b p_b |ψ_b⟩⟨ψ_b|, of the same angles, where no ancilla is random."""
+    measured_chain = chain(2, 2, 3)
+    mixed = MixedChainDenoiser(2, 2, 2, 3, n_random=0).double()
+    mixed.load_state_dict(measured_chain.state_dict())
+    x, t = doubles(4, 2, generator), torch.tensor([1, 0, 1, 1])
+    states, p = measured_chain.branches(x, t)
+    expected = torch.einsum("nb,nbi,nbj->nij", p.to(states.dtype), states, states.conj())
+    torch.testing.assert_close(mixed(projector(x), t).sample, expected, rtol=0, atol=1e-12)
+
+
+def test_random_ancillas_come_in_as_states_and_are_traced_out(generator):
+    """ψ ⊗ a, in single precision, through a measured chain of one qubit more, which is then forgotten, too."""
+    mixed = MixedChainDenoiser(1, 1, 2, 3, n_random=1).double()
+    outer = chain(2, 1, 3, n_steps=1)
+    outer.load_state_dict(mixed.state_dict())
+    psi, a = doubles(3, 1, generator), haar(3, 1, torch.Generator().manual_seed(5)).to(torch.complex128)
+    joined = mixed.joined(projector(psi), torch.Generator().manual_seed(5))
+    both = torch.einsum("ni,nj->nij", psi, a).flatten(1)
+    torch.testing.assert_close(joined, projector(both), rtol=0, atol=1e-7)
+    states, p = outer.branches(both, 0)
+    rho = torch.einsum("nb,nbi,nbj->nij", p.to(states.dtype), states, states.conj())
+    torch.testing.assert_close(mixed.traced(joined, 0), partial_trace(rho, (0,)), rtol=0, atol=1e-7)
+
+
+def test_random_ancillas_are_haar_on_average(generator):
+    """Mean |a⟩⟨a| = 1/4 of two of them."""
+    mixed = MixedChainDenoiser(1, 1, 2, 1, n_random=2)
+    joined = mixed.joined(torch.tensor([[1.0, 0], [0, 0]]).to(torch.complex64).expand(20_000, 2, 2), generator)
+    mean = joined.mean(0)
+    assert (mean[:4, :4] - torch.eye(4) / 4).abs().max() < 5 * 0.5 / math.sqrt(20_000)
+    assert mean[4:].abs().max() == 0
+
+
 @pytest.mark.parametrize(("n_qubits", "n_ancillas", "n_layers"), SIZES[:3])
 def test_branches_have_the_gradients_of_finite_differences(n_qubits, n_ancillas, n_layers, generator):
     model, x = chain(n_qubits, n_ancillas, n_layers), doubles(2, n_qubits, generator).requires_grad_()
@@ -192,6 +282,24 @@ def test_a_denoiser_is_built_from_its_arguments(config, generator):
     outputs = [each(x, 0, generator=torch.Generator().manual_seed(1)).sample for each in (model, again)]
     assert torch.equal(*outputs)
     assert model.n_classes == 0
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda: ChainConfig(measured="some"), "measured is some, but must"),
+        (lambda: ChainConfig(time="none"), "time is none, but must"),
+        (lambda: ChainConfig(conditional=True).build(Space("states", (2,))), "needs labels"),
+        (lambda: MixedChainConfig(n_ancillas=0), "A mixed chain got 6 steps of 4 layers and 0 ancillas"),
+        (lambda: MixedChainConfig(n_ancillas=1, n_random=2), "n_random is 2, but must be 0 to 1"),
+        (lambda: MixedChainConfig().build(Space("densities", (128, 128))), "9 wires; give at most 8"),
+        (lambda: MixedChainConfig().build(Space("states", (2,))), "takes densities"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_impossible_chains_are_refused(build, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        build()
 
 
 @pytest.mark.parametrize("config", [UnitaryConfig(), ChainConfig()])

@@ -196,9 +196,9 @@ def test_unknown_preset_lists_all_and_guesses() -> None:
             lambda: ScramblingConfig(10, (1.0,) * 20),
             "in 10 layers got 20 strengths.*give two, of the first and the last",
         ),
-        (lambda: UnitaryConfig(n_layers=201), "give 1 to 200"),
-        (lambda: ChainConfig(n_steps=1001), "give 1 to 1000, 1 to 200 and 1 to 8"),
-        (lambda: ChainConfig(n_layers=201), "give 1 to 1000, 1 to 200 and 1 to 8"),
+        (lambda: UnitaryConfig(n_layers=401), "give 1 to 400"),
+        (lambda: ChainConfig(n_steps=1001), "give 1 to 1000, 1 to 400 and 1 to 8"),
+        (lambda: ChainConfig(n_layers=401), "give 1 to 1000, 1 to 400 and 1 to 8"),
     ],
 )
 def test_circuits_too_large_to_plan_are_refused(make: Callable[[], object], sentence: str) -> None:

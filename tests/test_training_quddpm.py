@@ -38,3 +38,12 @@ def test_kicks_grow_as_published():
         (0.05, 0.05 + 0.95 / 11, 1.0, 1.2, 3.6, 4.0), abs=1e-6
     )
     assert circle == pytest.approx([t * t / 1000 for t in range(1, 41)])
+
+
+def test_mixed_chains_are_the_published_task():
+    """Kwun et al. 2024 (arXiv 2411.17608): n 1, n_a 2, one of them random, T 6, L 4."""
+    experiment = get_preset("msquddpm-cluster").build()
+    model, forward = experiment.model, experiment.forward
+    assert (experiment.data.name, experiment.data.n_qubits, experiment.codec.kind) == ("cluster", 1, "densities")
+    assert (model.n_ancillas, model.n_random, model.n_steps, model.n_layers) == (2, 1, 6, 4)
+    assert (forward.kind, forward.timesteps, forward.schedule) == ("depolarising", 6, "cosine")

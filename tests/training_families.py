@@ -22,6 +22,7 @@ from qdiffusion.models import (
     ChainConfig,
     ChannelConfig,
     DensitiesConfig,
+    MixedChainConfig,
     MLPConfig,
     QAMPConfig,
     QDMConfig,
@@ -111,6 +112,30 @@ def chain(folder: Path) -> Experiment:
     )
 
 
+def mixed_chain(folder: Path) -> Experiment:
+    """Density matrices that circuits with a random ancilla make pure, one after the other."""
+    made = chain(folder)
+    return replace(
+        made,
+        name="mixed-chain",
+        codec=DensitiesConfig(),
+        forward=DepolarisingConfig(timesteps=3),
+        model=MixedChainConfig(n_steps=3, n_ancillas=2, n_layers=2),
+    )
+
+
+def conditional_chain(folder: Path) -> Experiment:
+    """One measured circuit for all levels and classes, whose outcomes are drawn."""
+    made, objective = chain(folder), ChainObjectiveConfig(order="joint", outcomes="drawn")
+    return replace(
+        made,
+        name="conditional-chain",
+        data=replace(made.data, classes=2),
+        model=ChainConfig(n_steps=3, n_ancillas=1, n_layers=2, time="shared", conditional=True),
+        stages=(replace(made.stages[0], objective=objective),),
+    )
+
+
 def amplitudes(folder: Path) -> Experiment:
     """Images as amplitudes, in QAMP's network, which is told the class."""
     return _images(
@@ -171,7 +196,19 @@ def continuous(folder: Path) -> Experiment:
     )
 
 
-FAMILIES = (transfer, conditional, latent, scrambling, chain, depolarising, amplitudes, circuits, continuous)
+FAMILIES = (
+    transfer,
+    conditional,
+    latent,
+    scrambling,
+    chain,
+    mixed_chain,
+    conditional_chain,
+    depolarising,
+    amplitudes,
+    circuits,
+    continuous,
+)
 
 
 def _images(folder: Path, name: str, **changes: object) -> Experiment:
@@ -189,9 +226,11 @@ __all__ = [
     "chain",
     "circuits",
     "conditional",
+    "conditional_chain",
     "continuous",
     "depolarising",
     "latent",
+    "mixed_chain",
     "scrambling",
     "transfer",
 ]

@@ -46,6 +46,9 @@ class EnsembleConfig:
     """Of a cluster: standard deviation of the real and of the imaginary part of every other amplitude, while that of
     |0…0⟩ is 1."""
 
+    classes: int = 1
+    """Of a cluster: how many there are, around |0…0⟩, |0…01⟩, |0…10⟩, …; from two on their states are labelled."""
+
     transverse_field: tuple[float, float] = (0.2, 0.4)
     """Of the transverse-field Ising chain: smallest and largest field g, drawn evenly between them for each state."""
 
@@ -77,6 +80,9 @@ class EnsembleConfig:
         fitting, words = _QUBITS.get(self.name, (None, ""))
         if fitting and self.n_qubits not in fitting:
             raise UsageError(f"The ensemble {self.name} got n_qubits {self.n_qubits}; give {words}.")
+        most = 1 << self.n_qubits if self.name == "cluster" else 1
+        if not 1 <= self.classes <= most:
+            raise UsageError(f"The ensemble {self.name} got {self.classes} classes; give 1 to {most}.")
         if not 0 <= self.spread <= MOST_PARAMETER:
             raise UsageError(f"A cluster's spread is {self.spread}; give a number from 0 to 1e6.")
         low, high = self.transverse_field
@@ -93,9 +99,18 @@ class EnsembleConfig:
 
         count = self.count if split == "train" else self.test_count
         states, what = self._drawn(count, derived(self.seed, get_args(Split).index(split)))
+        labels = self._labels(count)
+        if labels is not None:
+            states, what = _around(states, labels), f"states around {self.classes} basis states"
         qubits = "1 qubit" if self.n_qubits == 1 else f"{self.n_qubits} qubits"
         source = f"{count} {what} of {qubits}, drawn with seed {self.seed} for the {split} split"
-        return StateSet(self.name, split, states, source)
+        return StateSet(self.name, split, states, source, labels, self.classes if self.classes > 1 else 0)
+
+    def _labels(self, count: int) -> "Tensor | None":
+        """Classes in turn, int64 (count,); None for one class."""
+        import torch
+
+        return torch.arange(count) % self.classes if self.classes > 1 else None
 
     def _drawn(self, count: int, generator: "Generator") -> "tuple[Tensor, str]":
         """That many states, and what they are in words."""
@@ -118,3 +133,11 @@ class EnsembleConfig:
             case "xxz":
                 what = "ground states of the XXZ chain (anisotropy {:g} to {:g})"
                 return xxz(count, n, self.anisotropy, generator), what.format(*self.anisotropy)
+
+
+def _around(states: "Tensor", labels: "Tensor") -> "Tensor":
+    """States around |0…0⟩ moved to lie around |label⟩: amplitude x goes to x XOR label."""
+    import torch
+
+    places = torch.arange(states.shape[1]) ^ labels[:, None]
+    return states.take_along_dim(places, 1)

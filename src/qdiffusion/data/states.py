@@ -19,6 +19,8 @@ class StateSet:
         split: "train" or "test".
         states: complex (N, 2^n), of norm 1 to 1e-4.
         source: one sentence that says which states these are; every report prints it.
+        labels: int64 (N,), each state's class in 0 … n_classes - 1; None without classes.
+        n_classes: of the labels; 0 without.
 
     Raises:
         UsageError: wrong dtype, shape or norm.
@@ -28,6 +30,8 @@ class StateSet:
     split: Split
     states: Tensor
     source: str
+    labels: Tensor | None = None
+    n_classes: int = 0
 
     def __post_init__(self) -> None:
         shape, dtype = tuple(self.states.shape), self.states.dtype
@@ -44,11 +48,6 @@ class StateSet:
         return self.states
 
     @property
-    def labels(self) -> None:
-        """States have none."""
-        return None
-
-    @property
     def space(self) -> Space:
         """What one state is."""
-        return Space("states", tuple(self.states.shape[1:]))
+        return Space("states", tuple(self.states.shape[1:]), tuple(range(self.n_classes)))

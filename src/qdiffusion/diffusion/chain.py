@@ -1,78 +1,153 @@
-"""Chains of circuits: trained one after another from the noisiest level on, and sampled.
+"""Chains of circuits, trained level by level or all at once by a distance of sets, and sampled.
 
-Round r trains step t = T-1-r alone. Its inputs are Haar states sent through the steps trained before, its targets the
-data at the level before t (t = 0: the data themselves); the loss is a distance between the two sets.
+Greedy: round r trains step t = T-1-r alone. Its inputs are the prior's states sent through the steps trained before,
+its targets the data at the level before t (t = 0: the data themselves); the loss is a distance between the two sets.
+Joint: each step of the training draws a level for its whole batch, and its inputs are the data at that level.
 
 The ancillas' outcomes are all kept, with their probabilities: gradients through one drawn outcome would lack the term
-of the outcome's own probability.
+of the outcome's own probability. Ancillas that are traced out, of density matrices, have none; those that come in
+random are drawn anew in every step.
 
-Source: Zhang et al. 2024 (arXiv 2310.05866), section "Training strategy".
+Source: Zhang et al. 2024 (arXiv 2310.05866), section "Training strategy"; Kwun et al. 2024 (arXiv 2411.17608) for
+density matrices.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qdiffusion.diffusion.grid import drawn_levels
 from qdiffusion.diffusion.guidance import guided_states
+from qdiffusion.diffusion.outcomes import outcome_chance, outcomes_at
 from qdiffusion.diffusion.reverse import ReverseProcess
-from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
+from qdiffusion.diffusion.set_distances import MMD, SetDistance
+from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, MixedDenoiser, System
 from qdiffusion.errors import UsageError
-from qdiffusion.states import in_phase, mmd
+from qdiffusion.states import in_phase
 
 
 @dataclass(frozen=True)
 class ChainObjective:
-    """One step of a chain: the distance of its outputs, with all outcomes, from the data at the level before."""
+    """Steps of a chain: the distance of their outputs from the data at the level before."""
 
     timesteps: int
-    """T, the steps of the chain and the noise levels of the process."""
-    level: int
-    """t, the step that is trained."""
+    """T, the noise levels of the process."""
+    level: int | None
+    """t, the step that is trained; None: all, each on the data at its level."""
     inputs: int | None = None
-    """States that it is trained on; None: as many as a batch has."""
-    distance: Callable[..., Float[Tensor, ""]] = mmd
-    """Of branches (N, B, 2^n) from targets (M, 2^n), `first_probabilities` (N, B) by name."""
+    """States that a step is trained on; None: as many as a batch has."""
+    distance: SetDistance = MMD
+    """Of two sets of states; with classes its mean over them."""
+    outcomes: Literal["exact", "drawn"] = "exact"
+    """Of a denoiser that measures: all with their probabilities, or one of each state."""
 
     splittable = False
 
     @property
     def trained(self) -> str:
-        """The parameters of step t."""
-        return f"denoiser.steps.{self.level}.*"
+        """The parameters of step t, or of all."""
+        return "denoiser.*" if self.level is None else f"denoiser.steps.{self.level}.*"
 
     def check(self, system: System) -> None:
-        """Raise UsageError where the denoiser has not a circuit of its own for each noise level."""
-        system.codec.space.expect("states", "The objective chain")
-        measured = isinstance(system.denoiser, MeasuredDenoiser)
-        if not measured or system.denoiser.levels != self.timesteps:
+        """Raise UsageError where the denoiser has no circuits that are measured or traced, not one of its own for each
+        level where they are trained one by one, or where there is no such distance of density matrices."""
+        space, denoiser = system.codec.space, system.denoiser
+        space.expect("states", "The objective chain", "densities")
+        mixed = space.kind == "densities"
+        if not isinstance(denoiser, MixedDenoiser if mixed else MeasuredDenoiser):
+            kind = "mixed-chain" if mixed else "chain"
             raise UsageError(
-                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, one after the other, "
-                f"but the denoiser has {system.denoiser.levels if measured else 'none that is measured'}; "
-                f"choose the model chain with n_steps {self.timesteps}."
+                f"The objective chain trains circuits whose ancillas are {'traced out' if mixed else 'measured'}, and "
+                f"the denoiser has none; choose the model {kind} with n_steps {self.timesteps}."
             )
+        if system.denoiser.levels not in ((1, self.timesteps) if self.level is None else (self.timesteps,)):
+            raise UsageError(
+                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, but the denoiser has "
+                f"{system.denoiser.levels}; give it n_steps {self.timesteps}, or the order joint for a shared one."
+            )
+        if mixed and self.distance.mixed is None:
+            raise UsageError("Bitstrings are compared of pure states; choose another loss for density matrices.")
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """inputs (`inputs` or batch_size, 2^n), and targets (N, 2^n) for all items (N, …)."""
+        """inputs (`inputs` or batch_size, …), their labels where there are classes, and targets (N, …) for all items
+        (N, …); nothing where all levels are trained."""
+        if self.level is None:
+            return {}
         with torch.no_grad():
             x0 = system.codec.encode(items)
             inputs = system.process.prior((self.inputs or batch_size, *x0.shape[1:]), generator)
+            told = _evenly(len(inputs), system.denoiser.n_classes, inputs.device)
             for later in range(self.timesteps - 1, self.level, -1):
-                inputs = system.denoiser(inputs, later, return_dict=False, generator=generator)[0]
+                inputs = system.denoiser(inputs, later, told, return_dict=False, generator=generator)[0]
             before = torch.full((len(x0),), self.level - 1, device=x0.device)
             targets = system.process.noised(x0, before, generator).x
-        return {"inputs": inputs, "targets": targets}
+        return {"inputs": inputs, "targets": targets, **_labelled("labels", told)}
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
-        """The inputs, and the targets of the batch (B, 2^n). No chance."""
-        return {"inputs": kept["inputs"], "targets": kept["targets"][batch.places]}
+        """level (), inputs (M, …) and targets (B, …); labels (M,) and target_labels (B,) where there are classes;
+        chance (M,) where outcomes are drawn."""
+        with torch.no_grad():
+            if self.level is None:
+                draw = self._noised(system, batch, generator)
+            else:
+                level = torch.tensor(self.level, device=batch.places.device)
+                draw = {**kept, "level": level, "targets": kept["targets"][batch.places]}
+            if system.denoiser.n_classes:
+                assert batch.labels is not None
+                draw["target_labels"] = batch.labels
+            inputs = draw["inputs"]
+            if isinstance(system.denoiser, MixedDenoiser):
+                draw["inputs"] = system.denoiser.joined(inputs, generator)
+            elif self.outcomes == "drawn":
+                draw["chance"] = outcome_chance((len(inputs),), generator, inputs.device)
+        return draw
 
     def loss(self, system: System, draw: Draw) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The distance; nothing else to log."""
-        states, probabilities = system.denoiser.branches(draw["inputs"], self.level)
-        return self.distance(states, draw["targets"], first_probabilities=probabilities), {}
+        left = self._left(system.denoiser, draw)
+        if "labels" not in draw:
+            return self._apart(left, draw["targets"]), {}
+        ours, theirs = draw["labels"], draw["target_labels"]
+        apart = [
+            self._apart(tuple(each[ours == c] for each in left), draw["targets"][theirs == c]) for c in theirs.unique()
+        ]
+        return torch.stack(apart).mean(), {}
+
+    def _noised(self, system: System, batch: Batch, generator: torch.Generator) -> Draw:
+        """One level for all, and the data there and at the level before."""
+        x0 = system.codec.encode(batch.items)
+        level = drawn_levels(self.timesteps, 1, generator, x0.device)
+        before, after = (system.process.noised(x0, t.expand(len(x0)), generator).x for t in (level - 1, level))
+        labels = batch.labels if system.denoiser.n_classes else None
+        return {"level": level[0], "inputs": after, "targets": before, **_labelled("labels", labels)}
+
+    def _left(self, denoiser: Any, draw: Draw) -> tuple[Tensor, ...]:
+        """What the step leaves: states or density matrices (M, …), or branches (M, B, …) and probabilities (M, B)."""
+        if isinstance(denoiser, MixedDenoiser):
+            return (denoiser.traced(draw["inputs"], draw["level"]),)
+        states, probabilities = denoiser.branches(draw["inputs"], draw["level"], draw.get("labels"))
+        if "chance" not in draw:
+            return states, probabilities
+        return (states.take_along_dim(outcomes_at(probabilities, draw["chance"])[..., None], 1)[:, 0],)
+
+    def _apart(self, left: tuple[Tensor, ...], targets: Tensor) -> Float[Tensor, ""]:
+        if targets.ndim == 3:
+            assert self.distance.mixed is not None
+            return self.distance.mixed(left[0], targets)
+        return self.distance.pure(left[0], targets, first_probabilities=left[1] if len(left) > 1 else None)
+
+
+def _evenly(count: int, n_classes: int, device: torch.device) -> Tensor | None:
+    """Labels 0 … K-1 in turn; None without classes."""
+    return torch.arange(count, device=device) % n_classes if n_classes else None
+
+
+def _labelled(name: str, labels: Tensor | None) -> dict[str, Tensor]:
+    return {} if labels is None else {name: labels}
 
 
 @dataclass(frozen=True)

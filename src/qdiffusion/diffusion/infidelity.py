@@ -14,6 +14,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.diffusion.guidance import hidden
+from qdiffusion.diffusion.outcomes import outcome_chance, outcomes_at
 from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import fidelity, super_fidelity
@@ -66,7 +67,7 @@ class InfidelityObjective:
             dropout = self.label_dropout if denoiser.null_label else 0.0
             flat["labels"] = hidden(labels, dropout, denoiser.n_classes, generator) if dropout else labels
         if self.outcomes == "drawn" and isinstance(denoiser, MeasuredDenoiser):
-            flat["chance"] = torch.rand(t.numel(), generator=generator, device=generator.device).to(t.device)
+            flat["chance"] = outcome_chance((t.numel(),), generator, t.device)
         drawn = {name: each.unflatten(0, t.shape) for name, each in flat.items()}
         if self.relative:
             undone = 1 - likeness(drawn["target"], drawn["x"], t.ndim).mean(0)
@@ -89,9 +90,7 @@ class InfidelityObjective:
         fidelities = fidelity(flat["target"][:, None], states)
         if "chance" not in flat:
             return (probabilities * fidelities).sum(1)
-        reached = probabilities.detach().cumsum(1)
-        outcome = torch.searchsorted(reached, flat["chance"][:, None] * reached[:, -1:], right=True)
-        return fidelities.gather(1, outcome.clamp_(max=fidelities.shape[1] - 1))[:, 0]
+        return fidelities.gather(1, outcomes_at(probabilities, flat["chance"]))[:, 0]
 
 
 def likeness(first: Complex[Tensor, "..."], second: Complex[Tensor, "..."], leading: int = 1) -> Float[Tensor, "..."]:

@@ -2,22 +2,19 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
 
 from qdiffusion.errors import UsageError, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
-
     from qdiffusion.diffusion.chain import ChainObjective, ChainSampler
     from qdiffusion.diffusion.infidelity import InfidelityObjective
     from qdiffusion.diffusion.system import System
     from qdiffusion.diffusion.undo import UndoObjective
 
-ChainLoss = Literal["mmd", "mmd-unbiased", "wasserstein", "sinkhorn"]
+ChainLoss = Literal["mmd", "mmd-unbiased", "mmd-bitstrings", "wasserstein", "sinkhorn"]
+Order = Literal["greedy", "joint"]
+Outcomes = Literal["exact", "drawn"]
 
 MOST_INPUTS = 1_000_000
 """States that a circuit of a chain is trained on, all of them in every step."""
@@ -39,7 +36,7 @@ class InfidelityConfig:
     """Names this objective in a saved experiment."""
     every_level: bool = False
     """Noise each item to all levels, rather than to one drawn at random."""
-    outcomes: Literal["exact", "drawn"] = "exact"
+    outcomes: Outcomes = "exact"
     """Of a denoiser that measures: exact, the mean over all outcomes, which is the fidelity of what is left when they
     are traced out; drawn, one outcome of each item, whose gradient lacks the term of the outcome's own probability."""
     label_dropout: float = 0.1
@@ -90,42 +87,50 @@ class UndoConfig:
 
 @dataclass(frozen=True)
 class ChainObjectiveConfig:
-    """Train a chain's circuits one after another, from the noisiest on, each on what those before it leave."""
+    """Circuits that turn states of each noise level into states of the level before, as sets: one after another, the
+    noisiest level first, each on what those before it make of the prior; or all at once."""
 
     kind: Literal["chain"] = field(default="chain", kw_only=True)
     """Names this objective in a saved experiment."""
     loss: ChainLoss = "mmd"
     """Distance of a circuit's outputs from the data, one kick less noisy. mmd: the maximum mean discrepancy under the
-    fidelity kernel, as published; mmd-unbiased: without the pairs of a state with itself; wasserstein: exact optimal
-    transport at the cost of the infidelity; sinkhorn: the same, entropic and debiased."""
+    fidelity kernel, as published; mmd-unbiased: without the pairs of a state with itself; mmd-bitstrings: of what
+    measuring all qubits in X, Y and Z gives; wasserstein: exact optimal transport at the cost of the infidelity;
+    sinkhorn: the same, entropic and debiased. Of density matrices by the super-fidelity."""
     regularisation: float = 0.05
     """ε of sinkhorn, at least 0.01."""
     inputs: int | None = None
     """States that a circuit is trained on; None: as many as a batch has data. It learns to undo the
     chance of their mean, too, and the fewer they are, the further that leads other states astray."""
+    order: Order = "greedy"
+    """greedy: level by level; joint: all levels in turn, drawn by chance, each on noised data, as a circuit that all
+    levels share has to learn."""
+    outcomes: Outcomes = "exact"
+    """Of circuits that are measured: exact, all of them with their probabilities; drawn, one of each state, whose
+    gradient lacks the term of the outcome's own probability."""
 
     def __post_init__(self) -> None:
-        require(self.loss in get_args(ChainLoss), "loss", self.loss, f"one of {', '.join(get_args(ChainLoss))}")
+        for name, kind in (("loss", ChainLoss), ("order", Order), ("outcomes", Outcomes)):
+            known = get_args(kind)
+            require(getattr(self, name) in known, name, getattr(self, name), f"one of {', '.join(known)}")
         require(0.01 <= self.regularisation < math.inf, "regularisation", self.regularisation, "at least 0.01")
         fits = self.inputs is None or 1 <= self.inputs <= MOST_INPUTS
         require(fits, "inputs", self.inputs, f"1 to {MOST_INPUTS:,}, or None")
+        if self.order == "joint":
+            require(self.inputs is None, "inputs", self.inputs, "None where all levels learn at once, from noised data")
 
     def rounds(self, forward: HasTimesteps) -> int:
-        """One for each noise level."""
-        return forward.timesteps
+        """T, one for each circuit, or one for all."""
+        return forward.timesteps if self.order == "greedy" else 1
 
     def build(self, forward: HasTimesteps, round: int) -> "ChainObjective":
-        """The objective of round 0, 1, …, which trains the step of level T-1, T-2, …"""
+        """The objective of round 0, 1, …, which trains the step of level T-1, T-2, …; or all of them."""
         from qdiffusion.diffusion.chain import ChainObjective
-        from qdiffusion.states import mmd, sinkhorn, wasserstein
+        from qdiffusion.diffusion.set_distances import set_distance
 
-        distances: dict[ChainLoss, Callable[..., Tensor]] = {
-            "mmd": mmd,
-            "mmd-unbiased": partial(mmd, unbiased=True),
-            "wasserstein": wasserstein,
-            "sinkhorn": partial(sinkhorn, regularisation=self.regularisation),
-        }
-        return ChainObjective(forward.timesteps, forward.timesteps - 1 - round, self.inputs, distances[self.loss])
+        level = forward.timesteps - 1 - round if self.order == "greedy" else None
+        distance = set_distance(self.loss, self.regularisation)
+        return ChainObjective(forward.timesteps, level, self.inputs, distance, self.outcomes)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,17 @@ class MeasuredDenoiser(Protocol):
 
 
 @runtime_checkable
+class MixedDenoiser(Protocol):
+    """A denoiser of density matrices whose chance lies in ancillas that come in random, and nowhere else."""
+
+    def joined(self, sample: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Density matrices (N, d, d) and their ancillas, drawn by `generator`: (N, e, e)."""
+
+    def traced(self, joined: Tensor, timestep: Tensor | int) -> Tensor:
+        """What is left of these, (N, d, d)."""
+
+
+@runtime_checkable
 class ForwardProcess(Protocol):
     """An `nn.Module` that destroys items level by level, t = 0 … timesteps - 1; between levels where `levels` gives
     fractions."""

@@ -110,11 +110,12 @@ class StatesEvaluationConfig:
         """Raise UsageError where samples of such data could not be scored."""
         if count:
             for each in (space, *(system.codec.space for system in systems if space.is_quantum)):
-                each.expect("states", "An evaluation by the distance of states")
+                each.expect("states", "An evaluation by the distance of states", "densities")
             require(count >= 2, "count", count, "at least 2")
 
     def score(self, subject: "Subject") -> "Scores":
-        """Maximum mean discrepancies, Wasserstein distance, fidelities and magnetisations."""
+        """Maximum mean discrepancies, Wasserstein distance, fidelities and magnetisations; of density matrices by the
+        super-fidelity, and their purities."""
         from qdiffusion.metrics.judging import score_states
 
         return score_states(subject)

@@ -6,8 +6,9 @@ from torch import Tensor
 from qdiffusion.diffusion.scrambling import Scrambling
 from qdiffusion.diffusion.system import System
 from qdiffusion.metrics.densities import score_densities
+from qdiffusion.metrics.mixed import score_mixed_samples
 from qdiffusion.metrics.report import Row, Scores
-from qdiffusion.metrics.states import denoising_scores, state_scores, transported
+from qdiffusion.metrics.states import class_fidelity, denoising_scores, state_scores, transported
 from qdiffusion.metrics.subject import Subject
 from qdiffusion.metrics.undone import scrambled, undone
 from qdiffusion.states import average_gate_fidelity
@@ -17,9 +18,14 @@ MOST_AMPLITUDES = 1 << 12
 
 
 def score_states(subject: Subject) -> Scores:
-    """Distances of `count` drawn states from the held-out ones."""
-    train, test, drawn = subject.data.load("train"), subject.data.load("test"), subject.samples().items
+    """Distances of `count` drawn states from the held-out ones, pure or mixed; with classes, whether each state is like
+    the class that it was asked to be of."""
+    train, test, (drawn, labels) = subject.data.load("train"), subject.data.load("test"), subject.samples()
+    if drawn.ndim == 3:
+        return score_mixed_samples(drawn, train, test)
     rows = state_scores(drawn, test.items, train.items, torch.Generator().manual_seed(subject.seed))
+    if labels is not None and test.labels is not None:
+        rows.append(class_fidelity(drawn, labels, test.items, test.labels))
     conditions = (
         f"{len(drawn):,} samples against {len(test):,} held-out states: {test.source}.",
         f"Floor: the {len(train):,} training states against the same held-out ones; Haar: as many random states as "

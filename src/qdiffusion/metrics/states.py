@@ -8,7 +8,7 @@ distance, which has none, they are drawn.
 from collections.abc import Sized
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Int64
 from torch import Tensor
 
 from qdiffusion.metrics.report import Row
@@ -93,6 +93,26 @@ def _transport(generated: Tensor, test: Tensor, train: Tensor, generator: torch.
 def _mean(name: str, values: Float[Tensor, " n"], data: Float[Tensor, " m"], chance: float) -> Row:
     beside = {"data": data.mean().item(), "Haar": chance}
     return Row(name, values.mean().item(), values.std().item(), beside, better="higher")
+
+
+def class_fidelity(
+    generated: Complex[Tensor, "n d"],
+    labels: Int64[Tensor, " n"],
+    test: Complex[Tensor, "m d"],
+    test_labels: Int64[Tensor, " m"],
+) -> Row:
+    """ "fidelity-class": the mean fidelity of a generated state with held-out ones of the class that it was to be of,
+    ⟨ψ|ρ_y|ψ⟩ with ρ_y their mean state, beside the held-out states' own and a Haar state's."""
+    generated, test = (normalised(states.to(torch.complex128)) for states in (generated, test))
+    values, data = torch.empty(len(generated)), torch.empty(len(test))
+    for each in labels.unique():
+        theirs = test[test_labels == each]
+        mean = theirs.mT @ theirs.conj() / len(theirs)
+        for kept, states, known in ((values, generated, labels), (data, test, test_labels)):
+            asked = states[known == each]
+            kept[known == each] = torch.einsum("ni,ij,nj->n", asked.conj(), mean, asked).real.float()
+    data = data[torch.isin(test_labels, labels)]
+    return _mean("fidelity-class", values, data, 1 / test.shape[1])
 
 
 def denoising_scores(

@@ -2,9 +2,10 @@ from .amplitude_config import QAMPConfig
 from .capece_config import CapeceConfig
 from .chain import ChainDenoiser
 from .channel import ChannelDenoiser
-from .circuit_config import ChainConfig, ChannelConfig, ReuploadingConfig, UnitaryConfig
+from .circuit_config import ChainConfig, ChannelConfig, MixedChainConfig, ReuploadingConfig, UnitaryConfig
 from .codec_config import AmplitudesConfig, AutoencoderConfig, DensitiesConfig, PixelsConfig, RawConfig
 from .config import MLPConfig, QuanvUNetConfig, QVUNetConfig, UNetConfig
+from .mixed_chain import MixedChainDenoiser
 from .nncpqc import NNCPQCNetwork
 from .pretrained import MLP, Autoencoder, CapeceUNet, QuanvUNet, QVUNet, UNet
 from .qamp import QAMPNetwork
@@ -31,6 +32,8 @@ __all__ = [
     "DensitiesConfig",
     "Deviations",
     "MLPConfig",
+    "MixedChainConfig",
+    "MixedChainDenoiser",
     "NNCPQCConfig",
     "NNCPQCNetwork",
     "PixelsConfig",

@@ -10,6 +10,7 @@ from qdiffusion.models.config import plain, told_classes
 if TYPE_CHECKING:
     from qdiffusion.models.chain import ChainDenoiser
     from qdiffusion.models.channel import ChannelDenoiser
+    from qdiffusion.models.mixed_chain import MixedChainDenoiser
     from qdiffusion.models.reuploading import ReuploadingNetwork
     from qdiffusion.models.unitary import UnitaryDenoiser
 
@@ -17,7 +18,7 @@ MOST_ANCILLAS = 8
 """Every outcome of every ancilla is followed: 256 branches."""
 MOST_MIXED_WIRES = 8
 """A density matrix of 8 wires is as large as a state of 16."""
-MOST_LAYERS = 200
+MOST_LAYERS = 400
 MOST_STEPS = 1000
 MOST_WIRES = 16
 """Gates are planned one by one, in seconds."""
@@ -25,6 +26,8 @@ MOST_WIRES = 16
 
 Layers = Literal["ladder", "mirrored", "blocks"]
 Start = Literal["random", "identity"]
+Measured = Literal["drawn", "post-selected"]
+Time = Literal["own", "shared"]
 BLOCK = 4
 """Layers of a block."""
 
@@ -84,33 +87,73 @@ class ChainConfig:
     """Qubits that start in |0⟩ and are measured at the end of every step."""
     n_layers: int = 4
     """Layers of each circuit, of 2 angles a qubit."""
+    measured: Measured = "drawn"
+    """drawn: any outcome of the ancillas; post-selected: 0 of each, whatever its probability."""
+    time: Time = "own"
+    """own: a circuit for each noise level; shared: one for all, which is told the level by rotations of every qubit."""
+    conditional: bool = False
+    """Whether the chain is told each state's class, by rotations of the ancillas."""
 
     class_name: ClassVar[str] = "ChainDenoiser"
 
     def __post_init__(self) -> None:
-        given = (self.n_steps, self.n_layers, self.n_ancillas)
-        most = (MOST_STEPS, MOST_LAYERS, MOST_ANCILLAS)
-        if not all(1 <= number <= limit for number, limit in zip(given, most, strict=True)):
-            raise UsageError(
-                "A chain got {} steps of {} layers and {} ancillas; give 1 to {}, 1 to {} and 1 to {}.".format(
-                    *given, *most
-                )
-            )
+        _check_chain("A chain", self.n_steps, self.n_layers, self.n_ancillas)
+        require(self.measured in get_args(Measured), "measured", self.measured, "drawn or post-selected")
+        require(self.time in get_args(Time), "time", self.time, "own or shared")
 
     def arguments(self, space: Space) -> dict[str, Any]:
-        """What `ChainDenoiser` is built with; raises UsageError for what are no states."""
-        return {
-            "n_qubits": space.n_qubits("A chain of circuits"),
-            "n_steps": self.n_steps,
-            "n_ancillas": self.n_ancillas,
-            "n_layers": self.n_layers,
-        }
+        """What `ChainDenoiser` is built with.
+
+        Raises:
+            UsageError: `space` holds no states, or no labels for a conditional chain.
+        """
+        n_qubits = space.n_qubits("A chain of circuits")
+        return {"n_qubits": n_qubits, **plain(self), "n_classes": told_classes(self, space)}
 
     def build(self, space: Space) -> "ChainDenoiser":
-        """The circuits, with angles from N(0, 1)."""
+        """The circuits, with angles from N(0, 1); raises what `arguments` raises."""
         from qdiffusion.models.chain import ChainDenoiser
 
         return ChainDenoiser(**self.arguments(space))
+
+
+@dataclass(frozen=True)
+class MixedChainConfig:
+    """A circuit on density matrices for every noise level, each with ancillas that are traced out, of which some come
+    in random: MSQuDDPM's reverse process."""
+
+    kind: Literal["mixed-chain"] = field(default="mixed-chain", kw_only=True)
+    """Names this denoiser in a saved experiment."""
+    n_steps: int = 6
+    """Circuits T, one for each noise level of the forward process."""
+    n_ancillas: int = 2
+    """Qubits that are traced out at the end of every step."""
+    n_layers: int = 4
+    """Layers of each circuit, of 2 angles a qubit."""
+    n_random: int = 1
+    """Ancillas that come in as a Haar-random state; the others do as |0⟩."""
+
+    class_name: ClassVar[str] = "MixedChainDenoiser"
+
+    def __post_init__(self) -> None:
+        _check_chain("A mixed chain", self.n_steps, self.n_layers, self.n_ancillas)
+        require(0 <= self.n_random <= self.n_ancillas, "n_random", self.n_random, f"0 to {self.n_ancillas}")
+
+    def arguments(self, space: Space) -> dict[str, Any]:
+        """What `MixedChainDenoiser` is built with.
+
+        Raises:
+            UsageError: `space` holds no density matrices, or there are more than 8 wires with the ancillas.
+        """
+        n_qubits = space.n_qubits("A mixed chain", "densities")
+        _check_mixed_wires("A mixed chain", n_qubits, self.n_ancillas)
+        return {"n_qubits": n_qubits, **plain(self)}
+
+    def build(self, space: Space) -> "MixedChainDenoiser":
+        """The circuits, with angles from N(0, 1); raises what `arguments` raises."""
+        from qdiffusion.models.mixed_chain import MixedChainDenoiser
+
+        return MixedChainDenoiser(**self.arguments(space))
 
 
 @dataclass(frozen=True)
@@ -143,11 +186,7 @@ class ChannelConfig:
             UsageError: `space` holds no density matrices, or there are more than 8 wires with the ancillas.
         """
         n_qubits = space.n_qubits("A channel", "densities")
-        if n_qubits + self.n_ancillas > MOST_MIXED_WIRES:
-            raise UsageError(
-                f"A channel of {n_qubits} qubits and {self.n_ancillas} ancillas has density matrices of "
-                f"{n_qubits + self.n_ancillas} wires; give at most {MOST_MIXED_WIRES} in all."
-            )
+        _check_mixed_wires("A channel", n_qubits, self.n_ancillas)
         return {"n_qubits": n_qubits, **plain(self)}
 
     def build(self, space: Space) -> "ChannelDenoiser":
@@ -192,3 +231,21 @@ class ReuploadingConfig:
         from qdiffusion.models.reuploading import ReuploadingNetwork
 
         return ReuploadingNetwork(**self.arguments(space))
+
+
+def _check_chain(who: str, n_steps: int, n_layers: int, n_ancillas: int) -> None:
+    given, most = (n_steps, n_layers, n_ancillas), (MOST_STEPS, MOST_LAYERS, MOST_ANCILLAS)
+    if not all(1 <= number <= limit for number, limit in zip(given, most, strict=True)):
+        raise UsageError(
+            "{} got {} steps of {} layers and {} ancillas; give 1 to {}, 1 to {} and 1 to {}.".format(
+                who, *given, *most
+            )
+        )
+
+
+def _check_mixed_wires(who: str, n_qubits: int, n_ancillas: int) -> None:
+    if n_qubits + n_ancillas > MOST_MIXED_WIRES:
+        raise UsageError(
+            f"{who} of {n_qubits} qubits and {n_ancillas} ancillas has density matrices of {n_qubits + n_ancillas} "
+            f"wires; give at most {MOST_MIXED_WIRES} in all."
+        )

@@ -1,3 +1,4 @@
+from .bitstrings import bitstring_mmd
 from .chance import derived
 from .checks import check_density, check_states
 from .distances import (
@@ -5,6 +6,7 @@ from .distances import (
     infidelity,
     local_infidelity,
     projector,
+    super_fidelities,
     super_fidelity,
     trace_distance,
     uhlmann_fidelity,
@@ -16,18 +18,19 @@ from .fidelity import fidelities, fidelity, haar_magnitude_fidelity, in_phase, m
 from .ground_states import tfim_ground_states, xxz_ground_states
 from .haar import haar, haar_unitaries
 from .magnetisation import magnetisation
-from .mmd import mmd
+from .mmd import mixed_mmd, mmd
 from .otoc import ladder_decay, ladder_otoc, otoc
 from .product import product
 from .reduced import partial_trace, qubit_states, reduced_density
 from .saturation import LinearFit, depth_fit, line_fit, saturation_depth, scrambling_depth
-from .transport import sinkhorn, wasserstein
+from .transport import mixed_sinkhorn, mixed_wasserstein, sinkhorn, wasserstein
 from .unitaries import average_gate_fidelity, local_hilbert_schmidt_test, process_fidelity
 from .wigner import negative_share, sum_negativity, wigner
 
 __all__ = [
     "LinearFit",
     "average_gate_fidelity",
+    "bitstring_mmd",
     "check_density",
     "check_states",
     "circle",
@@ -52,6 +55,9 @@ __all__ = [
     "magnetisation",
     "magnitude_fidelity",
     "meyer_wallach",
+    "mixed_mmd",
+    "mixed_sinkhorn",
+    "mixed_wasserstein",
     "mmd",
     "mutual_information",
     "negative_share",
@@ -70,6 +76,7 @@ __all__ = [
     "scrambling_depth",
     "sinkhorn",
     "sum_negativity",
+    "super_fidelities",
     "super_fidelity",
     "tfim",
     "tfim_ground_states",

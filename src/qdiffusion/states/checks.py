@@ -91,6 +91,15 @@ def check_branches(states: Complex[Tensor, "n *b d"], probabilities: Float[Tenso
         raise UsageError(f"A set of states is empty, of shape {shape}; give at least one state.")
 
 
+def check_sets(first: Complex[Tensor, "n d d"], second: Complex[Tensor, "m d d"]) -> None:
+    """Raise UsageError unless these are two sets of matrices (N, d, d) and (M, d, d), neither of them empty."""
+    shapes = tuple(first.shape), tuple(second.shape)
+    if any(len(shape) != 3 or not shape[0] or shape[1:] != shapes[0][1:] for shape in shapes):
+        raise UsageError(
+            f"Sets of density matrices of shapes {shapes[0]} and {shapes[1]}; give (N, d, d) and (M, d, d)."
+        )
+
+
 def check_kept(keep: Sequence[int], n_qubits: int) -> None:
     """Raise UsageError unless `keep` names one or more distinct qubits."""
     if not keep or len(set(keep)) < len(keep) or not all(0 <= qubit < n_qubits for qubit in keep):

@@ -69,6 +69,17 @@ def super_fidelity(first: Complex[Tensor, "*n d d"], second: Complex[Tensor, "*n
     return overlap + _root((1 - squares(first).sum((-1, -2))) * (1 - squares(second).sum((-1, -2))))
 
 
+def super_fidelities(first: Complex[Tensor, "n d d"], second: Complex[Tensor, "m d d"]) -> Float[Tensor, "n m"]:
+    """`super_fidelity` of every pair: (N, d, d) and (M, d, d) → (N, M)."""
+    return super_fidelity_coordinates(first) @ super_fidelity_coordinates(second).mT
+
+
+def super_fidelity_coordinates(density: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n k"]:
+    """(Re ρ, Im ρ, √(1 - tr ρ²)), (…, 2 d² + 1): the super-fidelity is the inner product of two of these."""
+    entries = torch.view_as_real(density.contiguous()).flatten(-3)
+    return torch.cat([entries, _root(1 - entries.square().sum(-1, keepdim=True))], dim=-1)
+
+
 def uhlmann_fidelity(first: Complex[Tensor, "*n d d"], second: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n"]:
     r"""F = (tr √(√ρ σ √ρ))² of density matrices, (…, d, d) → (…), in [0, 1]; |⟨φ|ψ⟩|² for pure states.
 

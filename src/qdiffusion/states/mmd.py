@@ -12,14 +12,21 @@ A state may be a set of branches of known probability, of which a measurement ta
 expectation over independent measurements of all states. ρ is the mean over branches too; only where a state meets
 itself it is one outcome and not two, |⟨φ|φ⟩|² = 1, which tr ρ² counts as tr ρ_i².
 
-Source: Zhang et al. 2024 (arXiv 2310.05866), equation 5, where pairs i = j are counted (biased).
+Of density matrices the kernel is the super-fidelity G(ρ, σ), an inner product, too: the MMD is the squared distance of
+mean coordinates (`distances.super_fidelity_coordinates`), and of pure states the same as above.
+
+Source: Zhang et al. 2024 (arXiv 2310.05866), equation 5, where pairs i = j are counted (biased); Kwun et al. 2024
+(arXiv 2411.17608) for density matrices.
 """
+
+from collections.abc import Sequence
 
 from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
-from qdiffusion.states.checks import check_branches
+from qdiffusion.states.checks import check_branches, check_sets
+from qdiffusion.states.distances import super_fidelity_coordinates
 from qdiffusion.states.fidelity import squares
 
 
@@ -47,13 +54,37 @@ def mmd(
     biased = squares(one - two).sum() + one_repeated + two_repeated
     if not unbiased:
         return biased
-    if min(len(first), len(second)) < 2:
-        raise UsageError(f"An unbiased MMD of {len(first)} and {len(second)} states; give at least 2 of each.")
     # (N² r₁₁ - N) / (N(N-1)) = r₁₁ - (1 - r₁₁) / (N-1)
-    return biased - sum(
-        (1 - squares(mean).sum() - repeated) / (count - 1)
-        for mean, repeated, count in ((one, one_repeated, len(first)), (two, two_repeated, len(second)))
-    )
+    within = [1 - squares(mean).sum() - repeated for mean, repeated in ((one, one_repeated), (two, two_repeated))]
+    return biased - _bias(within, (len(first), len(second)))
+
+
+def mixed_mmd(
+    first: Complex[Tensor, "n d d"], second: Complex[Tensor, "m d d"], *, unbiased: bool = False
+) -> Float[Tensor, ""]:
+    """The MMD of two sets of density matrices (N, d, d) and (M, d, d) under the super-fidelity.
+
+    Differentiable; where a state is pure, √(1 - tr ρ²) counts as constant.
+
+    Args:
+        unbiased: as for `mmd`.
+
+    Raises:
+        UsageError: an empty set, or unbiased of fewer than two states.
+    """
+    check_sets(first, second)
+    one, two = (super_fidelity_coordinates(each).mean(0) for each in (first, second))
+    biased = (one - two).square().sum()
+    if not unbiased:
+        return biased
+    return biased - _bias([1 - mean.square().sum() for mean in (one, two)], (len(first), len(second)))
+
+
+def _bias(within: Sequence[Tensor], counts: tuple[int, int]) -> Tensor:
+    """What the pairs of a state with itself add: Σ (1 - r) / (N - 1) of both sets."""
+    if min(counts) < 2:
+        raise UsageError(f"An unbiased MMD of {counts[0]} and {counts[1]} states; give at least 2 of each.")
+    return sum((each / (count - 1) for each, count in zip(within, counts, strict=True)), within[0].new_zeros(()))
 
 
 def _mean_state(

@@ -11,9 +11,12 @@ By the envelope theorem the slope of W by C is the plan P, its slopes by a and b
 
 .. math:: W = \max_{f_i + g_j ≤ C_{ij}} \sum_i f_i a_i + \sum_j g_j b_j
 
+Of density matrices the cost is 1 - G, G the super-fidelity, and of pure ones the same.
+
 Plans and potentials are found in double precision on the CPU.
 
-Source: Zhang et al. 2024 (arXiv 2310.05866), equation 7, for the cost; Peyré and Cuturi 2019 (arXiv 1803.00567),
+Source: Zhang et al. 2024 (arXiv 2310.05866), equation 7, for the cost, Kwun et al. 2024 (arXiv 2411.17608) for that of
+density matrices; Peyré and Cuturi 2019 (arXiv 1803.00567),
 sections 2.5 and 4; solved by POT.
 """
 
@@ -28,10 +31,13 @@ from torch import Tensor
 
 from qdiffusion.capacity import check_memory
 from qdiffusion.errors import RunError, UsageError
-from qdiffusion.states.checks import check_branches
+from qdiffusion.states.checks import check_branches, check_sets
+from qdiffusion.states.distances import super_fidelities
 from qdiffusion.states.fidelity import fidelities
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Likeness = Callable[[Tensor, Tensor], Tensor]
+"""States (n, …) and (m, …) → (n, m), 1 where they are equal."""
 Solver = Callable[[Array, Array, Array], tuple[Array, Array, Array]]
 """a (n,), b (m,) and C (n, m) → P (n, m), f (n,) and g (m,)."""
 
@@ -47,9 +53,9 @@ SMALLEST_ERROR = 1e-10
 
 
 class Atoms(NamedTuple):
-    """States of norm 1 (n, d), and their masses (n,) of sum 1."""
+    """States of norm 1 (n, d), or density matrices (n, d, d), and their masses (n,) of sum 1."""
 
-    states: Complex[Tensor, "n d"]
+    states: Complex[Tensor, "n ..."]
     masses: Float[Tensor, " n"]
 
 
@@ -73,7 +79,7 @@ def wasserstein(
             more pairs than memory holds.
         RunError: the solver gave up.
     """
-    return _transported(*_atoms(first, second, first_probabilities, second_probabilities), _exact)
+    return _transported(*_atoms(first, second, first_probabilities, second_probabilities), fidelities, _exact)
 
 
 def sinkhorn(
@@ -98,15 +104,41 @@ def sinkhorn(
 
     Source: Feydy et al. 2019 (arXiv 1810.08278).
     """
+    _check_regularisation(regularisation)
+    atoms = _atoms(first, second, first_probabilities, second_probabilities)
+    return _divergence(*atoms, fidelities, regularisation)
+
+
+def mixed_wasserstein(first: Complex[Tensor, "n d d"], second: Complex[Tensor, "m d d"]) -> Float[Tensor, ""]:
+    """`wasserstein` of two sets of density matrices (N, d, d) and (M, d, d); raises what it raises."""
+    return _transported(*_mixed_atoms(first, second), super_fidelities, _exact)
+
+
+def mixed_sinkhorn(
+    first: Complex[Tensor, "n d d"], second: Complex[Tensor, "m d d"], *, regularisation: float = 0.05
+) -> Float[Tensor, ""]:
+    """`sinkhorn` of two sets of density matrices (N, d, d) and (M, d, d); raises what it raises."""
+    _check_regularisation(regularisation)
+    return _divergence(*_mixed_atoms(first, second), super_fidelities, regularisation)
+
+
+def _check_regularisation(regularisation: float) -> None:
     if not FINEST <= regularisation < float("inf"):
         raise UsageError(
             f"The regularisation of a Sinkhorn divergence is {regularisation}; give at least {FINEST}, or choose the "
             "Wasserstein distance, which has none."
         )
-    one, two = _atoms(first, second, first_probabilities, second_probabilities)
-    across = _transported(one, two, partial(_entropic, epsilon=regularisation))
-    within = (_transported(each, each, partial(_symmetric, epsilon=regularisation)) for each in (one, two))
-    return across - sum(within) / 2
+
+
+def _divergence(one: Atoms, two: Atoms, likeness: Likeness, regularisation: float) -> Float[Tensor, ""]:
+    across = _transported(one, two, likeness, partial(_entropic, epsilon=regularisation))
+    alone = partial(_symmetric, epsilon=regularisation)
+    return across - sum(_transported(each, each, likeness, alone) for each in (one, two)) / 2
+
+
+def _mixed_atoms(first: Tensor, second: Tensor) -> tuple[Atoms, Atoms]:
+    check_sets(first, second)
+    return _flat(first, None), _flat(second, None)
 
 
 def _atoms(
@@ -128,11 +160,11 @@ def _flat(states: Tensor, probabilities: Tensor | None) -> Atoms:
     return Atoms(states.flatten(0, 1), probabilities.flatten() / len(states))
 
 
-def _transported(one: Atoms, two: Atoms, solve: Solver) -> Float[Tensor, ""]:
+def _transported(one: Atoms, two: Atoms, likeness: Likeness, solve: Solver) -> Float[Tensor, ""]:
     """The dual's value, which is the primal's, with the slopes of both."""
     n, m = len(one.masses), len(two.masses)
     check_memory(BYTES_A_PAIR * n * m, f"Transport between {n:,} and {m:,} states or branches", "give fewer")
-    cost = 1 - fidelities(one.states, two.states)
+    cost = 1 - likeness(one.states, two.states)
     given = (tensor.detach().cpu().double().numpy() for tensor in (one.masses, two.masses, cost))
     plan, f, g = (torch.from_numpy(array).to(cost) for array in solve(*given))
     return (f * one.masses).sum() + (g * two.masses).sum() + (plan * (cost - cost.detach())).sum()

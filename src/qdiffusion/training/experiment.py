@@ -35,7 +35,13 @@ from qdiffusion.metrics.config import (
 )
 from qdiffusion.models.amplitude_config import QAMPConfig
 from qdiffusion.models.capece_config import CapeceConfig
-from qdiffusion.models.circuit_config import ChainConfig, ChannelConfig, ReuploadingConfig, UnitaryConfig
+from qdiffusion.models.circuit_config import (
+    ChainConfig,
+    ChannelConfig,
+    MixedChainConfig,
+    ReuploadingConfig,
+    UnitaryConfig,
+)
 from qdiffusion.models.codec_config import (
     AmplitudesConfig,
     AutoencoderConfig,
@@ -60,6 +66,7 @@ Model = (
     | MLPConfig
     | UnitaryConfig
     | ChainConfig
+    | MixedChainConfig
     | ChannelConfig
     | QAMPConfig
     | QDMConfig

@@ -1,4 +1,5 @@
-"""QuDDPM (Zhang et al. 2024, arXiv 2310.05866): chains of measured circuits that make ensembles of states.
+"""QuDDPM (Zhang et al. 2024, arXiv 2310.05866): chains of measured circuits that make ensembles of states; and MSQuDDPM
+(Kwun et al. 2024, arXiv 2411.17608), on density matrices.
 
 Data, chains, forward processes and losses are theirs, the rest is not: at a learning rate of 5e-4 a round has not
 converged after its thousands of steps; and of few inputs a circuit learns to undo the chance of their mean, too: the
@@ -6,12 +7,15 @@ MMD takes more of them than data. Scored with as many states as keep chance belo
 data have an MMD of .0006 from other data.
 """
 
+from dataclasses import replace
+
 from qdiffusion.data.ensemble import EnsembleConfig
+from qdiffusion.diffusion.depolarising_config import DepolarisingConfig
 from qdiffusion.diffusion.state_config import ScramblingConfig
-from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig
+from qdiffusion.diffusion.state_objective_config import ChainLoss, ChainObjectiveConfig, ChainSamplingConfig
 from qdiffusion.metrics.config import StatesEvaluationConfig
-from qdiffusion.models.circuit_config import ChainConfig
-from qdiffusion.models.codec_config import RawConfig
+from qdiffusion.models.circuit_config import ChainConfig, MixedChainConfig
+from qdiffusion.models.codec_config import DensitiesConfig, RawConfig
 from qdiffusion.training.config import AdamConfig, EMAConfig
 from qdiffusion.training.experiment import Experiment, Stage
 from qdiffusion.training.presets.preset import Preset
@@ -117,10 +121,30 @@ def _evenly(first: float, last: float, count: int) -> tuple[float, ...]:
     return tuple(round(first + (last - first) * k / (count - 1), 6) for k in range(count))
 
 
+def msquddpm(name: str, data: EnsembleConfig, model: MixedChainConfig, steps: int, loss: ChainLoss) -> Experiment:
+    """Density matrices that depolarise, and a circuit a level, with one random ancilla, that makes them pure again."""
+    made = quddpm(name, data, (1.0, 1.0), ChainConfig(), steps, ChainObjectiveConfig(loss))
+    return replace(made, codec=DensitiesConfig(), forward=DepolarisingConfig(model.n_steps, exponent=1.0), model=model)
+
+
+def mixed_cluster() -> Experiment:
+    """One qubit near |0⟩, from the maximally mixed state in six steps."""
+    data = EnsembleConfig("cluster", n_qubits=1, spread=0.08, count=100, test_count=1000)
+    return msquddpm("msquddpm-cluster", data, MixedChainConfig(n_steps=6, n_ancillas=2, n_layers=4), 1000, "mmd")
+
+
+def mixed_circle() -> Experiment:
+    """A great circle of one qubit, whose mean state is where the chain begins: by optimal transport."""
+    data = EnsembleConfig("circle", count=500, test_count=500)
+    return msquddpm("msquddpm-circle", data, MixedChainConfig(n_steps=6, n_ancillas=2, n_layers=6), 500, "wasserstein")
+
+
 QUDDPM = (
     Preset("quddpm-cluster1", "QuDDPM: 20 measured circuits that make a cluster of one-qubit states", cluster1),
     Preset("quddpm-cluster2", "QuDDPM: 20 measured circuits that make a cluster of two-qubit states", cluster2),
     Preset("quddpm-circle", "QuDDPM: 40 measured circuits that make a circle, by optimal transport", circle),
     Preset("quddpm-noise", "QuDDPM: 20 measured circuits that make states under correlated noise", noise),
     Preset("quddpm-tfim", "QuDDPM: 30 measured circuits that make ground states of an Ising chain", tfim),
+    Preset("msquddpm-cluster", "MSQuDDPM: six circuits that make mixed states a cluster of pure ones", mixed_cluster),
+    Preset("msquddpm-circle", "MSQuDDPM: six circuits that make mixed states a circle", mixed_circle),
 )
