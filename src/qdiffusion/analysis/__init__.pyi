@@ -1,4 +1,6 @@
 from .ansatze import ANSATZE, AnsatzScore, AnsatzStudy, study_ansatze
+from .chainpage import write_chain_study
+from .chainstudy import ChainStudy, Moment, study_chain
 from .encodings import EncodingCost, encoding_costs
 from .expressibility import Expressibility, divergence_floor, expressibility
 from .gradients import LANDSCAPES, Landscape, Steepness, study_gradients
@@ -15,9 +17,11 @@ __all__ = [
     "LANDSCAPES",
     "AnsatzScore",
     "AnsatzStudy",
+    "ChainStudy",
     "EncodingCost",
     "Expressibility",
     "Landscape",
+    "Moment",
     "Overlap",
     "Portrait",
     "Restored",
@@ -33,10 +37,12 @@ __all__ = [
     "portraits",
     "restored",
     "study_ansatze",
+    "study_chain",
     "study_gradients",
     "study_run",
     "study_scrambling",
     "write_ansatz_study",
+    "write_chain_study",
     "write_encoding_costs",
     "write_gradient_study",
     "write_run_study",

@@ -51,6 +51,12 @@ def stage_spans(experiment: Experiment) -> tuple[Span, ...]:
     return tuple(Span(experiment.stages[index].name, begins[index], end) for index, end in ends)
 
 
+def shown_stage(experiment: Experiment, snapshot: int | None) -> int:
+    """The index of the stage whose weights are shown: that of the snapshot asked for and kept, else the last."""
+    kept = snapshot in experiment.snapshots
+    return experiment.stage_at(snapshot) if snapshot is not None and kept else len(experiment.stages) - 1
+
+
 def stage_curves(spans: Sequence[Span], stats: Sequence[Mapping[str, Any]]) -> tuple[StageCurve, ...]:
     """The curves of all stages that have logged a fidelity."""
     curves = []

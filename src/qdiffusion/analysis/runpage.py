@@ -46,6 +46,12 @@ def write_run_study(out: Path, study: RunStudy, command: str) -> tuple[Path, ...
     return (out / "analysis.md", *(out / f"{name}.png" for name in figures))
 
 
+def undoing_tables(study: RunStudy) -> list[tuple[str, Rows]]:
+    """Titles and tables for a terminal."""
+    found = [(f"Held-out state {study.state}", portrait_rows(study.portraits))]
+    return [*found, ("Restored states", snapshot_rows(study.snapshots))] if study.snapshots else found
+
+
 def portrait_rows(portraits: Sequence[Portrait]) -> Rows:
     """Head and rows: a quantity a row, the original, the scrambled and the restored state side by side."""
     quantities = {

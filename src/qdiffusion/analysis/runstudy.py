@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from qdiffusion.analysis.curves import Span, StageCurve, stage_curves, stage_spans
+from qdiffusion.analysis.curves import Span, StageCurve, shown_stage, stage_curves, stage_spans
 from qdiffusion.analysis.portraits import MOST_DRAWN, Portrait, portraits
 from qdiffusion.analysis.recovery import Snapshot, restored
 from qdiffusion.diffusion.state_config import ScramblerConfig
@@ -77,8 +77,7 @@ def study_run(run: Run, state: int = 0, snapshot: int | None = None, progress: P
         RunError: the run has no weights yet, or is damaged.
     """
     experiment = read_experiment(run).experiment
-    index = -1 if snapshot not in experiment.snapshots else experiment.stage_at(snapshot)
-    _check_scrambler(run, experiment, index)
+    _check_scrambler(run, experiment, shown_stage(experiment, snapshot))
     test = experiment.data.load("test")
     if not 0 <= state < len(test):
         raise UsageError(f"State {state} was asked for; this run has held-out states 0 to {len(test) - 1}.")

@@ -217,9 +217,15 @@ def _add_analyze(add: Callable[..., Parser]) -> None:
     gradients.add_argument("--draws", type=int, default=100, metavar="N", help="of each size (default: 100)")
     gradients.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
     run = _run_folder(
-        _verb(add_analysis, "run", verbs.analyze_run, "what a run on scrambled states restores, in figures and tables")
+        _verb(
+            add_analysis,
+            "run",
+            verbs.analyze_run,
+            "what a run on scrambled states restores or makes, in figures and tables",
+        )
     )
-    run.add_argument("--state", type=int, default=0, metavar="I", help="the held-out state portrayed (default: 0)")
+    run.add_argument("--state", type=int, metavar="I", help="of a scrambler: the held-out state shown (default: 0)")
+    run.add_argument("--seed", type=int, metavar="N", help="of a chain: of the states drawn (default: 0)")
     run.add_argument("--snapshot", type=int, metavar="STEP", help="the weights of this step, one of --snapshots")
     run.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: figures/ of the run)")
     for analysis in (ansatz, encodings, scrambling, gradients):

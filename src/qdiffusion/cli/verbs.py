@@ -216,21 +216,21 @@ def analyze_gradients(request: Namespace) -> None:
 def analyze_run(request: Namespace) -> None:
     """`qdiffusion analyze run DIR`"""
     from qdiffusion.analysis.pages import rich_table
-    from qdiffusion.analysis.runpage import portrait_rows, snapshot_rows, write_run_study
-    from qdiffusion.analysis.runstudy import study_run
+    from qdiffusion.analysis.runkinds import run_kind
     from qdiffusion.progress import RichProgress
     from qdiffusion.runs import Run
 
     run = Run.open(request.run)
     request.out = request.out or run.figures_path
-    study = study_run(run, request.state, request.snapshot, RichProgress())
-    _print_rich(rich_table(f"Held-out state {study.state}", *portrait_rows(study.portraits)))
-    if study.snapshots:
-        _print_rich(rich_table("Restored states", *snapshot_rows(study.snapshots)))
+    kind = run_kind(run, request.snapshot)
+    options = kind.chosen({name: getattr(request, name) for name in ("state", "seed", "snapshot")})
+    study = kind.study(run, **options, progress=RichProgress())
+    for title, rows in kind.tables(study):
+        _print_rich(rich_table(title, *rows))
     for sentence in study.left_out:
         print(sentence)
-    command = _analysis(request, "run", str(run.path), flags=("state", "snapshot"))
-    for path in write_run_study(request.out, study, command):
+    command = _analysis(request, "run", str(run.path), flags=kind.options)
+    for path in kind.write(request.out, study, command):
         print(f"written  {path}")
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qdiffusion.plots import scatter
 from qdiffusion.plots.grid import tile
-from qdiffusion.plots.states import ELEVATION, bloch_vectors, populations, projected
+from qdiffusion.plots.states import ELEVATION, Numbers, bloch_vectors, populations, projected
 from qdiffusion.runs.files import write_bytes_atomic
 from qdiffusion.runs.items import kind_of
 from qdiffusion.runs.pictures import Strip
@@ -74,25 +74,34 @@ def _draw(axes: Axes, items: Tensor, sets: Sequence[Tensor], small: bool = False
         if small:
             axes.set(xticks=[], yticks=[])
     elif items.shape[1] == 2:
-        _draw_sphere(axes, items, small)
+        draw_sphere(axes, bloch_vectors(items), 4 if small else 16)
+        if not small:
+            name_poles(axes)
     else:
         _draw_heat(axes, items, max(float(populations(states).max()) for states in sets))
 
 
-def _draw_sphere(axes: Axes, states: Tensor, small: bool) -> None:
-    right, up, near = projected(bloch_vectors(states)).T
+def draw_sphere(axes: Axes, vectors: Numbers, size: float, colours: str | Sequence[str] = COLOUR) -> None:
+    """Bloch vectors (N, 3) in a sphere, |0⟩ at the top, the fainter a point the farther behind; a colour for all, or
+    one for each."""
+    right, up, near = projected(vectors).T
     order = near.argsort()
+    coloured = colours if isinstance(colours, str) else [colours[place] for place in order]
     behind, before = (Arc((0, 0), 2, 2 * np.sin(ELEVATION), theta1=end, theta2=end + 180) for end in (0, 180))
     behind.set_linestyle("dotted")
     for line in (Circle((0, 0), 1, fill=False), behind, before):
         line.set(edgecolor="0.6", linewidth=0.8)
         axes.add_patch(line)
-    size, shade = 4 if small else 16, 0.25 + 0.375 * (near[order].clip(-1, 1) + 1)
-    axes.scatter(right[order], up[order], s=size, color=COLOUR, alpha=shade, linewidths=0)
-    for text, place in () if small else (("|0⟩", 1.12), ("|1⟩", -1.12)):
-        axes.text(0, place, text, ha="center", va="center", color="0.4")
+    shade = 0.25 + 0.375 * (near[order].clip(-1, 1) + 1)
+    axes.scatter(right[order], up[order], s=size, color=coloured, alpha=shade, linewidths=0)
     axes.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
     axes.set_axis_off()
+
+
+def name_poles(axes: Axes) -> None:
+    """Say which is which, above and below a sphere."""
+    for text, place in ("|0⟩", 1.12), ("|1⟩", -1.12):
+        axes.text(0, place, text, ha="center", va="center", color="0.4")
 
 
 def _draw_heat(axes: Axes, states: Tensor, top: float) -> None:

@@ -5,7 +5,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qdiffusion.states.checks import matrix_qubits
 from qdiffusion.states.distances import projector
+from qdiffusion.states.reduced import partial_trace, qubit_states
 from qdiffusion.states.wigner import VERTICES
 
 AZIMUTH, ELEVATION = np.radians(30), np.radians(15)
@@ -24,6 +26,19 @@ def bloch_vectors(states: Tensor) -> Numbers:
     density = (projector(given) if given.ndim == 2 else given).numpy()
     coherence = 2 * density[:, 1, 0]
     return np.stack([coherence.real, coherence.imag, (density[:, 0, 0] - density[:, 1, 1]).real], axis=1)
+
+
+def qubit_bloch_vectors(states: Tensor) -> Numbers:
+    """`bloch_vectors` of every qubit, the others traced out: complex (N, 2^n), or density matrices (N, 2^n, 2^n).
+
+    |r|² = 2 tr ρ² - 1. Returns (N, n, 3).
+    """
+    given = states.to(torch.complex128)
+    if given.ndim == 2:
+        qubits = qubit_states(given)
+    else:
+        qubits = torch.stack([partial_trace(given, [qubit]) for qubit in range(matrix_qubits(given))], 1)
+    return bloch_vectors(qubits.flatten(0, 1)).reshape(*qubits.shape[:2], 3)
 
 
 def projected(vectors: Numbers) -> Numbers:

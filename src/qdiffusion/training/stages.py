@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch import Tensor
 
 from qdiffusion.data import ItemSet
 from qdiffusion.diffusion.system import Objective, System
@@ -110,14 +111,23 @@ class Work:
 
     def prepare(self, state: TrainingState) -> None:
         """Make what the leg's objective needs before its first step."""
-        leg = state.leg
-        size = self.experiment.stages[leg.index].batch_size
-        generator = torch.Generator().manual_seed(derived_seed(self.experiment.seed, LEG, leg.index, leg.round))
         items = self.items.items.to(self.accelerator.device)
-        state.kept = self._objective(leg).prepare(state.system, items, size, generator)
+        state.kept = prepared(self.experiment, state.leg, state.system, items)
 
     def _objective(self, leg: Leg) -> Objective:
-        return self.experiment.stages[leg.index].objective.build(self.experiment.forward_of(leg.index), leg.round)
+        return _objective(self.experiment, leg)
+
+
+def prepared(experiment: Experiment, leg: Leg, system: System, items: Tensor) -> dict[str, Tensor]:
+    """What the leg's objective makes once, before its first step, of all training items (N, …), by the leg's own
+    chance: with the weights that the leg began with, what it was trained on."""
+    generator = torch.Generator().manual_seed(derived_seed(experiment.seed, LEG, leg.index, leg.round))
+    size = experiment.stages[leg.index].batch_size
+    return _objective(experiment, leg).prepare(system, items, size, generator)
+
+
+def _objective(experiment: Experiment, leg: Leg) -> Objective:
+    return experiment.stages[leg.index].objective.build(experiment.forward_of(leg.index), leg.round)
 
 
 def _accelerator(precision: str) -> Accelerator:
