@@ -8,6 +8,7 @@ from qdiffusion.studies.cacioppo import CACIOPPO
 from qdiffusion.studies.capece import CAPECE
 from qdiffusion.studies.de_falco import FASHION, MNIST
 from qdiffusion.studies.qamp import QAMP
+from qdiffusion.studies.quddpm import MSQUDDPM, QUDDPM
 from qdiffusion.studies.research_log import RESEARCH
 from qdiffusion.studies.study import Study
 from qdiffusion.studies.trainings import capece_cell, de_falco_cell
@@ -21,6 +22,8 @@ STUDIES = {
         QAMP,
         CACIOPPO,
         RESEARCH,
+        QUDDPM,
+        MSQUDDPM,
     )
 }
 

@@ -6,15 +6,16 @@ from qdiffusion.plots import html
 from qdiffusion.studies.spec import Published, PublishedScore, StudySpec
 from qdiffusion.studies.texts import MISSING, score_title
 
+_HIGHER = ("is", "magnetisation")
 _ABSENT = "–: not printed in the places named."
 
 
 def to_html(study: StudySpec, block: Published) -> str:
     """A row a column that the paper scores, all digits as printed, under it what the scores mean."""
     found = {(score.column, score.epoch, score.score): score for score in block.scores}
-    epochs = sorted({score.epoch for score in block.scores})
+    epochs = sorted({score.epoch for score in block.scores}, key=lambda epoch: epoch or 0)
     kinds = [kind for kind in study.scores if any(score.score == kind for score in block.scores)]
-    heads = [score_title(kind, "higher" if kind == "is" else "lower") for kind in kinds]
+    heads = [score_title(kind, "higher" if kind in _HIGHER or "fidelity" in kind else "lower") for kind in kinds]
     keys = [key for key in study.keys if any(score.column == key for score in block.scores)]
     counts = [("", ["Parameters"])] if block.parameters else []
     rows = [
@@ -25,7 +26,9 @@ def to_html(study: StudySpec, block: Published) -> str:
         ]
         for key in keys
     ]
-    whole = html.grouped([*counts, *((f"epoch {epoch}", heads) for epoch in epochs)], "Column", rows)
+    whole = html.grouped(
+        [*counts, *(("trained" if epoch is None else f"epoch {epoch}", heads) for epoch in epochs)], "Column", rows
+    )
     absent = [_ABSENT] if any(MISSING in row for row in rows) else []
     return html.titled(block.source, whole, html.bullets([*block.notes, *absent]))
 

@@ -78,7 +78,8 @@ class PublishedScore:
     """A score as a paper prints it."""
 
     column: str
-    epoch: int
+    epoch: int | None
+    """None: when it was trained; steps are counted another way."""
     score: str
     """fid, kid or is."""
     value: float

@@ -7,7 +7,14 @@ from qdiffusion.studies.statistics import Difference, Estimate
 MISSING = "–"
 ROUNDING = 1e-12
 """Of a mean: a half-width below is none, but that of equal values whose sums were rounded."""
-_TITLES = {"fid": "FID", "kid": "KID", "is": "IS"}
+_TITLES = {
+    "fid": "FID",
+    "kid": "KID",
+    "is": "IS",
+    "mmd": "MMD",
+    "mmd-unbiased": "MMD unbiased",
+    "fidelity-0": "Fidelity with |0…0⟩",
+}
 
 
 def score_words(kind: str) -> str:

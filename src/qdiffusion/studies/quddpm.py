@@ -1,0 +1,233 @@
+"""QuDDPM (Zhang et al. 2024) and MSQuDDPM (Kwun et al. 2024): chains of circuits that make ensembles of states."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from qdiffusion.data.ensemble import EnsembleConfig
+from qdiffusion.diffusion.depolarising_config import DepolarisingConfig
+from qdiffusion.diffusion.state_config import ScramblingConfig
+from qdiffusion.models.circuit_config import ChainConfig, MixedChainConfig
+from qdiffusion.studies.budget import Budget
+from qdiffusion.studies.published import MSQUDDPM_TEXT, QUDDPM_TEXT
+from qdiffusion.studies.spec import Claim, Column, Moment, Reference, StudySpec
+from qdiffusion.studies.study import Cell, Study
+from qdiffusion.training.experiment import Experiment
+from qdiffusion.training.presets import get_preset
+
+DIRECT, STILL = "-direct", "-still"
+SPARE = 5
+"""Where a step solves a transport problem between hundreds of outcomes, a circuit takes a fifth of the steps."""
+ALLOWANCE = 1.25
+"""Of the reported figures."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """An ensemble, and what is reported of it."""
+
+    label: str
+    note: str
+    aim: str
+    """What its claim says."""
+    score: str
+    goal: float
+    """At most, or at least where higher is better."""
+    many: bool = False
+    """Whether it is trained on five times the study's states, as published."""
+    transported: bool = False
+
+
+_TASKS = {
+    "cluster1": _Task(
+        "Cluster of one qubit",
+        "20 circuits, near |0⟩",
+        "an MMD of 1.25 times the reported one",
+        "mmd",
+        ALLOWANCE * 0.0006,
+    ),
+    "cluster2": _Task(
+        "Cluster of two qubits", "20 circuits, near |00⟩", "a fidelity of 0.93 with |00⟩", "fidelity-0", 0.93
+    ),
+    "circle": _Task(
+        "Circle",
+        "40 circuits, by transport",
+        "1.25 times the reported distance",
+        "wasserstein",
+        ALLOWANCE * 0.0028,
+        True,
+        True,
+    ),
+    "noise": _Task(
+        "Correlated noise",
+        "20 circuits, two qubits",
+        "an MMD of 1.25 times the reported one",
+        "mmd",
+        ALLOWANCE * 0.0028,
+        True,
+    ),
+    "tfim": _Task("Ising chain", "30 circuits, four spins", "a magnetisation of 0.86", "magnetisation", 0.86),
+}
+_MIXED = {
+    "cluster": _Task(
+        "Cluster of one qubit", "six circuits, near |0⟩", "a fidelity of 0.97 with |0⟩", "fidelity-0", 0.97
+    ),
+    "circle": _Task("Circle", "six circuits, by transport", "a distance of 0.01", "wasserstein", 0.01, True, True),
+}
+_END = (Moment(1, "all of the training"),)
+
+
+def _references(tasks: dict[str, _Task], beside: dict[str, str], kinds: tuple[str, ...]) -> tuple[Reference, ...]:
+    """Rows of each task, from the cells of its columns."""
+    return tuple(
+        Reference(f"{name.replace(' ', '-')}-{key}", f"{label}, {task.label[0].lower()}{task.label[1:]}", name, columns)
+        for key, task in tasks.items()
+        for columns in [(key, *(key + kind for kind in kinds))]
+        for name, label in beside.items()
+    )
+
+
+SPEC = StudySpec(
+    name="quddpm",
+    title="QuDDPM",
+    columns=(
+        *(Column(key, task.label, task.note) for key, task in _TASKS.items()),
+        *(
+            Column(key + DIRECT, f"{task.label}, direct", "one circuit of all their layers, measured once")
+            for key, task in _TASKS.items()
+        ),
+    ),
+    moments=_END,
+    claims=(
+        *(
+            Claim(f"{task.label}: {task.aim} is reached.", (key,), (task.goal,), scores=(task.score,))
+            for key, task in _TASKS.items()
+        ),
+        *(
+            Claim(
+                f"{task.label}: a chain does better than one circuit with as many angles.",
+                (key,),
+                (key + DIRECT,),
+                scores=(task.score,),
+            )
+            for key, task in _TASKS.items()
+        ),
+        *(
+            Claim(
+                f"{task.label}: samples lie no further from held-out states than the training states do.",
+                (key,),
+                (f"floor-{key}",),
+                scores=("mmd", "wasserstein"),
+                margin=0.25,
+                control=True,
+            )
+            for key, task in _TASKS.items()
+        ),
+    ),
+    published=(QUDDPM_TEXT,),
+    scores=("mmd", "wasserstein", "fidelity-0", "magnetisation"),
+    last=("mmd-unbiased",),
+    references=_references(_TASKS, {"floor": "Data", "data": "Held-out data", "Haar": "Haar states"}, (DIRECT,)),
+    reading=(
+        "Each column is judged by the score that is reported of its task; the claims name it. MMD is biased, as "
+        "published: N samples of the data themselves have 1/N of its spread. Data are the training states against the "
+        "held-out ones.",
+        "Direct: one circuit with as many layers as all circuits of the chain, its ancillas measured once, trained for "
+        "as many steps as one of them: as many gates go through.",
+        "Each seed has other data, other angles and other chance.",
+    ),
+)
+MIXED_SPEC = StudySpec(
+    name="msquddpm",
+    title="MSQuDDPM",
+    columns=(
+        *(Column(key, task.label, task.note) for key, task in _MIXED.items()),
+        *(Column(key + STILL, f"{task.label}, nothing random", "all ancillas |0⟩") for key, task in _MIXED.items()),
+        *(Column(key + DIRECT, f"{task.label}, direct", "one circuit of all layers") for key, task in _MIXED.items()),
+    ),
+    moments=_END,
+    claims=(
+        *(
+            Claim(f"{task.label}: {task.aim} is reached.", (key,), (task.goal,), scores=(task.score,))
+            for key, task in _MIXED.items()
+        ),
+        *(
+            Claim(
+                f"{task.label}: {words}.",
+                (key,),
+                (key + other,),
+                scores=("wasserstein",),
+                control=True,
+            )
+            for key, task in _MIXED.items()
+            for other, words in (
+                (STILL, "it takes a random ancilla"),
+                (DIRECT, "a chain does better than one circuit with as many angles"),
+            )
+        ),
+    ),
+    published=(MSQUDDPM_TEXT,),
+    scores=("fidelity-0", "wasserstein", "mmd", "purity"),
+    last=("mmd-unbiased",),
+    references=_references(
+        _MIXED, {"floor": "Data", "data": "Held-out data", "mixed": "Maximally mixed"}, (STILL, DIRECT)
+    ),
+    reading=(
+        "MMD and Wasserstein distance are by the super-fidelity, which is the fidelity where one state is pure.",
+        "Without a random ancilla all samples are one state: the chain begins with the maximally mixed one.",
+        "Each seed has other data, other angles and other chance.",
+    ),
+)
+
+
+def _cell(tasks: dict[str, _Task], preset: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
+    """A column: the preset's task with the budget's states, five times as many where so published, each circuit
+    trained for the budget's epochs, a fifth of them where a step solves a transport problem."""
+    key = column.removesuffix(DIRECT).removesuffix(STILL)
+    task, made = tasks[key], get_preset(f"{preset}-{key}").build()
+    made = _VARIANTS[column.removeprefix(key)](made)
+    more = SPARE if task.many else 1
+    epochs = max(2, budget.epochs // SPARE) if task.transported else budget.epochs
+    size, batch = more * budget.train_size, more * budget.batch_size
+    stage = replace(made.stages[0], steps=epochs * (size // batch), batch_size=batch)
+    assert isinstance(made.data, EnsembleConfig)
+    rounds = stage.objective.rounds(made.forward)
+    own = replace(budget, epochs=rounds * epochs, train_size=size, batch_size=batch)
+    experiment = replace(
+        made,
+        name=f"{study.name}-{column}",
+        data=replace(made.data, count=size, test_count=own.samples, seed=seed),
+        stages=(stage,),
+        evaluation=replace(made.evaluation, count=own.samples),
+        seed=seed,
+        checkpoint_every=stage.steps,
+        track=(),
+    )
+    return Cell(column, seed, own, experiment)
+
+
+def _direct(experiment: Experiment) -> Experiment:
+    """One circuit of all layers, from the prior to the data."""
+    model, forward = experiment.model, experiment.forward
+    assert isinstance(model, ChainConfig | MixedChainConfig)
+    whole = replace(model, n_steps=1, n_layers=model.n_steps * model.n_layers)
+    if isinstance(forward, ScramblingConfig):
+        forward = replace(forward, timesteps=1, strength=forward.strength[:2])
+    else:
+        assert isinstance(forward, DepolarisingConfig)
+        forward = replace(forward, timesteps=1)
+    return replace(experiment, model=whole, forward=forward)
+
+
+def _still(experiment: Experiment) -> Experiment:
+    """Without a random ancilla."""
+    assert isinstance(experiment.model, MixedChainConfig)
+    return replace(experiment, model=replace(experiment.model, n_random=0))
+
+
+_VARIANTS: dict[str, Callable[[Experiment], Experiment]] = {"": lambda each: each, STILL: _still, DIRECT: _direct}
+
+QUDDPM = Study(SPEC, Budget(1000, 100, 100, 1000, sampler=None, sampling_steps=None), partial(_cell, _TASKS, "quddpm"))
+MSQUDDPM = Study(
+    MIXED_SPEC, Budget(1000, 100, 100, 1000, sampler=None, sampling_steps=None), partial(_cell, _MIXED, "msquddpm")
+)
