@@ -237,6 +237,20 @@ def test_classes_are_compared_each_with_its_own(generator):
     torch.testing.assert_close(loss, (even + odd) / 2)
 
 
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_warm_round_begins_with_the_angles_of_the_one_before(warm):
+    system = chain_system()
+    drawn = [step.weights.detach().clone() for step in system.denoiser.steps]
+    learnt = drawn[2]
+    for round, level in enumerate((2, 1, 0)):
+        ChainObjectiveConfig(warm=warm).build(FORWARD, round).begin(system)
+        weights = system.denoiser.steps[level].weights
+        assert torch.equal(weights, learnt if warm else drawn[level])
+        with torch.no_grad():
+            weights.add_(round + 1)
+        learnt = weights.detach().clone()
+
+
 def mixed_system() -> System:
     space, forward = Space("densities", (2, 2)), DepolarisingConfig(3)
     system = System(Raw(space), MixedChainConfig(3, 2, 2).build(space), forward.build(space, 0))
@@ -371,6 +385,7 @@ def test_a_circuit_may_be_trained_on_more_inputs_than_there_are_data():
         ({"loss": "sinkhorn", "regularisation": 0.0}, r"regularisation is 0\.0, but must be at least 0\.01"),
         ({"regularisation": math.nan}, "regularisation is nan"),
         ({"order": "joint", "inputs": 5}, "inputs is 5, but must be None where all levels learn at once"),
+        ({"order": "joint", "warm": True}, "warm is True, but must be false"),
         ({"loss": "kl"}, "loss is kl, but must be one of mmd, "),
         ({"outcomes": "some"}, "outcomes is some, but must"),
     ],

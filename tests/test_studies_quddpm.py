@@ -39,6 +39,14 @@ def test_one_circuit_has_the_angles_and_the_gates_of_the_chain(study: str, task:
     assert direct.experiment.data == chain.experiment.data
 
 
+@pytest.mark.parametrize("task", [task for _, task in TASKS])
+def test_cold_ones_differ_in_their_start_alone(task: str) -> None:
+    chain, cold = cell_of("quddpm", task).experiment, cell_of("quddpm", task + "-cold").experiment
+    objectives = [each.stages[0].objective for each in (chain, cold)]
+    assert replace(objectives[1], warm=True) == objectives[0] != objectives[1]
+    assert replace(cold, stages=chain.stages, name=chain.name) == chain
+
+
 @pytest.mark.parametrize("task", ["cluster", "circle"])
 def test_nothing_random_differs_in_that_alone(task: str) -> None:
     chain, still = cell_of("msquddpm", task).experiment, cell_of("msquddpm", task + "-still").experiment
@@ -54,4 +62,4 @@ def test_they_are_carried_out_and_told(study: str, columns: str, tmp_path: Path)
     assert main(words) == 0
     table = (tmp_path / "table.md").read_text()
     assert "Wasserstein" in table
-    assert "| Data, cluster of one qubit |" in table
+    assert "| Data: Cluster of one qubit |" in table

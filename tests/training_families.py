@@ -121,6 +121,7 @@ def mixed_chain(folder: Path) -> Experiment:
         codec=DensitiesConfig(),
         forward=DepolarisingConfig(timesteps=3),
         model=MixedChainConfig(n_steps=3, n_ancillas=2, n_layers=2),
+        stages=(replace(made.stages[0], objective=ChainObjectiveConfig(warm=True)),),
     )
 
 

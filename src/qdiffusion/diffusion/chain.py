@@ -44,6 +44,8 @@ class ChainObjective:
     """Of two sets of states; with classes its mean over them."""
     outcomes: Literal["exact", "drawn"] = "exact"
     """Of a denoiser that measures: all with their probabilities, or one of each state."""
+    warm: bool = False
+    """Begin step t with the angles of step t + 1."""
 
     splittable = False
 
@@ -71,6 +73,13 @@ class ChainObjective:
             )
         if mixed and self.distance.mixed is None:
             raise UsageError("Bitstrings are compared of pure states; choose another loss for density matrices.")
+
+    @torch.no_grad()
+    def begin(self, system: System) -> None:
+        """Give step t the angles of the step that was trained before it, where there is one and it is to be warm."""
+        if self.warm and self.level is not None and self.level < self.timesteps - 1:
+            steps = system.denoiser.steps
+            steps[self.level].load_state_dict(steps[self.level + 1].state_dict())
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """inputs (`inputs` or batch_size, …), their labels where there are classes, and targets (N, …) for all items

@@ -108,6 +108,9 @@ class ChainObjectiveConfig:
     outcomes: Outcomes = "exact"
     """Of circuits that are measured: exact, all of them with their probabilities; drawn, one of each state, whose
     gradient lacks the term of the outcome's own probability."""
+    warm: bool = False
+    """Whether each circuit begins with the angles of the one trained before it, which undoes a kick much like its own,
+    rather than with random ones, as published."""
 
     def __post_init__(self) -> None:
         for name, kind in (("loss", ChainLoss), ("order", Order), ("outcomes", Outcomes)):
@@ -118,6 +121,7 @@ class ChainObjectiveConfig:
         require(fits, "inputs", self.inputs, f"1 to {MOST_INPUTS:,}, or None")
         if self.order == "joint":
             require(self.inputs is None, "inputs", self.inputs, "None where all levels learn at once, from noised data")
+            require(not self.warm, "warm", self.warm, "false where all levels learn at once")
 
     def rounds(self, forward: HasTimesteps) -> int:
         """T, one for each circuit, or one for all."""
@@ -130,7 +134,7 @@ class ChainObjectiveConfig:
 
         level = forward.timesteps - 1 - round if self.order == "greedy" else None
         distance = set_distance(self.loss, self.regularisation)
-        return ChainObjective(forward.timesteps, level, self.inputs, distance, self.outcomes)
+        return ChainObjective(forward.timesteps, level, self.inputs, distance, self.outcomes, self.warm)
 
 
 @dataclass(frozen=True)

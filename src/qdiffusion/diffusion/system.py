@@ -152,6 +152,14 @@ class Objective(Protocol):
         """The scalar loss, and further scalars to log, detached."""
 
 
+@runtime_checkable
+class WarmStart(Protocol):
+    """An objective whose rounds begin with what the round before has learnt."""
+
+    def begin(self, system: System) -> None:
+        """Set the weights that the round trains, before its first step."""
+
+
 OnStep = Callable[[int, Tensor], None]
 """Called with the number of steps done, from 0 on, and x (N, …)."""
 

@@ -7,6 +7,7 @@ from functools import partial
 from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.diffusion.depolarising_config import DepolarisingConfig
 from qdiffusion.diffusion.state_config import ScramblingConfig
+from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig
 from qdiffusion.models.circuit_config import ChainConfig, MixedChainConfig
 from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.published import MSQUDDPM_TEXT, QUDDPM_TEXT
@@ -15,7 +16,7 @@ from qdiffusion.studies.study import Cell, Study
 from qdiffusion.training.experiment import Experiment
 from qdiffusion.training.presets import get_preset
 
-DIRECT, STILL = "-direct", "-still"
+DIRECT, STILL, COLD = "-direct", "-still", "-cold"
 SPARE = 5
 """Where a step solves a transport problem between hundreds of outcomes, a circuit takes a fifth of the steps."""
 ALLOWANCE = 1.25
@@ -80,7 +81,7 @@ _END = (Moment(1, "all of the training"),)
 def _references(tasks: dict[str, _Task], beside: dict[str, str], kinds: tuple[str, ...]) -> tuple[Reference, ...]:
     """Rows of each task, from the cells of its columns."""
     return tuple(
-        Reference(f"{name.replace(' ', '-')}-{key}", f"{label}, {task.label[0].lower()}{task.label[1:]}", name, columns)
+        Reference(f"{name.replace(' ', '-')}-{key}", f"{label}: {task.label}", name, columns)
         for key, task in tasks.items()
         for columns in [(key, *(key + kind for kind in kinds))]
         for name, label in beside.items()
@@ -92,6 +93,7 @@ SPEC = StudySpec(
     title="QuDDPM",
     columns=(
         *(Column(key, task.label, task.note) for key, task in _TASKS.items()),
+        *(Column(key + COLD, f"{task.label}, cold", "each circuit from random angles") for key, task in _TASKS.items()),
         *(
             Column(key + DIRECT, f"{task.label}, direct", "one circuit of all their layers, measured once")
             for key, task in _TASKS.items()
@@ -114,6 +116,16 @@ SPEC = StudySpec(
         ),
         *(
             Claim(
+                f"{task.label}: it helps to begin with the angles of the circuit trained before.",
+                (key,),
+                (key + COLD,),
+                scores=("mmd", "wasserstein"),
+                control=True,
+            )
+            for key, task in _TASKS.items()
+        ),
+        *(
+            Claim(
                 f"{task.label}: samples lie no further from held-out states than the training states do.",
                 (key,),
                 (f"floor-{key}",),
@@ -127,11 +139,12 @@ SPEC = StudySpec(
     published=(QUDDPM_TEXT,),
     scores=("mmd", "wasserstein", "fidelity-0", "magnetisation"),
     last=("mmd-unbiased",),
-    references=_references(_TASKS, {"floor": "Data", "data": "Held-out data", "Haar": "Haar states"}, (DIRECT,)),
+    references=_references(_TASKS, {"floor": "Data", "data": "Held-out data", "Haar": "Haar states"}, (COLD, DIRECT)),
     reading=(
         "Each column is judged by the score that is reported of its task; the claims name it. MMD is biased, as "
-        "published: N samples of the data themselves have 1/N of its spread. Data are the training states against the "
+        "published: N samples of the data themselves have 1/N of its spread. Data: the training states against the "
         "held-out ones.",
+        "A chain's circuit begins with the angles of the one trained before; cold: with random ones, as published.",
         "Direct: one circuit with as many layers as all circuits of the chain, its ancillas measured once, trained for "
         "as many steps as one of them: as many gates go through.",
         "Each seed has other data, other angles and other chance.",
@@ -183,7 +196,7 @@ MIXED_SPEC = StudySpec(
 def _cell(tasks: dict[str, _Task], preset: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
     """A column: the preset's task with the budget's states, five times as many where so published, each circuit
     trained for the budget's epochs, a fifth of them where a step solves a transport problem."""
-    key = column.removesuffix(DIRECT).removesuffix(STILL)
+    key = column.removesuffix(DIRECT).removesuffix(STILL).removesuffix(COLD)
     task, made = tasks[key], get_preset(f"{preset}-{key}").build()
     made = _VARIANTS[column.removeprefix(key)](made)
     more = SPARE if task.many else 1
@@ -219,13 +232,25 @@ def _direct(experiment: Experiment) -> Experiment:
     return replace(experiment, model=whole, forward=forward)
 
 
+def _cold(experiment: Experiment) -> Experiment:
+    """From random angles, each circuit."""
+    (stage,) = experiment.stages
+    assert isinstance(stage.objective, ChainObjectiveConfig)
+    return replace(experiment, stages=(replace(stage, objective=replace(stage.objective, warm=False)),))
+
+
 def _still(experiment: Experiment) -> Experiment:
     """Without a random ancilla."""
     assert isinstance(experiment.model, MixedChainConfig)
     return replace(experiment, model=replace(experiment.model, n_random=0))
 
 
-_VARIANTS: dict[str, Callable[[Experiment], Experiment]] = {"": lambda each: each, STILL: _still, DIRECT: _direct}
+_VARIANTS: dict[str, Callable[[Experiment], Experiment]] = {
+    "": lambda each: each,
+    COLD: _cold,
+    STILL: _still,
+    DIRECT: _direct,
+}
 
 QUDDPM = Study(SPEC, Budget(1000, 100, 100, 1000, sampler=None, sampling_steps=None), partial(_cell, _TASKS, "quddpm"))
 MSQUDDPM = Study(

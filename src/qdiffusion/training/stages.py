@@ -8,7 +8,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from qdiffusion.data import ItemSet
-from qdiffusion.diffusion.system import Objective, System
+from qdiffusion.diffusion.system import Objective, System, WarmStart
 from qdiffusion.errors import RunError, UsageError
 from qdiffusion.progress import Progress
 from qdiffusion.runs import Run
@@ -95,7 +95,10 @@ class Work:
             generator = before.generator
             if system is not before.system:
                 take_over(system, before.system, stage.fresh)
-        choose_trained(system, stage.train, self._objective(leg).trained)
+        objective = self._objective(leg)
+        if isinstance(objective, WarmStart):
+            objective.begin(system)
+        choose_trained(system, stage.train, objective.trained)
         optimiser = stage.optimiser.build(system)
         if before is not None and stage.carry and leg.round == 0:
             own = agreeing(system, before.system, stage.fresh)

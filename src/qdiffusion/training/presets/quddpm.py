@@ -1,10 +1,11 @@
 """QuDDPM (Zhang et al. 2024, arXiv 2310.05866): chains of measured circuits that make ensembles of states; and MSQuDDPM
 (Kwun et al. 2024, arXiv 2411.17608), on density matrices.
 
-Data, chains, forward processes and losses are theirs, the rest is not: at a learning rate of 5e-4 a round has not
-converged after its thousands of steps; and of few inputs a circuit learns to undo the chance of their mean, too: the
-MMD takes more of them than data. Scored with as many states as keep chance below what is reported: among 100, even
-data have an MMD of .0006 from other data.
+Data, chains, forward processes and losses are theirs, the rest is not. Each circuit begins with the angles of the one
+trained before it, and the rate falls to 0: from random angles and at 5e-4 a round has not converged after thousands
+of steps. Of few inputs a circuit learns to undo the chance of their mean, too: the MMD takes more of them than data.
+Scored with as many states as keep chance below what is reported: among 100, even data have an MMD of .0006 from other
+data.
 """
 
 from dataclasses import replace
@@ -16,7 +17,7 @@ from qdiffusion.diffusion.state_objective_config import ChainLoss, ChainObjectiv
 from qdiffusion.metrics.config import StatesEvaluationConfig
 from qdiffusion.models.circuit_config import ChainConfig, MixedChainConfig
 from qdiffusion.models.codec_config import DensitiesConfig, RawConfig
-from qdiffusion.training.config import AdamConfig, EMAConfig
+from qdiffusion.training.config import AdamConfig, EMAConfig, RateConfig
 from qdiffusion.training.experiment import Experiment, Stage
 from qdiffusion.training.presets.preset import Preset
 
@@ -42,7 +43,7 @@ def quddpm(
                 steps=steps,
                 batch_size=data.count,
                 objective=objective,
-                optimiser=AdamConfig(learning_rate=2e-2, betas=(0.9, 0.999)),
+                optimiser=AdamConfig(learning_rate=2e-2, betas=(0.9, 0.999), rate=RateConfig(decay="cosine")),
                 ema=EMAConfig(decay=0.0),
             ),
         ),
@@ -60,8 +61,8 @@ def cluster1() -> Experiment:
         EnsembleConfig("cluster", n_qubits=1, spread=0.08, count=100, test_count=1000),
         (1.0, 4.0),
         ChainConfig(n_steps=20, n_ancillas=1, n_layers=4),
-        steps=2001,
-        objective=ChainObjectiveConfig(inputs=1000),
+        steps=500,
+        objective=ChainObjectiveConfig(inputs=1000, warm=True),
     )
 
 
@@ -72,8 +73,8 @@ def cluster2() -> Experiment:
         EnsembleConfig("cluster", n_qubits=2, spread=0.06, count=100, test_count=1000),
         (0.5, 4.0),
         ChainConfig(n_steps=20, n_ancillas=1, n_layers=6),
-        steps=2001,
-        objective=ChainObjectiveConfig(inputs=1000),
+        steps=500,
+        objective=ChainObjectiveConfig(inputs=1000, warm=True),
     )
 
 
@@ -89,7 +90,7 @@ def circle() -> Experiment:
         tuple(round(1e-3 * t**2, 3) for t in range(1, 41)),
         ChainConfig(n_steps=40, n_ancillas=2, n_layers=6),
         steps=200,
-        objective=ChainObjectiveConfig("wasserstein", inputs=125),
+        objective=ChainObjectiveConfig("wasserstein", inputs=125, warm=True),
     )
 
 
@@ -100,8 +101,8 @@ def noise() -> Experiment:
         EnsembleConfig("correlated", n_qubits=2, count=500, test_count=1000),
         (*_evenly(0.05, 1.0, 12), *_evenly(1.2, 4.0, 8)),
         ChainConfig(n_steps=20, n_ancillas=2, n_layers=6),
-        steps=1000,
-        objective=ChainObjectiveConfig(inputs=1000),
+        steps=300,
+        objective=ChainObjectiveConfig(inputs=1000, warm=True),
     )
 
 
@@ -112,8 +113,8 @@ def tfim() -> Experiment:
         EnsembleConfig("tfim", n_qubits=4, transverse_field=(0.2, 0.4), count=100, test_count=1000),
         (0.1, 2.0),
         ChainConfig(n_steps=30, n_ancillas=2, n_layers=12),
-        steps=1000,
-        objective=ChainObjectiveConfig(inputs=300),
+        steps=300,
+        objective=ChainObjectiveConfig(inputs=300, warm=True),
     )
 
 
