@@ -115,5 +115,10 @@ def test_what_are_no_states_is_refused(states):
     ("fields", "most"), [({"classes": 3}, 2), ({"classes": 0}, 2), ({"name": "circle", "classes": 2}, 1)]
 )
 def test_classes_that_there_are_none_of_are_refused(fields, most):
-    with pytest.raises(UsageError, match=f"give 1 to {most}"):
+    with pytest.raises(UsageError, match=f"give 1 to {most}" if most > 1 else "give 1, since"):
         EnsembleConfig(**fields)
+
+
+def test_every_class_has_a_state_in_either_split():
+    with pytest.raises(UsageError, match="at least one of each class"):
+        EnsembleConfig(n_qubits=2, classes=4, test_count=3)

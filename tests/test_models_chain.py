@@ -290,10 +290,11 @@ def test_a_denoiser_is_built_from_its_arguments(config, generator):
         (lambda: ChainConfig(measured="some"), "measured is some, but must"),
         (lambda: ChainConfig(time="none"), "time is none, but must"),
         (lambda: ChainConfig(conditional=True).build(Space("states", (2,))), "needs labels"),
-        (lambda: MixedChainConfig(n_ancillas=0), "A mixed chain got 6 steps of 4 layers and 0 ancillas"),
+        (lambda: MixedChainConfig(n_ancillas=0), "n_ancillas is 0, but must be 1 to 8"),
         (lambda: MixedChainConfig(n_ancillas=1, n_random=2), "n_random is 2, but must be 0 to 1"),
         (lambda: MixedChainConfig().build(Space("densities", (128, 128))), "9 wires; give at most 8"),
         (lambda: MixedChainConfig().build(Space("states", (2,))), "takes densities"),
+        (lambda: ChainConfig(n_ancillas=8).build(Space("states", (128,))), "15 wires; give at most 14"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")

@@ -76,7 +76,7 @@ def test_a_set_has_no_distance_from_itself(generator):
     ("fields", "sentence"),
     [
         ({"bandwidth": 0.0}, "bandwidth"),
-        ({"second": haar(3, 2, torch.Generator())}, "of 2 and 4 amplitudes"),
+        ({"second": haar(3, 2, torch.Generator())}, "of 2 and of 4 amplitudes"),
         ({"second": haar(3, 1, torch.Generator())[:0]}, "empty"),
         ({"first_probabilities": torch.ones(3, 1)}, "probabilities"),
     ],

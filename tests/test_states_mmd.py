@@ -91,3 +91,16 @@ def test_what_does_not_fit_is_refused(generator):
         mmd(states, states.view(2, 2, 2))
     with pytest.raises(UsageError, match="at least 2"):
         mmd(states, states[:1], unbiased=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sentence"),
+    [
+        (haar(3, 1, torch.Generator()), haar(3, 2, torch.Generator()), "of 2 and of 4 amplitudes"),
+        (haar(3, 1, torch.Generator()).real, haar(3, 1, torch.Generator()), "give complex"),
+        (torch.ones(2, 3, dtype=torch.complex64), torch.ones(2, 3, dtype=torch.complex64), "none of qubits"),
+    ],
+)
+def test_sets_that_are_no_states_of_one_size_are_refused(first, second, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        mmd(first, second)

@@ -197,8 +197,8 @@ def test_unknown_preset_lists_all_and_guesses() -> None:
             "in 10 layers got 20 strengths.*give two, of the first and the last",
         ),
         (lambda: UnitaryConfig(n_layers=401), "give 1 to 400"),
-        (lambda: ChainConfig(n_steps=1001), "give 1 to 1000, 1 to 400 and 1 to 8"),
-        (lambda: ChainConfig(n_layers=401), "give 1 to 1000, 1 to 400 and 1 to 8"),
+        (lambda: ChainConfig(n_steps=1001), "n_steps is 1001, but must be 1 to 1000"),
+        (lambda: ChainConfig(n_layers=401), "n_layers is 401, but must be 1 to 400"),
     ],
 )
 def test_circuits_too_large_to_plan_are_refused(make: Callable[[], object], sentence: str) -> None:

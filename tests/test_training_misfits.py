@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from qdiffusion.cli import main
+from qdiffusion.data import EnsembleConfig
 from qdiffusion.diffusion import (
     DenoiseConfig,
     DepolarisingConfig,
@@ -37,7 +38,17 @@ from qdiffusion.models import (
     UnitaryConfig,
 )
 from qdiffusion.training import Experiment, Stage, evaluate_run, get_preset, resume, sample_run, train
-from training_families import chain, conditional, continuous, depolarising, latent, scrambling, transfer
+from training_families import (
+    chain,
+    conditional,
+    conditional_chain,
+    continuous,
+    depolarising,
+    latent,
+    mixed_chain,
+    scrambling,
+    transfer,
+)
 from training_tiny import QVUNET, UNET, files
 
 Change = Callable[[Experiment], Experiment]
@@ -77,7 +88,27 @@ MISFITS: list[tuple[Callable[[Path], Experiment], Change, str]] = [
         "An evaluation by FID takes images, but was given states",
     ),
     (chain, part(sampling=SchedulerConfig(steps=2)), "The sampler ddim takes Gaussian noise away"),
-    (chain, part(model=ChainConfig(n_steps=4)), "a circuit for each of 3 noise levels, but the denoiser has 4"),
+    (
+        chain,
+        part(model=ChainConfig(n_steps=4)),
+        "for 3 noise levels, but the denoiser is made for 4; give it n_steps 3",
+    ),
+    (
+        chain,
+        lambda e: stage(objective=ChainObjectiveConfig(order="joint"))(part(model=ChainConfig(n_steps=1))(e)),
+        "is made for 1; give it n_steps 3",
+    ),
+    (
+        chain,
+        part(data=EnsembleConfig("cluster", count=8, test_count=1)),
+        "data.test_count is 1, but must be at least 2",
+    ),
+    (mixed_chain, stage(objective=ChainObjectiveConfig(outcomes="drawn")), "have no outcomes to be drawn"),
+    (
+        conditional_chain,
+        lambda e: stage(objective=ChainObjectiveConfig(inputs=1))(part(model=replace(e.model, time="own"))(e)),
+        "1 inputs have none of some of 2 classes",
+    ),
     (chain, stage(objective=DenoiseConfig()), "The objective denoise needs Gaussian noise"),
     (chain, stage(accumulation=2), "is no mean over its batch, so that it cannot be accumulated in 2 parts"),
     (chain, stage(flips=True), "Flipping takes images, but was given states"),

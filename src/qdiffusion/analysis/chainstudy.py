@@ -120,10 +120,12 @@ def study_chain(run: Run, seed: int = 0, snapshot: int | None = None, progress: 
     items, held_out = (each.items.to(system.process.strengths.device) for each in (train, test))
     x0, data = system.codec.encode(items[:n]), system.codec.encode(held_out[:n])
     legs = [leg for leg in experiment.legs if leg.index == index]
+    n_classes = system.denoiser.n_classes
+    labels = torch.arange(n, device=x0.device) % n_classes if n_classes else None
     walks = {
         "noising": noised_sets(system, x0, seed),
         "training inputs": trained_sets(system, experiment, legs, items, n, derived(seed, _TRAINED)),
-        "sampling": sampling.build(system).path(system, n, derived(seed, _FRESH), None),
+        "sampling": sampling.build(system).path(system, n, derived(seed, _FRESH), labels),
     }
     progress = progress or SilentProgress()
     forward, trained, fresh = (_walk(name, sets, data, len(legs) + 1, progress) for name, sets in walks.items())
@@ -158,11 +160,12 @@ def trained_sets(
     """
     t = system.process.timesteps
     for leg in legs:
-        inputs = prepared(experiment, leg, system, items)["inputs"][:n]
+        made = {name: each[:n] for name, each in prepared(experiment, leg, system, items).items()}
+        inputs = made["inputs"]
         if t == system.process.timesteps:
             yield inputs
         t -= 1
-        yield system.denoiser(inputs, t, return_dict=False, generator=generator)[0]
+        yield system.denoiser(inputs, t, made.get("labels"), return_dict=False, generator=generator)[0]
 
 
 def _walk(name: str, sets: Iterable[Tensor], data: Tensor, n_levels: int, progress: Progress) -> Walk:
@@ -179,11 +182,12 @@ def _chain_of(run: Run, experiment: Experiment, index: int) -> tuple[ChainObject
     if (
         isinstance(forward, ScramblingConfig)
         and isinstance(objective, ChainObjectiveConfig)
+        and objective.order == "greedy"
         and isinstance(sampling, ChainSamplingConfig)
     ):
         return objective, sampling
     raise UsageError(
         f"{run.path} has the forward process {forward.kind}, the objective {objective.kind} and the sampling "
-        f"{sampling.kind}, but what is shown is how a chain undoes scrambling; give a run such as those of the preset "
-        "quddpm-cluster1."
+        f"{sampling.kind}, but what is shown is how a chain that is trained level by level undoes scrambling; "
+        "give a run such as those of the preset quddpm-cluster1."
     )

@@ -82,7 +82,13 @@ class EnsembleConfig:
             raise UsageError(f"The ensemble {self.name} got n_qubits {self.n_qubits}; give {words}.")
         most = 1 << self.n_qubits if self.name == "cluster" else 1
         if not 1 <= self.classes <= most:
-            raise UsageError(f"The ensemble {self.name} got {self.classes} classes; give 1 to {most}.")
+            words = f"1 to {most}" if most > 1 else "1, since only a cluster has classes"
+            raise UsageError(f"The ensemble {self.name} got {self.classes} classes; give {words}.")
+        if min(self.count, self.test_count) < self.classes:
+            raise UsageError(
+                f"{self.classes} classes are to have {self.count} states to train on and {self.test_count} to compare "
+                "with; give at least one of each class."
+            )
         if not 0 <= self.spread <= MOST_PARAMETER:
             raise UsageError(f"A cluster's spread is {self.spread}; give a number from 0 to 1e6.")
         low, high = self.transverse_field

@@ -20,14 +20,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qdiffusion.capacity import check_memory
 from qdiffusion.diffusion.grid import drawn_levels
 from qdiffusion.diffusion.guidance import guided_states
 from qdiffusion.diffusion.outcomes import outcome_chance, outcomes_at
 from qdiffusion.diffusion.reverse import ReverseProcess
 from qdiffusion.diffusion.set_distances import MMD, SetDistance
-from qdiffusion.diffusion.system import Batch, Draw, MeasuredDenoiser, MixedDenoiser, System
+from qdiffusion.diffusion.system import Batch, Chain, Draw, MeasuredDenoiser, MixedDenoiser, System
 from qdiffusion.errors import UsageError
 from qdiffusion.states import in_phase
+
+AMPLITUDE_BYTES = 32
+"""An amplitude of complex64, what it comes from, and the gradients of both."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class ChainObjective:
     """Of a denoiser that measures: all with their probabilities, or one of each state."""
     warm: bool = False
     """Begin step t with the angles of step t + 1."""
+    pool: int | None = None
+    """States that are led to level t once, of which each step of the training draws its inputs; None: as many as
+    inputs, the same in each step."""
 
     splittable = False
 
@@ -60,19 +67,39 @@ class ChainObjective:
         space, denoiser = system.codec.space, system.denoiser
         space.expect("states", "The objective chain", "densities")
         mixed = space.kind == "densities"
-        if not isinstance(denoiser, MixedDenoiser if mixed else MeasuredDenoiser):
+        if not (isinstance(denoiser, Chain) and isinstance(denoiser, MixedDenoiser if mixed else MeasuredDenoiser)):
             kind = "mixed-chain" if mixed else "chain"
             raise UsageError(
                 f"The objective chain trains circuits whose ancillas are {'traced out' if mixed else 'measured'}, and "
                 f"the denoiser has none; choose the model {kind} with n_steps {self.timesteps}."
             )
-        if system.denoiser.levels not in ((1, self.timesteps) if self.level is None else (self.timesteps,)):
+        if denoiser.n_steps != self.timesteps:
             raise UsageError(
-                f"The objective chain trains a circuit for each of {self.timesteps} noise levels, but the denoiser has "
-                f"{system.denoiser.levels}; give it n_steps {self.timesteps}, or the order joint for a shared one."
+                f"The objective chain trains circuits for {self.timesteps} noise levels, but the denoiser is made for "
+                f"{denoiser.n_steps}; give it n_steps {self.timesteps}."
             )
+        if self.level is not None and denoiser.levels < self.timesteps:
+            raise UsageError(
+                f"Level by level each of {self.timesteps} circuits is trained, but the denoiser has {denoiser.levels} "
+                "for all; choose the order joint."
+            )
+        self._check_sets(system, mixed)
+
+    def _check_sets(self, system: System, mixed: bool) -> None:
+        """Raise UsageError for sets that cannot be compared, or that memory does not hold."""
         if mixed and self.distance.mixed is None:
             raise UsageError("Bitstrings are compared of pure states; choose another loss for density matrices.")
+        if mixed and self.outcomes == "drawn":
+            raise UsageError("Ancillas that are traced out have no outcomes to be drawn; choose outcomes exact.")
+        if self.inputs is None:
+            return
+        if self.inputs < system.denoiser.n_classes:
+            raise UsageError(
+                f"{self.inputs} inputs have none of some of {system.denoiser.n_classes} classes; give at least as many."
+            )
+        amplitudes = 1 << system.denoiser.steps[0].circuit.n_wires
+        needed = AMPLITUDE_BYTES * max(self.inputs, self.pool or 0) * amplitudes
+        check_memory(needed, f"A step with {self.inputs:,} inputs of all outcomes", "give fewer inputs")
 
     @torch.no_grad()
     def begin(self, system: System) -> None:
@@ -82,13 +109,13 @@ class ChainObjective:
             steps[self.level].load_state_dict(steps[self.level + 1].state_dict())
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """inputs (`inputs` or batch_size, …), their labels where there are classes, and targets (N, …) for all items
-        (N, …); nothing where all levels are trained."""
+        """inputs (`pool`, `inputs` or batch_size, …), their labels where there are classes, and targets (N, …) for all
+        items (N, …); nothing where all levels are trained."""
         if self.level is None:
             return {}
         with torch.no_grad():
             x0 = system.codec.encode(items)
-            inputs = system.process.prior((self.inputs or batch_size, *x0.shape[1:]), generator)
+            inputs = system.process.prior((self.pool or self.inputs or batch_size, *x0.shape[1:]), generator)
             told = _evenly(len(inputs), system.denoiser.n_classes, inputs.device)
             for later in range(self.timesteps - 1, self.level, -1):
                 inputs = system.denoiser(inputs, later, told, return_dict=False, generator=generator)[0]
@@ -104,7 +131,7 @@ class ChainObjective:
                 draw = self._noised(system, batch, generator)
             else:
                 level = torch.tensor(self.level, device=batch.places.device)
-                draw = {**kept, "level": level, "targets": kept["targets"][batch.places]}
+                draw = {**self._chosen(kept, generator), "level": level, "targets": kept["targets"][batch.places]}
             if system.denoiser.n_classes:
                 assert batch.labels is not None
                 draw["target_labels"] = batch.labels
@@ -125,6 +152,16 @@ class ChainObjective:
             self._apart(tuple(each[ours == c] for each in left), draw["targets"][theirs == c]) for c in theirs.unique()
         ]
         return torch.stack(apart).mean(), {}
+
+    def _chosen(self, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
+        """The inputs and their labels, drawn from a pool where there is one; as many of each class."""
+        if self.pool is None:
+            return kept
+        assert self.inputs is not None
+        n_classes = 1 + int(kept["labels"].max()) if "labels" in kept else 1
+        turns = torch.randperm(self.pool // n_classes, generator=generator)[: -(-self.inputs // n_classes)]
+        places = (turns[:, None] * n_classes + torch.arange(n_classes)).flatten()[: self.inputs]
+        return {name: each[places.to(each.device)] for name, each in kept.items() if name != "targets"}
 
     def _noised(self, system: System, batch: Batch, generator: torch.Generator) -> Draw:
         """One level for all, and the data there and at the level before."""

@@ -70,6 +70,15 @@ class MeasuredDenoiser(Protocol):
 
 
 @runtime_checkable
+class Chain(Protocol):
+    """A denoiser that is circuits of one form, `steps`: one for each of `n_steps` noise levels, or one for all."""
+
+    n_steps: int
+    levels: int
+    steps: nn.ModuleList
+
+
+@runtime_checkable
 class MixedDenoiser(Protocol):
     """A denoiser of density matrices whose chance lies in ancillas that come in random, and nowhere else."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from qdiffusion.data.config import ImagesConfig, Split
+from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.data.space import Space
 from qdiffusion.diffusion.config import Variance, check_variance
 from qdiffusion.errors import UsageError, require
@@ -112,6 +113,9 @@ class StatesEvaluationConfig:
             for each in (space, *(system.codec.space for system in systems if space.is_quantum)):
                 each.expect("states", "An evaluation by the distance of states", "densities")
             require(count >= 2, "count", count, "at least 2")
+            if isinstance(data, EnsembleConfig):
+                fewest = min(data.count, data.test_count)
+                require(fewest >= 2, "data.count and data.test_count", fewest, "at least 2 each to be scored")
 
     def score(self, subject: "Subject") -> "Scores":
         """Maximum mean discrepancies, Wasserstein distance, fidelities and magnetisations; of density matrices by the

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_ANCILLAS = 8
 """Every outcome of every ancilla is followed: 256 branches."""
+MOST_CHAIN_WIRES = 14
+"""Every outcome of every state is kept: 2^14 amplitudes each."""
 MOST_MIXED_WIRES = 8
 """A density matrix of 8 wires is as large as a state of 16."""
 MOST_LAYERS = 400
@@ -97,7 +99,7 @@ class ChainConfig:
     class_name: ClassVar[str] = "ChainDenoiser"
 
     def __post_init__(self) -> None:
-        _check_chain("A chain", self.n_steps, self.n_layers, self.n_ancillas)
+        _check_chain(self.n_steps, self.n_layers, self.n_ancillas)
         require(self.measured in get_args(Measured), "measured", self.measured, "drawn or post-selected")
         require(self.time in get_args(Time), "time", self.time, "own or shared")
 
@@ -105,9 +107,11 @@ class ChainConfig:
         """What `ChainDenoiser` is built with.
 
         Raises:
-            UsageError: `space` holds no states, or no labels for a conditional chain.
+            UsageError: `space` holds no states, or no labels for a conditional chain, or there are more than 14 wires
+                with the ancillas.
         """
         n_qubits = space.n_qubits("A chain of circuits")
+        _check_wires("A chain", "states", n_qubits, self.n_ancillas, MOST_CHAIN_WIRES)
         return {"n_qubits": n_qubits, **plain(self), "n_classes": told_classes(self, space)}
 
     def build(self, space: Space) -> "ChainDenoiser":
@@ -136,7 +140,7 @@ class MixedChainConfig:
     class_name: ClassVar[str] = "MixedChainDenoiser"
 
     def __post_init__(self) -> None:
-        _check_chain("A mixed chain", self.n_steps, self.n_layers, self.n_ancillas)
+        _check_chain(self.n_steps, self.n_layers, self.n_ancillas)
         require(0 <= self.n_random <= self.n_ancillas, "n_random", self.n_random, f"0 to {self.n_ancillas}")
 
     def arguments(self, space: Space) -> dict[str, Any]:
@@ -146,7 +150,7 @@ class MixedChainConfig:
             UsageError: `space` holds no density matrices, or there are more than 8 wires with the ancillas.
         """
         n_qubits = space.n_qubits("A mixed chain", "densities")
-        _check_mixed_wires("A mixed chain", n_qubits, self.n_ancillas)
+        _check_wires("A mixed chain", "density matrices", n_qubits, self.n_ancillas, MOST_MIXED_WIRES)
         return {"n_qubits": n_qubits, **plain(self)}
 
     def build(self, space: Space) -> "MixedChainDenoiser":
@@ -186,7 +190,7 @@ class ChannelConfig:
             UsageError: `space` holds no density matrices, or there are more than 8 wires with the ancillas.
         """
         n_qubits = space.n_qubits("A channel", "densities")
-        _check_mixed_wires("A channel", n_qubits, self.n_ancillas)
+        _check_wires("A channel", "density matrices", n_qubits, self.n_ancillas, MOST_MIXED_WIRES)
         return {"n_qubits": n_qubits, **plain(self)}
 
     def build(self, space: Space) -> "ChannelDenoiser":
@@ -233,19 +237,15 @@ class ReuploadingConfig:
         return ReuploadingNetwork(**self.arguments(space))
 
 
-def _check_chain(who: str, n_steps: int, n_layers: int, n_ancillas: int) -> None:
-    given, most = (n_steps, n_layers, n_ancillas), (MOST_STEPS, MOST_LAYERS, MOST_ANCILLAS)
-    if not all(1 <= number <= limit for number, limit in zip(given, most, strict=True)):
-        raise UsageError(
-            "{} got {} steps of {} layers and {} ancillas; give 1 to {}, 1 to {} and 1 to {}.".format(
-                who, *given, *most
-            )
-        )
+def _check_chain(n_steps: int, n_layers: int, n_ancillas: int) -> None:
+    require(1 <= n_steps <= MOST_STEPS, "n_steps", n_steps, f"1 to {MOST_STEPS}")
+    require(1 <= n_layers <= MOST_LAYERS, "n_layers", n_layers, f"1 to {MOST_LAYERS}")
+    require(1 <= n_ancillas <= MOST_ANCILLAS, "n_ancillas", n_ancillas, f"1 to {MOST_ANCILLAS}")
 
 
-def _check_mixed_wires(who: str, n_qubits: int, n_ancillas: int) -> None:
-    if n_qubits + n_ancillas > MOST_MIXED_WIRES:
+def _check_wires(who: str, what: str, n_qubits: int, n_ancillas: int, most: int) -> None:
+    if n_qubits + n_ancillas > most:
         raise UsageError(
-            f"{who} of {n_qubits} qubits and {n_ancillas} ancillas has density matrices of {n_qubits + n_ancillas} "
-            f"wires; give at most {MOST_MIXED_WIRES} in all."
+            f"{who} of {n_qubits} qubits and {n_ancillas} ancillas has {what} of {n_qubits + n_ancillas} wires; "
+            f"give at most {most} in all."
         )

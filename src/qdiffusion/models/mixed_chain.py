@@ -42,7 +42,8 @@ class MixedChainDenoiser(nn.Module):
 
     def __init__(self, n_qubits: int, n_steps: int, n_ancillas: int, n_layers: int, n_random: int) -> None:
         super().__init__()
-        self.levels, self.n_random = n_steps, n_random
+        self.n_steps = self.levels = n_steps
+        self.n_random = n_random
         wires = range(n_qubits + n_ancillas)
         prepared = density_preparation(len(wires), wires[: n_qubits + n_random])
         circuit = prepared >> cz_brickwork(len(wires), n_layers)

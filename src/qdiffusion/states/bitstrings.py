@@ -18,7 +18,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
-from qdiffusion.states.checks import check_branches
+from qdiffusion.states.checks import check_two
 from qdiffusion.states.fidelity import squares
 
 _H = [[math.sqrt(0.5), math.sqrt(0.5)], [math.sqrt(0.5), -math.sqrt(0.5)]]
@@ -53,10 +53,7 @@ def bitstring_mmd(
     """
     if not 0 < bandwidth < math.inf:
         raise UsageError(f"The bandwidth of a bitstring kernel is {bandwidth}; give a number above 0.")
-    if first.shape[-1] != second.shape[-1]:
-        raise UsageError(
-            f"Bitstrings of states of {first.shape[-1]} and {second.shape[-1]} amplitudes; give states of equal size."
-        )
+    check_two(first, first_probabilities, second, second_probabilities)
     weighed = _weighed(first, first_probabilities), _weighed(second, second_probabilities)
     closeness = math.exp(-0.5 / bandwidth**2)
     kernel = weighed[0][1].new_tensor([[1.0, closeness], [closeness, 1.0]])
@@ -77,7 +74,6 @@ def bitstring_probabilities(
 
 def _weighed(states: Tensor, probabilities: Tensor | None) -> tuple[Tensor, Tensor]:
     """All branches (K, 2^n), and what each counts (K,), 1 in sum."""
-    check_branches(states, probabilities)
     if probabilities is None:
         return states, states.real.new_full((len(states),), 1 / len(states))
     return states.flatten(0, 1), probabilities.flatten() / len(states)

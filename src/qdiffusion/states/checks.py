@@ -87,12 +87,31 @@ def check_branches(states: Complex[Tensor, "n *b d"], probabilities: Float[Tenso
             f"States of shape {shape} came with {given}; give (N, d) alone, or branches (N, B, d) with probabilities "
             "(N, B)."
         )
+    qubits_of(states)
     if not states.numel():
         raise UsageError(f"A set of states is empty, of shape {shape}; give at least one state.")
 
 
+def check_two(
+    first: Complex[Tensor, "n *b d"],
+    first_probabilities: Float[Tensor, "n b"] | None,
+    second: Complex[Tensor, "m *c e"],
+    second_probabilities: Float[Tensor, "m c"] | None,
+) -> None:
+    """Raise UsageError unless both are what `check_branches` lets pass, of states of one size."""
+    check_branches(first, first_probabilities)
+    check_branches(second, second_probabilities)
+    if first.shape[-1] != second.shape[-1]:
+        raise UsageError(
+            f"The two sets have states of {first.shape[-1]} and of {second.shape[-1]} amplitudes; give states of equal "
+            "size."
+        )
+
+
 def check_sets(first: Complex[Tensor, "n d d"], second: Complex[Tensor, "m d d"]) -> None:
     """Raise UsageError unless these are two sets of matrices (N, d, d) and (M, d, d), neither of them empty."""
+    for each in (first, second):
+        matrix_qubits(each)
     shapes = tuple(first.shape), tuple(second.shape)
     if any(len(shape) != 3 or not shape[0] or shape[1:] != shapes[0][1:] for shape in shapes):
         raise UsageError(

@@ -25,7 +25,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
-from qdiffusion.states.checks import check_branches, check_sets
+from qdiffusion.states.checks import check_sets, check_two
 from qdiffusion.states.distances import super_fidelity_coordinates
 from qdiffusion.states.fidelity import squares
 
@@ -46,9 +46,10 @@ def mmd(
         unbiased: leave out the pairs of a state with itself, which give 1/N and 1/M: the result may be negative.
 
     Raises:
-        UsageError: an empty set, branches without probabilities or the other way round, or unbiased of fewer than two
-            states.
+        UsageError: an empty set, branches without probabilities or the other way round, states of different sizes, or
+            unbiased of fewer than two states.
     """
+    check_two(first, first_probabilities, second, second_probabilities)
     one, one_repeated = _mean_state(first, first_probabilities)
     two, two_repeated = _mean_state(second, second_probabilities)
     biased = squares(one - two).sum() + one_repeated + two_repeated
@@ -91,7 +92,6 @@ def _mean_state(
     states: Complex[Tensor, "n *b d"], probabilities: Float[Tensor, "n b"] | None
 ) -> tuple[Complex[Tensor, "d d"], Float[Tensor, ""] | float]:
     """ρ, and Σ_i (1 - tr ρ_i²) / N²: what tr ρ² lacks where a state meets itself."""
-    check_branches(states, probabilities)
     count = len(states)
     if probabilities is None:
         return states.mT @ states.conj() / count, 0.0

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from qdiffusion.capacity import check_memory
 from qdiffusion.errors import RunError, UsageError
-from qdiffusion.states.checks import check_branches, check_sets
+from qdiffusion.states.checks import check_sets, check_two
 from qdiffusion.states.distances import super_fidelities
 from qdiffusion.states.fidelity import fidelities
 
@@ -144,13 +144,7 @@ def _mixed_atoms(first: Tensor, second: Tensor) -> tuple[Atoms, Atoms]:
 def _atoms(
     first: Tensor, second: Tensor, first_probabilities: Tensor | None, second_probabilities: Tensor | None
 ) -> tuple[Atoms, Atoms]:
-    check_branches(first, first_probabilities)
-    check_branches(second, second_probabilities)
-    if first.shape[-1] != second.shape[-1]:
-        raise UsageError(
-            f"Transport between states of {first.shape[-1]} and of {second.shape[-1]} amplitudes; give states of equal "
-            "size."
-        )
+    check_two(first, first_probabilities, second, second_probabilities)
     return _flat(first, first_probabilities), _flat(second, second_probabilities)
 
 

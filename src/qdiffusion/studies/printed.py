@@ -4,9 +4,8 @@ from decimal import Decimal
 
 from qdiffusion.plots import html
 from qdiffusion.studies.spec import Published, PublishedScore, StudySpec
-from qdiffusion.studies.texts import MISSING, score_title
+from qdiffusion.studies.texts import MISSING, is_higher_better, score_title
 
-_HIGHER = ("is", "magnetisation")
 _ABSENT = "–: not printed in the places named."
 
 
@@ -15,7 +14,7 @@ def to_html(study: StudySpec, block: Published) -> str:
     found = {(score.column, score.epoch, score.score): score for score in block.scores}
     epochs = sorted({score.epoch for score in block.scores}, key=lambda epoch: epoch or 0)
     kinds = [kind for kind in study.scores if any(score.score == kind for score in block.scores)]
-    heads = [score_title(kind, "higher" if kind in _HIGHER or "fidelity" in kind else "lower") for kind in kinds]
+    heads = [score_title(kind, "higher" if is_higher_better(kind) else "lower") for kind in kinds]
     keys = [key for key in study.keys if any(score.column == key for score in block.scores)]
     counts = [("", ["Parameters"])] if block.parameters else []
     rows = [

@@ -81,7 +81,7 @@ class PublishedScore:
     epoch: int | None
     """None: when it was trained; steps are counted another way."""
     score: str
-    """fid, kid or is."""
+    """Without the feature network's name."""
     value: float
     std: float | None = None
     """What stands behind ±."""

@@ -17,6 +17,14 @@ _TITLES = {
 }
 
 
+_HIGHER = ("is", "magnetisation", "purity")
+
+
+def is_higher_better(kind: str) -> bool:
+    """Of a score that a paper prints: ours say it themselves."""
+    return kind in _HIGHER or ("fidelity" in kind and not kind.startswith("in"))
+
+
 def score_words(kind: str) -> str:
     """What readers call a score: "FID", "Infidelity t3"."""
     return _TITLES.get(kind, kind.capitalize().replace("-", " "))

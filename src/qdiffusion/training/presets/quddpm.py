@@ -61,7 +61,7 @@ def cluster1() -> Experiment:
         EnsembleConfig("cluster", n_qubits=1, spread=0.08, count=100, test_count=1000),
         (1.0, 4.0),
         ChainConfig(n_steps=20, n_ancillas=1, n_layers=4),
-        steps=500,
+        steps=150,
         objective=ChainObjectiveConfig(inputs=1000, warm=True),
     )
 
@@ -73,7 +73,7 @@ def cluster2() -> Experiment:
         EnsembleConfig("cluster", n_qubits=2, spread=0.06, count=100, test_count=1000),
         (0.5, 4.0),
         ChainConfig(n_steps=20, n_ancillas=1, n_layers=6),
-        steps=500,
+        steps=150,
         objective=ChainObjectiveConfig(inputs=1000, warm=True),
     )
 
@@ -81,7 +81,6 @@ def cluster2() -> Experiment:
 def circle() -> Experiment:
     """A great circle of one qubit, whose mean state tells nothing: by optimal transport. h = t²/1000.
 
-    The time of a step grows with the pairs of outcomes and data, and is better spent on steps than on more inputs.
     Scored with 500 states, as published: the Wasserstein distance of finite sets depends on their sizes.
     """
     return quddpm(
@@ -89,8 +88,8 @@ def circle() -> Experiment:
         EnsembleConfig("circle", count=500, test_count=500),
         tuple(round(1e-3 * t**2, 3) for t in range(1, 41)),
         ChainConfig(n_steps=40, n_ancillas=2, n_layers=6),
-        steps=200,
-        objective=ChainObjectiveConfig("wasserstein", inputs=125, warm=True),
+        steps=150,
+        objective=ChainObjectiveConfig("wasserstein", inputs=250, warm=True),
     )
 
 
@@ -101,7 +100,7 @@ def noise() -> Experiment:
         EnsembleConfig("correlated", n_qubits=2, count=500, test_count=1000),
         (*_evenly(0.05, 1.0, 12), *_evenly(1.2, 4.0, 8)),
         ChainConfig(n_steps=20, n_ancillas=2, n_layers=6),
-        steps=300,
+        steps=150,
         objective=ChainObjectiveConfig(inputs=1000, warm=True),
     )
 
@@ -113,7 +112,7 @@ def tfim() -> Experiment:
         EnsembleConfig("tfim", n_qubits=4, transverse_field=(0.2, 0.4), count=100, test_count=1000),
         (0.1, 2.0),
         ChainConfig(n_steps=30, n_ancillas=2, n_layers=12),
-        steps=300,
+        steps=150,
         objective=ChainObjectiveConfig(inputs=300, warm=True),
     )
 
