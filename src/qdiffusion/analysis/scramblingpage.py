@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from qdiffusion.analysis.blindness import PAIRS, Chance, chance
 from qdiffusion.analysis.gradients import Steepness
 from qdiffusion.analysis.pages import MISSING, Rows, make_folder, page
 from qdiffusion.analysis.scrambling import LOGGED, LOGGED_SLOPE, ScramblingStudy, logged_fit
@@ -71,6 +72,21 @@ def gradient_rows(found: Sequence[Steepness]) -> Rows:
     return ["Landscape", *sizes, "2^slope a qubit (R²)", "Power of n (R²)"], rows
 
 
+def chance_rows(found: Sequence[Chance]) -> Rows:
+    """Head and rows: a number of qubits a row."""
+    rows = [[str(each.n_qubits), f"{each.haar:.3f}", f"{each.products:.3f}"] for each in found]
+    return ["Qubits", "The log's local fidelity, Haar states", "Local fidelity of products"], rows
+
+
+def chance_notes() -> list[str]:
+    """Sentences: how that table is read."""
+    return [
+        f"What Haar-random states score that have nothing to do with what was asked for, the mean of {PAIRS:,} pairs. "
+        "The log's local fidelity, of the qubits' reduced states, hardly tells two Haar states apart: a training by it has "
+        "next to nothing to gain. Of products of one-qubit states chance gets half, at any size.",
+    ]
+
+
 def gradient_notes(draws: int) -> list[str]:
     """Sentences: how the table is read."""
     return [
@@ -89,7 +105,8 @@ def write_gradient_study(out: Path, found: Sequence[Steepness], draws: int, seed
     """Write `gradients.md` and `gradients.png`; raises RunError where a file cannot be written."""
     make_folder(out)
     conditions = {"command": command, "seed": seed, **environment()}
-    parts = [markdown_table(*gradient_rows(found)), *gradient_notes(draws)]
+    blind = markdown_table(*chance_rows(chance(found[0].n_qubits, seed)))
+    parts = [markdown_table(*gradient_rows(found)), *gradient_notes(draws), blind, *chance_notes()]
     write_text_atomic(out / "gradients.md", page("How steep it is to undo a scrambler", parts, conditions))
     save_figure(gradients_figure(found), out / "gradients.png")
 

@@ -199,14 +199,23 @@ def analyze_scrambling(request: Namespace) -> None:
 
 def analyze_gradients(request: Namespace) -> None:
     """`qdiffusion analyze gradients`"""
+    from qdiffusion.analysis.blindness import chance
     from qdiffusion.analysis.gradients import study_gradients
     from qdiffusion.analysis.pages import rich_table
-    from qdiffusion.analysis.scramblingpage import gradient_notes, gradient_rows, write_gradient_study
+    from qdiffusion.analysis.scramblingpage import (
+        chance_notes,
+        chance_rows,
+        gradient_notes,
+        gradient_rows,
+        write_gradient_study,
+    )
     from qdiffusion.progress import RichProgress
 
     found = study_gradients(request.qubits, request.draws, request.seed, progress=RichProgress())
     _print_rich(rich_table("Variance of slopes", *gradient_rows(found)))
     print(*gradient_notes(request.draws), sep="\n")
+    _print_rich(rich_table("What chance scores", *chance_rows(chance(request.qubits, request.seed))))
+    print(*chance_notes(), sep="\n")
     if request.out is not None:
         command = _analysis(request, "gradients", flags=("qubits", "draws", "seed"))
         write_gradient_study(request.out, found, request.draws, request.seed, command)

@@ -249,7 +249,7 @@ _VARIANTS: dict[str, Callable[[Experiment], Experiment]] = {
     DIRECT: _direct,
 }
 
-QUDDPM = Study(SPEC, Budget(1000, 100, 100, 1000, sampler=None, sampling_steps=None), partial(_cell, _TASKS, "quddpm"))
+QUDDPM = Study(SPEC, Budget(150, 100, 100, 1000, sampler=None, sampling_steps=None), partial(_cell, _TASKS, "quddpm"))
 MSQUDDPM = Study(
     MIXED_SPEC, Budget(300, 100, 100, 1000, sampler=None, sampling_steps=None), partial(_cell, _MIXED, "msquddpm")
 )

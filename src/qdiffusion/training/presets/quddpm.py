@@ -130,13 +130,13 @@ def msquddpm(name: str, data: EnsembleConfig, model: MixedChainConfig, steps: in
 def mixed_cluster() -> Experiment:
     """One qubit near |0⟩, from the maximally mixed state in six steps."""
     data = EnsembleConfig("cluster", n_qubits=1, spread=0.08, count=100, test_count=1000)
-    return msquddpm("msquddpm-cluster", data, MixedChainConfig(n_steps=6, n_ancillas=2, n_layers=4), 1000, "mmd")
+    return msquddpm("msquddpm-cluster", data, MixedChainConfig(n_steps=6, n_ancillas=2, n_layers=4), 300, "mmd")
 
 
 def mixed_circle() -> Experiment:
     """A great circle of one qubit, whose mean state is where the chain begins: by optimal transport."""
     data = EnsembleConfig("circle", count=500, test_count=500)
-    return msquddpm("msquddpm-circle", data, MixedChainConfig(n_steps=6, n_ancillas=2, n_layers=6), 500, "wasserstein")
+    return msquddpm("msquddpm-circle", data, MixedChainConfig(n_steps=6, n_ancillas=2, n_layers=6), 300, "wasserstein")
 
 
 QUDDPM = (
