@@ -82,7 +82,7 @@ def chance_notes() -> list[str]:
     """Sentences: how that table is read."""
     return [
         f"What Haar-random states score that have nothing to do with what was asked for, the mean of {PAIRS:,} pairs. "
-        "The log's local fidelity, of the qubits' reduced states, hardly tells two Haar states apart: training by it has "
+        "The log's local fidelity, of the qubits' reduced states, hardly tells Haar states apart: training by it has "
         "next to nothing to gain. Of products of one-qubit states chance gets half, at any size.",
     ]
 
