@@ -78,23 +78,35 @@ def test_without_skip_the_decoder_sees_the_bottleneck_alone_and_without_circuits
     torch.testing.assert_close(off(x, 0, labels).sample, off(x, 2, 1 - labels).sample)
 
 
+@pytest.mark.parametrize(("start", "width"), [("identity", 16), ("threshold", 40)])
 @pytest.mark.parametrize("variant", ["paper", "released"])
-def test_a_decoder_that_starts_as_the_identity_gives_the_noisy_state_back(variant: str) -> None:
+def test_a_decoder_that_starts_as_the_identity_gives_the_noisy_state_back(variant: str, start: str, width: int) -> None:
     """But for a hundredth of the bottleneck's say, which is there to learn by; without it exactly."""
     x, labels = states(50), torch.arange(50) % 2
-    exact = small(start="identity", variant=variant, control="zero")(x, 1, labels).sample
+    options = {"start": start, "variant": variant, "width": width}
+    exact = small(**options, control="zero")(x, 1, labels).sample
     torch.testing.assert_close(exact, x, rtol=0, atol=1e-6)
-    near = small(start="identity", variant=variant)(x, 1, labels).sample
+    near = small(**options)(x, 1, labels).sample
     assert 0 < 1 - fidelity(near, x).mean().item() < 0.01
     assert fidelity(small(variant=variant)(x, 1, labels).sample, x).mean() < 0.5
 
 
-@pytest.mark.parametrize(
-    ("options", "given"), [({"skip": False}, "has no skip path"), ({"width": 15}, "has 15 hidden reals")]
-)
-def test_the_identity_of_what_is_not_seen_is_no_start(options: dict, given: str) -> None:
-    with pytest.raises(UsageError, match=f"with 16 hidden reals or more, but {given}"):
-        small(start="identity", **options)
+def test_what_is_told_to_such_a_decoder_may_be_a_threshold() -> None:
+    """All hidden biases lowered by s: each part passes as far as it is above s, and no part below it."""
+    x, labels = states(50), torch.arange(50) % 2
+    model = small(start="threshold", width=32, control="zero")
+    with torch.no_grad():
+        model.decoder[0].bias.fill_(-0.2)
+    parts = torch.view_as_real(x)
+    expected = unit(torch.view_as_complex(torch.nn.functional.softshrink(parts, 0.2)))
+    torch.testing.assert_close(model(x, 1, labels).sample, expected)
+
+
+@pytest.mark.parametrize(("start", "least"), [("identity", 16), ("threshold", 32)])
+def test_the_identity_of_what_is_not_seen_is_no_start(start: str, least: int) -> None:
+    for options, given in (({"skip": False}, "no skip path"), ({"width": least - 1}, f"{least - 1} hidden reals")):
+        with pytest.raises(UsageError, match=f"with {least} hidden reals or more, but has {given}"):
+            small(start=start, **options)
 
 
 @pytest.mark.parametrize("summed", [False, True])
@@ -181,7 +193,7 @@ def test_labels_and_levels_outside_the_trained_are_refused(labels: Tensor | None
         ({"ansatz": "none"}, "no ansatz 'none' for QAMP; choose conv-phase or conv-grover"),
         ({"readout": "x"}, "no readout 'x'"),
         ({"control": "random"}, "no control 'random'"),
-        ({"start": "zero"}, "no start 'zero' for QAMP; choose random or identity"),
+        ({"start": "zero"}, "no start 'zero' for QAMP; choose random or identity or threshold"),
         ({"width": 0}, "QAMP got 0 width"),
         ({"variant": "new"}, "no variant 'new'; give paper, released, or some of real_encoder, branches_summed"),
     ],

@@ -53,7 +53,7 @@ def test_every_column_but_the_first_takes_one_thing_away() -> None:
         for key, model in changed.items()
     }
     assert len({*map(repr, changed.values())}) == len(changed) - 1  # zeros and ones are the paper's model again
-    twice = {"both-off", "twin-2", "twin-6", "twin-8"}
+    twice = {"both-off", "threshold-start", "twin-2", "twin-6", "twin-8"}
     assert differing == {key: 0 if key in ("ten", "binary") else 1 + (key in twice) for key in changed}
 
 

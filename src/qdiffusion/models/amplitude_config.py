@@ -37,8 +37,9 @@ class QAMPConfig:
     """What stands for the circuits: twin, classical maps with as many parameters; zero, nothing; none, the circuits."""
     skip: bool = True
     """Whether the decoder sees the noisy state itself."""
-    start: Literal["random", "identity"] = "random"
-    """How the decoder begins: random, as torch draws it; identity, giving back the noisy state that it sees."""
+    start: Literal["random", "identity", "threshold"] = "random"
+    """How the decoder begins: random, as torch draws it; identity, giving back the noisy state that it sees; threshold,
+    so too, by a width of two for each real and imaginary part, which what circuits tell may stop below a threshold."""
     conditional: bool = True
     """Whether every class has angles of its own."""
 

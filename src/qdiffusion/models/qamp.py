@@ -25,7 +25,7 @@ from qdiffusion.models.variants import QAMPDeviations
 ANSAETZE: dict[str, Callable[[int, int], Circuit]] = {"conv-phase": conv_phase, "conv-grover": conv_grover}
 ANGLE_STD = 0.1
 LINEAR, SMALL = 6.0, 1e-2
-"""Of the start "identity": biases in standard deviations of what they are added to, so that ReLU lets all of it pass;
+"""Of the other starts: biases in standard deviations of what they are added to, so that ReLU lets all of it pass;
 and what the bottleneck's part is multiplied by."""
 
 
@@ -50,14 +50,17 @@ class QAMPNetwork(nn.Module):
             maps with as many parameters.
         skip: whether the decoder sees the noisy state itself.
         start: "random"; or "identity": at first it gives back nearly that state, by W₂ ReLU(W₁x + b) - W₂b with
-            orthonormal W₁ = W₂ᵀ and b large enough to keep ReLU linear. Noise then has not to be learnt to pass.
+            orthonormal W₁ = W₂ᵀ and b large enough to keep ReLU linear. Noise then has not to be learnt to pass. Or
+            "threshold": the same by x = ReLU(x) - ReLU(-x) of each real and imaginary part, of which what the
+            bottleneck tells lets only pass what exceeds a threshold.
 
     Attributes:
         levels: T.
 
     Raises:
         UsageError: a size below 1, an ansatz, readout, control, variant or start that there is none of, or the start
-            "identity" without a skip path or with fewer than 2^(n_qubits + 1) hidden reals.
+            "identity" without a skip path or with fewer than 2^(n_qubits + 1) hidden reals, "threshold" than twice as
+            many.
 
     Source: QAMP 2025, section 3.6, and its public program.
     """
@@ -91,9 +94,9 @@ class QAMPNetwork(nn.Module):
         n_told = self.bottleneck.n_outputs + (reals if skip else 0)
         first, last = nn.Linear(n_told, width), nn.Linear(width, reals)
         self.decoder = nn.Sequential(first, nn.ReLU(), last)
-        if start == "identity":
-            _check_identity(skip, width, reals)
-            _start_as_identity(first, last)
+        if start != "random":
+            _check_start(start, skip, width, reals)
+            STARTS[start](first, last)
 
     def forward(
         self,
@@ -266,12 +269,30 @@ def _start_as_identity(first: nn.Linear, last: nn.Linear) -> None:
     last.bias.copy_(-last.weight @ first.bias)
 
 
-def _check_identity(skip: bool, width: int, reals: int) -> None:
-    if not skip or width < reals:
+@torch.no_grad()
+def _start_with_thresholds(first: nn.Linear, last: nn.Linear) -> None:
+    """Let the decoder give back the reals x that stand last in what it reads, as pairs: x = ReLU(x) - ReLU(-x)."""
+    reals = last.out_features
+    by_told, by_sample = first.weight.tensor_split([first.in_features - reals], dim=1)
+    by_told.mul_(SMALL)
+    pairs = torch.arange(reals).view(2, -1).mT.flatten()
+    for whole in (by_sample, first.bias, last.weight, last.bias):
+        whole.zero_()
+    for sign, begin in ((1.0, 0), (-1.0, reals)):
+        by_sample[begin : begin + reals].fill_diagonal_(sign)
+        last.weight[torch.arange(reals), begin + pairs] = sign
+
+
+STARTS = {"identity": _start_as_identity, "threshold": _start_with_thresholds}
+
+
+def _check_start(start: str, skip: bool, width: int, reals: int) -> None:
+    least = 2 * reals if start == "threshold" else reals
+    if not skip or width < least:
         given = "no skip path" if not skip else f"{width} hidden reals"
         raise UsageError(
-            f"A QAMP decoder starts as the identity of a noisy state that it sees, with {reals} hidden reals or more, "
-            f"but has {given}; choose skip true and width {reals}, or start random."
+            f"A QAMP decoder with the start {start} begins as the identity of a noisy state that it sees, with {least} "
+            f"hidden reals or more, but has {given}; choose skip true and width {least}, or start random."
         )
 
 
@@ -285,7 +306,7 @@ def _check(ansatz: str, readout: str, control: str, start: str, sizes: dict[str,
         ("ansatz", ansatz, ANSAETZE),
         ("readout", readout, READOUTS),
         ("control", control, BOTTLENECKS),
-        ("start", start, ("random", "identity")),
+        ("start", start, ("random", *STARTS)),
     ):
         if given not in known:
             raise UsageError(f"There is no {what} {given!r} for QAMP; choose {' or '.join(known)}.")

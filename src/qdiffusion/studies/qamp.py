@@ -31,6 +31,7 @@ _MODELS: dict[str, tuple[str, str, QAMPConfig]] = {
         "the decoder begins by giving back the noisy state",
         replace(_TEN, start="identity"),
     ),
+    "threshold-start": ("Threshold start", "so too, and twice as wide, with thresholds", qamp.THRESHOLDS),
     "conv-grover": ("Conv+Grover", "the Grover mixer for phase mixing", replace(_TEN, ansatz="conv-grover")),
     **{
         key: each
@@ -89,6 +90,13 @@ _CLAIMS = (
         "It is better to begin with the noisy state than with what chance makes of it.",
         ("identity-start",),
         ("ten",),
+        scores=_BY_BOTH,
+        control=True,
+    ),
+    Claim(
+        "It is better still where circuits set thresholds.",
+        ("threshold-start",),
+        ("identity-start",),
         scores=_BY_BOTH,
         control=True,
     ),
