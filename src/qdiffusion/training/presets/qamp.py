@@ -18,7 +18,7 @@ THRESHOLDS = QAMPConfig(start="threshold", width=4 * SIZE**2)
 """A decoder that begins by letting all of the noisy state pass, and learns what not to: a network wider than the
 published one, which in a hundredth of its steps leaves less noise."""
 EPOCHS = 100
-TEN_EPOCHS, TEN_DIGITS = 36, 10_000
+TEN_EPOCHS, TEN_DIGITS = 12, 10_000
 BATCH, FAST_BATCH = 32, 200
 """Images a step, as published, and where two cores are to be done in minutes."""
 FAST_RATE = 3e-3
