@@ -25,6 +25,9 @@ from studies_toys import spec
 from training_interruptions import signal_at
 from training_tiny import QVUNET, UNET, tiny, write_images
 
+OF_MANY_TASKS = {"cacioppo", "research-log", "quddpm", "msquddpm"}
+"""Studies that compare processes or ensembles, too."""
+
 BUDGET = Budget(epochs=2, train_size=32, batch_size=8, samples=100, sampler="ddim", sampling_steps=2)
 
 
@@ -165,7 +168,7 @@ def test_columns_and_seeds_that_there_are_none_of(toy, changes: dict, message: s
         toy(**changes)
 
 
-@pytest.mark.parametrize("name", sorted({*STUDIES} - {"cacioppo", "research-log"}))  # which compare processes, too
+@pytest.mark.parametrize("name", sorted({*STUDIES} - OF_MANY_TASKS))
 def test_paired_seeds_share_all_but_the_net(name: str) -> None:
     """Data, noise, order and sampling are those of the seed: experiments differ in name, nets and stages alone."""
     study = get_study(name)
