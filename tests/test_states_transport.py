@@ -120,6 +120,13 @@ def test_a_branch_of_no_probability_counts_nothing_but_has_a_slope(distance, sid
     assert near.item() == pytest.approx(at(p).item(), abs=1e-9)
 
 
+@pytest.mark.parametrize("distance", BOTH)
+def test_probabilities_that_are_1_in_sum_but_for_rounding_are_taken(distance, generator):
+    (branches, p), second = branched(3, 2, generator), doubles(4, generator)
+    off = distance(branches, second, first_probabilities=p * (1 + 1e-5)).item()
+    assert off == pytest.approx(distance(branches, second, first_probabilities=p).item(), abs=1e-4)
+
+
 @pytest.mark.parametrize("epsilon", [0.02, 0.3, 5.0])
 def test_the_sinkhorn_divergence_of_one_state_from_two(epsilon, generator):
     """The plan is forced; within the two, W_ε = -ε log((1 + e^(-c/ε))/2), c being their infidelity."""

@@ -159,8 +159,9 @@ def _transported(one: Atoms, two: Atoms, likeness: Likeness, solve: Solver) -> F
     n, m = len(one.masses), len(two.masses)
     check_memory(BYTES_A_PAIR * n * m, f"Transport between {n:,} and {m:,} states or branches", "give fewer")
     cost = 1 - likeness(one.states, two.states)
-    given = (tensor.detach().cpu().double().numpy() for tensor in (one.masses, two.masses, cost))
-    plan, f, g = (torch.from_numpy(array).to(cost) for array in solve(*given))
+    a, b, c = (tensor.detach().cpu().double().numpy() for tensor in (one.masses, two.masses, cost))
+    # Probabilities in single precision of deep circuits add up to 1 but for some 1e-7, which the solver refuses.
+    plan, f, g = (torch.from_numpy(array).to(cost) for array in solve(a / a.sum(), b / b.sum(), c))
     return (f * one.masses).sum() + (g * two.masses).sum() + (plan * (cost - cost.detach())).sum()
 
 
