@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from qdiffusion.analysis.curves import shown_stage
+from qdiffusion.diffusion.chain import labels_in_turn
 from qdiffusion.diffusion.state_config import ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig
 from qdiffusion.diffusion.system import System
@@ -120,8 +121,7 @@ def study_chain(run: Run, seed: int = 0, snapshot: int | None = None, progress: 
     items, held_out = (each.items.to(system.process.strengths.device) for each in (train, test))
     x0, data = system.codec.encode(items[:n]), system.codec.encode(held_out[:n])
     legs = [leg for leg in experiment.legs if leg.index == index]
-    n_classes = system.denoiser.n_classes
-    labels = torch.arange(n, device=x0.device) % n_classes if n_classes else None
+    labels = labels_in_turn(n, system.denoiser.n_classes, x0.device)
     walks = {
         "noising": noised_sets(system, x0, seed),
         "training inputs": trained_sets(system, experiment, legs, items, n, derived(seed, _TRAINED)),

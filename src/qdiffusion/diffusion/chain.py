@@ -113,12 +113,12 @@ class ChainObjective:
         with torch.no_grad():
             x0 = system.codec.encode(items)
             inputs = system.process.prior((self.inputs or batch_size, *x0.shape[1:]), generator)
-            told = _evenly(len(inputs), system.denoiser.n_classes, inputs.device)
+            told = labels_in_turn(len(inputs), system.denoiser.n_classes, inputs.device)
             for later in range(self.timesteps - 1, self.level, -1):
                 inputs = system.denoiser(inputs, later, told, return_dict=False, generator=generator)[0]
             before = torch.full((len(x0),), self.level - 1, device=x0.device)
             targets = system.process.noised(x0, before, generator).x
-        return {"inputs": inputs, "targets": targets, **_labelled("labels", told)}
+        return {"inputs": inputs, "targets": targets, **_labelled(told)}
 
     def draw(self, system: System, batch: Batch, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
         """level (), inputs (M, …) and targets (B, …); labels (M,) and target_labels (B,) where there are classes;
@@ -156,7 +156,7 @@ class ChainObjective:
         level = drawn_levels(self.timesteps, 1, generator, x0.device)
         before, after = (system.process.noised(x0, t.expand(len(x0)), generator).x for t in (level - 1, level))
         labels = batch.labels if system.denoiser.n_classes else None
-        return {"level": level[0], "inputs": after, "targets": before, **_labelled("labels", labels)}
+        return {"level": level[0], "inputs": after, "targets": before, **_labelled(labels)}
 
     def _left(self, denoiser: Any, draw: Draw) -> tuple[Tensor, ...]:
         """What the step leaves: states or density matrices (M, …), or branches (M, B, …) and probabilities (M, B)."""
@@ -174,13 +174,13 @@ class ChainObjective:
         return self.distance.pure(left[0], targets, first_probabilities=left[1] if len(left) > 1 else None)
 
 
-def _evenly(count: int, n_classes: int, device: torch.device) -> Tensor | None:
+def labels_in_turn(count: int, n_classes: int, device: torch.device) -> Tensor | None:
     """Labels 0 … K-1 in turn; None without classes."""
     return torch.arange(count, device=device) % n_classes if n_classes else None
 
 
-def _labelled(name: str, labels: Tensor | None) -> dict[str, Tensor]:
-    return {} if labels is None else {name: labels}
+def _labelled(labels: Tensor | None) -> dict[str, Tensor]:
+    return {} if labels is None else {"labels": labels}
 
 
 @dataclass(frozen=True)

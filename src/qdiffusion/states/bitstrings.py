@@ -18,6 +18,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from qdiffusion.errors import UsageError
+from qdiffusion.states.branches import weighed
 from qdiffusion.states.checks import check_two
 from qdiffusion.states.fidelity import squares
 
@@ -54,12 +55,12 @@ def bitstring_mmd(
     if not 0 < bandwidth < math.inf:
         raise UsageError(f"The bandwidth of a bitstring kernel is {bandwidth}; give a number above 0.")
     check_two(first, first_probabilities, second, second_probabilities)
-    weighed = _weighed(first, first_probabilities), _weighed(second, second_probabilities)
+    sets = weighed(first, first_probabilities), weighed(second, second_probabilities)
     closeness = math.exp(-0.5 / bandwidth**2)
-    kernel = weighed[0][1].new_tensor([[1.0, closeness], [closeness, 1.0]])
+    kernel = sets[0][1].new_tensor([[1.0, closeness], [closeness, 1.0]])
     total = kernel.new_zeros(())
     for turn in _TURNS.values():
-        one, two = (bitstring_probabilities(states, weights, turn) for states, weights in weighed)
+        one, two = (bitstring_probabilities(states, weights, turn) for states, weights in sets)
         total = total + ((one - two) * _on_every_qubit(kernel, one - two)).sum()
     return total / len(_TURNS)
 
@@ -70,13 +71,6 @@ def bitstring_probabilities(
     """Σ_k w_k |⟨x|V^{⊗n}|ψ_k⟩|², (2^n,), V a 2×2 unitary that turns every qubit, None for none."""
     turned = states if turn is None else _on_every_qubit(states.new_tensor(turn), states)
     return weights @ squares(turned)
-
-
-def _weighed(states: Tensor, probabilities: Tensor | None) -> tuple[Tensor, Tensor]:
-    """All branches (K, 2^n), and what each counts (K,), 1 in sum."""
-    if probabilities is None:
-        return states, states.real.new_full((len(states),), 1 / len(states))
-    return states.flatten(0, 1), probabilities.flatten() / len(states)
 
 
 def _on_every_qubit(matrix: Tensor, values: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from torch import Tensor
 
 from qdiffusion.capacity import check_memory
 from qdiffusion.errors import RunError, UsageError
+from qdiffusion.states.branches import weighed
 from qdiffusion.states.checks import check_sets, check_two
 from qdiffusion.states.distances import super_fidelities
 from qdiffusion.states.fidelity import fidelities
@@ -138,20 +139,14 @@ def _divergence(one: Atoms, two: Atoms, likeness: Likeness, regularisation: floa
 
 def _mixed_atoms(first: Tensor, second: Tensor) -> tuple[Atoms, Atoms]:
     check_sets(first, second)
-    return _flat(first, None), _flat(second, None)
+    return Atoms(*weighed(first, None)), Atoms(*weighed(second, None))
 
 
 def _atoms(
     first: Tensor, second: Tensor, first_probabilities: Tensor | None, second_probabilities: Tensor | None
 ) -> tuple[Atoms, Atoms]:
     check_two(first, first_probabilities, second, second_probabilities)
-    return _flat(first, first_probabilities), _flat(second, second_probabilities)
-
-
-def _flat(states: Tensor, probabilities: Tensor | None) -> Atoms:
-    if probabilities is None:
-        return Atoms(states, states.real.new_full((len(states),), 1 / len(states)))
-    return Atoms(states.flatten(0, 1), probabilities.flatten() / len(states))
+    return Atoms(*weighed(first, first_probabilities)), Atoms(*weighed(second, second_probabilities))
 
 
 def _transported(one: Atoms, two: Atoms, likeness: Likeness, solve: Solver) -> Float[Tensor, ""]:
