@@ -39,6 +39,24 @@ def test_what_is_compared_differs_in_the_circuit_alone() -> None:
     assert cell_of("mended-4q-d3", 4).experiment.data.seed == 4
 
 
+def test_what_starts_another_way_differs_in_that_alone() -> None:
+    blocks, identity, ladder = (cell_of(f"{kind}-8q-d2").experiment for kind in ("blocks", "identity", "ladder"))
+    assert replace(identity, model=replace(identity.model, start="random"), name=blocks.name) == blocks
+    assert replace(identity, model=ladder.model, name=ladder.name) == ladder
+
+
+@pytest.mark.parametrize("depth", [3, 4])
+def test_grown_circuits_learn_layer_by_layer_for_as_many_steps(depth: int) -> None:
+    """Behind those before it, which rest; then all of them."""
+    grown, direct = (cell_of(f"{kind}-4q-d{depth}").experiment for kind in ("grown", "direct"))
+    *added, together = grown.stages
+    assert [stage.model.n_layers for stage in added] == [*range(1, depth + 1)]
+    assert [stage.train for stage in added] == [(f"denoiser.layers.{n}.*",) for n in range(depth)]
+    assert replace(together, name="") == replace(direct.stages[-1], name="")
+    assert sum(stage.steps for stage in added) == direct.stages[0].steps
+    assert grown.snapshots[-1] == direct.snapshots[-1]
+
+
 def test_the_log_has_its_angles() -> None:
     found = {n: describe(cell_of(f"logged-{n}q").experiment)[-1].parameters.total for n in (4, 6, 8)}
     assert found == {4: 84, 6: 126, 8: 216}

@@ -1,6 +1,7 @@
 """The research log on scrambling: its training as logged, and as it proposes to mend it."""
 
 from dataclasses import replace
+from itertools import accumulate
 
 from qdiffusion.data.ensemble import EnsembleConfig
 from qdiffusion.models.circuit_config import UnitaryConfig
@@ -8,8 +9,8 @@ from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.published import RESEARCH_LOG
 from qdiffusion.studies.spec import Claim, Column, Moment, Reference, StudySpec, Sweep
 from qdiffusion.studies.study import Cell, Study
-from qdiffusion.training.experiment import Experiment
-from qdiffusion.training.presets.states import logged, mended
+from qdiffusion.training.experiment import Experiment, Stage
+from qdiffusion.training.presets.states import grown, logged, mended
 
 LAYERS = {4: 7, 6: 7, 8: 9, 10: 11}
 """Of the log's circuit, by qubits; the log does not say those of 10."""
@@ -20,13 +21,27 @@ GOALS = {4: (4, 0.95), 8: (3, 0.9)}
 """The deepest scrambler that is to be undone, and the average gate fidelity asked for."""
 SHALLOW = 5
 """The deepest scrambler that the log's own layers, and circuits that undo the whole at once, are tried on."""
+BLOCKS = 8
+"""Layers of a denoiser of blocks; the log's has seven or nine."""
+AT_ONCE = ("direct", "grown")
+"""Kinds whose denoiser has a single step."""
 
 _KINDS = {
     "mended": "a mirrored layer for each layer",
     "ladder": "layers of the log's own, as many as logged for each layer",
     "direct": "as many mirrored layers, all at once",
+    "grown": "so too, but one layer after another, then all",
+    "blocks": "layers as logged and mirrored ones, two and two, eight for each layer",
+    "identity": "such blocks, which begin as the identity",
 }
-_LABELS = {"mended": "Step by step", "ladder": "The log's layers", "direct": "At once"}
+_LABELS = {
+    "mended": "Step by step",
+    "ladder": "The log's layers",
+    "direct": "At once",
+    "grown": "Layer after layer",
+    "blocks": "Blocks",
+    "identity": "Identity blocks",
+}
 
 
 def _key(kind: str, n_qubits: int, depth: int) -> str:
@@ -35,10 +50,9 @@ def _key(kind: str, n_qubits: int, depth: int) -> str:
 
 def _tried(kind: str, n_qubits: int) -> tuple[int, ...]:
     """The depths of a kind; what has a single layer is not undone at once, but in the only step."""
-    if kind == "mended":
-        return DEPTHS[n_qubits]
-    shallow = tuple(depth for depth in DEPTHS[n_qubits] if depth <= SHALLOW)
-    return shallow if kind == "ladder" else shallow[1:]
+    deepest = {"mended": max(DEPTHS[n_qubits]), "blocks": GOALS[n_qubits][0], "identity": GOALS[n_qubits][0]}
+    tried = tuple(depth for depth in DEPTHS[n_qubits] if depth <= deepest.get(kind, SHALLOW))
+    return tried[1:] if kind in AT_ONCE else tried
 
 
 _TRIED = [(kind, n, depth) for n in DEPTHS for kind in _KINDS for depth in _tried(kind, n)]
@@ -102,6 +116,21 @@ SPEC = StudySpec(
             )
             for n, (depth, _) in GOALS.items()
         ),
+        *(
+            Claim(
+                f"{text}: {n} qubits, depth {depth}.",
+                (_key(better, n, depth),),
+                (_key(worse, n, depth),),
+                scores=_GATE,
+                control=True,
+            )
+            for better, worse, text in (
+                ("grown", "direct", "At once, it helps to train one layer after another"),
+                ("identity", "blocks", "Blocks undo more where they begin as the identity"),
+                ("identity", "ladder", "So they do beside the log's layers"),
+            )
+            for n, (depth, _) in GOALS.items()
+        ),
     ),
     published=(RESEARCH_LOG,),
     scores=("gate-fidelity", "fidelity-held-out", "fidelity-train"),
@@ -123,38 +152,54 @@ SPEC = StudySpec(
 
 
 def research_log_cell(study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
-    """A column: the log's six stages of as many epochs as the budget has, or the two of twice as many that mend it.
+    """A column: the log's six stages of as many epochs as the budget has, or those that mend it, four times as many.
 
     As logged there are ten states, whatever the budget.
     """
     kind, size, *depth = column.split("-")
     n_qubits = int(size.removesuffix("q"))
     if kind == "logged":
-        made, passes = logged(n_qubits, LAYERS[n_qubits]), budget.epochs
+        made, passes = logged(n_qubits, LAYERS[n_qubits]), STAGES * budget.epochs
         own = replace(budget, train_size=STATES, batch_size=STATES)
     else:
-        made, passes = _mended(kind, n_qubits, int(depth[0].removeprefix("d"))), 2 * budget.epochs
+        made, passes = _mended(kind, n_qubits, int(depth[0].removeprefix("d"))), 4 * budget.epochs
         own = budget
-    own, steps = replace(own, epochs=passes * len(made.stages)), passes * own.steps_per_epoch
+    own, steps = replace(own, epochs=passes), passes * own.steps_per_epoch
+    ends = _ends(made.stages, steps)
+    stages = tuple(
+        replace(stage, steps=end - begin, batch_size=own.batch_size)
+        for stage, begin, end in zip(made.stages, (0, *ends), ends, strict=False)
+    )
     experiment = replace(
         made,
         name=f"{study.name}-{column}",
         data=EnsembleConfig("haar", n_qubits, count=own.train_size, test_count=own.samples, seed=seed),
-        stages=tuple(replace(stage, steps=steps, batch_size=own.batch_size) for stage in made.stages),
+        stages=stages,
         evaluation=replace(made.evaluation, count=own.samples),
-        snapshots=tuple(steps * number for number in range(1, len(made.stages))),
+        snapshots=tuple(ends[:-1]),
         seed=seed,
         track=(),
     )
     return Cell(column, seed, own, experiment)
 
 
+def _ends(stages: tuple[Stage, ...], steps: int) -> tuple[int, ...]:
+    """The steps after which each stage ends, of so many in all, in the stages' own proportions."""
+    own = tuple(accumulate(stage.steps for stage in stages))
+    return tuple(steps * end // own[-1] for end in own)
+
+
 def _mended(kind: str, n_qubits: int, depth: int) -> Experiment:
-    if kind == "mended":
-        return mended(n_qubits, depth)
-    if kind == "ladder":
-        return mended(n_qubits, depth, UnitaryConfig(LAYERS[n_qubits], n_steps=depth))
-    return mended(n_qubits, depth, UnitaryConfig(depth, ansatz="mirrored"))
+    if kind == "grown":
+        return grown(n_qubits, depth)
+    models = {
+        "mended": None,
+        "ladder": UnitaryConfig(LAYERS[n_qubits], n_steps=depth),
+        "direct": UnitaryConfig(depth, ansatz="mirrored"),
+        "blocks": UnitaryConfig(BLOCKS, n_steps=depth, ansatz="blocks"),
+        "identity": UnitaryConfig(BLOCKS, n_steps=depth, ansatz="blocks", start="identity"),
+    }
+    return mended(n_qubits, depth, models[kind])
 
 
 RESEARCH = Study(SPEC, Budget(100, 16, 16, 100, sampler=None, sampling_steps=None), research_log_cell)

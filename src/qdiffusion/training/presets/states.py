@@ -1,5 +1,6 @@
 """Quantum states: the research log's scrambling study, and states that depolarise."""
 
+from dataclasses import replace
 from functools import partial
 
 from qdiffusion.data.ensemble import EnsembleConfig
@@ -77,6 +78,25 @@ def mended(n_qubits: int, depth: int, model: UnitaryConfig | None = None) -> Exp
         snapshots=(200,),
         checkpoint_every=100,
     )
+
+
+def grown(n_qubits: int, depth: int) -> Experiment:
+    """One circuit that undoes the whole at once, layer by layer: each is trained qubit by qubit behind those before it,
+    which rest, then all of them together (Skolik et al. 2021, arXiv 2006.14904)."""
+    whole = UnitaryConfig(depth, ansatz="mirrored")
+    made = mended(n_qubits, depth, whole)
+    local, together = made.stages
+    added = tuple(
+        replace(
+            local,
+            name=f"layer-{number}",
+            steps=local.steps * number // depth - local.steps * (number - 1) // depth,
+            model=replace(whole, n_layers=number),
+            train=(f"denoiser.layers.{number - 1}.*",),
+        )
+        for number in range(1, depth + 1)
+    )
+    return replace(made, model=replace(whole, n_layers=1), stages=(*added, together))
 
 
 def depolarising(n_ancillas: int = 0) -> Experiment:
