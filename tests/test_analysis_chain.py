@@ -26,9 +26,18 @@ from qdiffusion.models.denoised import Denoised
 from qdiffusion.plots.markdown import markdown_table
 from qdiffusion.plots.states import projected, qubit_bloch_vectors
 from qdiffusion.runs import Run
-from qdiffusion.states import magnetisation, mmd, projector, purity, reduced_density, wasserstein
+from qdiffusion.states import (
+    magnetisation,
+    mixed_mmd,
+    mixed_wasserstein,
+    mmd,
+    projector,
+    purity,
+    reduced_density,
+    wasserstein,
+)
 from qdiffusion.training import Experiment, train
-from training_families import chain, scrambling
+from training_families import chain, mixed_chain, scrambling
 from training_tiny import tiny, write_images
 
 HALF = 0.5**0.5
@@ -91,6 +100,25 @@ def test_data_without_noise_are_as_far_as_the_metrics_say(run: Run, study: Chain
     np.testing.assert_allclose(study.forward[0].magnetisation, magnetisation(training), atol=1e-6)
     np.testing.assert_allclose(study.data.bloch, qubit_bloch_vectors(held_out), atol=1e-6)
     assert (study.data.mmd, study.data.wasserstein) == pytest.approx((0, 0), abs=1e-12)
+
+
+def test_density_matrices_are_told_as_states_are(tmp_path: Path) -> None:
+    """They lead from the data to the maximally mixed state and, by the super-fidelity, back."""
+    made = replace(mixed_chain(tmp_path), data=EnsembleConfig("cluster", 2, count=8, test_count=6))
+    study = study_chain(train(made, tmp_path / "run"))
+    training, held_out = (made.data.load(split).items.to(torch.complex128)[:6] for split in ("train", "test"))
+    clean, pure, mixed = study.forward[0], projector(training), torch.eye(4, dtype=torch.complex128)[None] / 4
+    assert clean.mmd == pytest.approx(mixed_mmd(pure, projector(held_out)).item(), abs=1e-6)
+    assert clean.wasserstein == pytest.approx(wasserstein(training, held_out).item(), abs=1e-6)
+    np.testing.assert_allclose(clean.magnetisation, magnetisation(training), atol=1e-6)
+    for walk in (study.forward, study.trained, study.fresh):
+        assert walk[-1].wasserstein == pytest.approx(mixed_wasserstein(mixed, projector(held_out)).item(), abs=1e-4)
+        np.testing.assert_allclose(walk[-1].bloch, 0, atol=1e-6)
+    assert [row[0] for row in set_rows(study)[1]][-1] == "maximally mixed states"
+    assert main(["analyze", "run", str(tmp_path / "run")]) == 0
+    written = (tmp_path / "run" / "figures" / "analysis.md").read_text()
+    assert "super-fidelity" in written
+    assert "Haar" not in written
 
 
 def test_levels_are_layers_of_noise() -> None:

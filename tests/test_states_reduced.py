@@ -16,6 +16,7 @@ from qdiffusion.states import (
     entanglement_entropy,
     haar,
     magnetisation,
+    mixed_magnetisation,
     mutual_information,
     page_entropy,
     partial_trace,
@@ -155,6 +156,9 @@ def test_magnetisation_is_its_sum(generator):
     np.testing.assert_allclose(magnetisation(ghz(5)), 1, **CLOSE)
     noise = torch.full((16,), 1 / 4, dtype=torch.complex64)
     assert magnetisation(noise).item() == pytest.approx(0.375)  # as Zhang et al. 2024 report of noise
+    np.testing.assert_allclose(mixed_magnetisation(projector(states)), expected, **CLOSE)
+    mixture = projector(states).mean(0)
+    np.testing.assert_allclose(mixed_magnetisation(mixture), np.mean(expected), **CLOSE)
 
 
 def test_entropies_have_gradients(generator):

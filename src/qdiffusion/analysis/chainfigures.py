@@ -21,7 +21,7 @@ QUBIT_COLOURS = BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY
 _WALKS = {
     "forward": (BLACK, "o", 4, "forward: training data, noised"),
     "trained": (BLUE, "s", 6, "reverse, train: states that each circuit was trained on"),
-    "fresh": (VERMILION, "D", 4, "reverse, test: fresh Haar states"),
+    "fresh": (VERMILION, "D", 4, "reverse, test: other states"),
 }
 
 
@@ -73,11 +73,11 @@ def distance_figure(study: ChainStudy) -> Figure:
 
 
 def magnetisation_figure(study: ChainStudy) -> Figure:
-    """Histograms of held-out data, samples and Haar states."""
+    """Histograms of held-out data, samples and the prior's states."""
     sets = {
         "held-out data": (study.data, BLACK),
         "samples": (study.fresh[0], VERMILION),
-        "Haar states": (study.fresh[-1], SKY),
+        study.prior: (study.fresh[-1], SKY),
     }
     figure = Figure(figsize=(8, 4.6), layout="constrained")
     axes = figure.add_subplot()

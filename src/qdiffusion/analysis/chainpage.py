@@ -42,13 +42,13 @@ def chain_tables(study: ChainStudy) -> list[tuple[str, Rows]]:
 
 
 def set_rows(study: ChainStudy) -> Rows:
-    """Head and rows: held-out and training data, samples and Haar states; distances, mean length of the qubits' Bloch
-    vectors, magnetisation with its standard deviation."""
+    """Head and rows: held-out and training data, samples and the prior's states; distances, mean length of the qubits'
+    Bloch vectors, magnetisation with its standard deviation."""
     sets = {
         "held-out data": study.data,
         "training data": study.forward[0],
         "samples": study.fresh[0],
-        "Haar states": study.fresh[-1],
+        study.prior: study.fresh[-1],
     }
     rows = []
     for name, each in sets.items():
@@ -98,9 +98,10 @@ def _set_note(study: ChainStudy) -> str:
     """What the columns are, and which points bloch.png has."""
     drawn = min(study.n_qubits, len(QUBIT_COLOURS))
     qubits = "the Bloch vectors" if study.n_qubits == 1 else f"the reduced Bloch vectors of qubits 0 to {drawn - 1}"
+    likeness = "super-fidelity" if study.mixed else "fidelity"
     return (
         f"{study.n_states:,} states in each set, compared with as many held-out data by the biased MMD and the exact "
-        "Wasserstein distance, both of the fidelity; finite sets of one distribution are apart, too, as far as the "
+        f"Wasserstein distance, both of the {likeness}; finite sets of one distribution are apart, too, as far as the "
         "training data (the floor) are. Bloch length: mean over states and qubits, the others traced out; |r|² is "
         f"2 tr ρ² - 1. `bloch.png` shows {qubits} of the first {min(study.n_states, MOST_POINTS // drawn):,} states, "
         "|0⟩ at the top; the fainter a point, the farther behind."
@@ -108,11 +109,12 @@ def _set_note(study: ChainStudy) -> str:
 
 
 def _level_note(study: ChainStudy) -> str:
+    noise = "levels of depolarisation" if study.mixed else "random layers of noise"
     return (
-        f"Level t is behind t of {len(study.forward) - 1} random layers of noise. Forward: training data, noised. "
-        "Reverse, test: fresh Haar states through the chain, as in sampling. Reverse, train: each circuit on states "
-        "that it was trained on. These are the training's own, drawn again by its seed: Haar states, other ones for "
-        "each circuit, led to its level by the circuits before it. W: Wasserstein distance."
+        f"Level t is behind t of {len(study.forward) - 1} {noise}. Forward: training data, noised. Reverse, test: "
+        f"{study.prior} through the chain, as in sampling. Reverse, train: each circuit on states that it was trained "
+        f"on. These are the training's own, drawn again by its seed: {study.prior} for each circuit, led to its level "
+        "by the circuits before it, with chance of their own. W: Wasserstein distance."
     )
 
 

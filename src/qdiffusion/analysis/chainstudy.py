@@ -1,7 +1,7 @@
 """How far from the data a trained chain is, level by level, beside what noise makes of the data.
 
-Levels are counted as QuDDPM counts them, a random layer a level: t = 0 are states without noise, t = T those behind all
-layers; a `noised` state of level t is the process's at t - 1.
+Levels are counted as QuDDPM counts them: t = 0 are states without noise, t = T those with all of it; a `noised` state
+of level t is the process's at t - 1.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,24 @@ from torch import Tensor
 
 from qdiffusion.analysis.curves import shown_stage
 from qdiffusion.diffusion.chain import labels_in_turn
+from qdiffusion.diffusion.depolarising_config import DepolarisingConfig
 from qdiffusion.diffusion.state_config import ScramblingConfig
 from qdiffusion.diffusion.state_objective_config import ChainObjectiveConfig, ChainSamplingConfig
 from qdiffusion.diffusion.system import System
 from qdiffusion.errors import UsageError
+from qdiffusion.models.circuit_config import MixedChainConfig
 from qdiffusion.plots.states import Numbers, qubit_bloch_vectors
 from qdiffusion.progress import Progress, SilentProgress
 from qdiffusion.runs import Run
-from qdiffusion.states import derived, magnetisation, mmd, wasserstein
+from qdiffusion.states import (
+    derived,
+    magnetisation,
+    mixed_magnetisation,
+    mixed_mmd,
+    mixed_wasserstein,
+    mmd,
+    wasserstein,
+)
 from qdiffusion.states.haar import normalised
 from qdiffusion.training.experiment import Experiment, Leg
 from qdiffusion.training.loading import load_system
@@ -35,7 +45,7 @@ _FORWARD, _TRAINED, _FRESH = range(10, 13)
 
 @dataclass(frozen=True)
 class Moment:
-    """N states of n qubits at one level."""
+    """N states or density matrices of n qubits at one level."""
 
     mmd: float
     """Biased, from N held-out data."""
@@ -66,10 +76,10 @@ class ChainStudy:
     forward: Walk
     """Training data, noised."""
     trained: Walk
-    """What each circuit makes of the states that it was trained on, and at level T those of the first: each had Haar
-    states of its own, which the circuits before it led to its level."""
+    """What each circuit makes of the states that it was trained on, and at level T those of the first: each had states
+    of the prior of its own, which the circuits before it led to its level."""
     fresh: Walk
-    """Other Haar states, led from level T to 0: samples."""
+    """Other states of the prior, led from level T to 0: samples."""
 
     @property
     def n_states(self) -> int:
@@ -80,6 +90,16 @@ class ChainStudy:
     def n_qubits(self) -> int:
         """n, of each state."""
         return self.data.bloch.shape[1]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the chain is one of density matrices."""
+        return isinstance(self.experiment.model, MixedChainConfig)
+
+    @property
+    def prior(self) -> str:
+        """What the chain begins with, in words."""
+        return "maximally mixed states" if self.mixed else "Haar states"
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -97,11 +117,11 @@ class ChainStudy:
 
 @torch.no_grad()
 def study_chain(run: Run, seed: int = 0, snapshot: int | None = None, progress: Progress | None = None) -> ChainStudy:
-    """Look at a run that trains a chain on states which are scrambled each by a circuit of its own.
+    """Look at a run that trains a chain on states which are scrambled each by a circuit of its own, or depolarised.
 
     Args:
         run: a run, finished or not.
-        seed: of the noise on the data, of fresh Haar states and of all outcomes.
+        seed: of the noise on the data, of fresh states of the prior, and of all outcomes.
         snapshot: take the weights of this step rather than the last.
         progress: where to report.
 
@@ -118,7 +138,7 @@ def study_chain(run: Run, seed: int = 0, snapshot: int | None = None, progress: 
     system, origin = load_system(run, snapshot)
     train, test = (experiment.data.load(split) for split in ("train", "test"))
     n = min(MOST_STATES, objective.inputs or experiment.stages[index].batch_size, len(train), len(test))
-    items, held_out = (each.items.to(system.process.strengths.device) for each in (train, test))
+    items, held_out = (each.items.to(next(system.denoiser.parameters()).device) for each in (train, test))
     x0, data = system.codec.encode(items[:n]), system.codec.encode(held_out[:n])
     legs = [leg for leg in experiment.legs if leg.index == index]
     labels = labels_in_turn(n, system.denoiser.n_classes, x0.device)
@@ -134,8 +154,16 @@ def study_chain(run: Run, seed: int = 0, snapshot: int | None = None, progress: 
 
 
 def moment(states: Tensor, data: Tensor) -> Moment:
-    """What is kept of states (N, 2^n) beside data (M, 2^n)."""
-    states, data = (normalised(each.cpu().to(torch.complex128)) for each in (states, data))
+    """What is kept of states (N, 2^n) beside data (M, 2^n), or of density matrices (N, 2^n, 2^n) and (M, 2^n, 2^n)."""
+    states, data = (each.cpu().to(torch.complex128) for each in (states, data))
+    if states.ndim == 3:
+        return Moment(
+            mixed_mmd(states, data).item(),
+            mixed_wasserstein(states, data).item(),
+            qubit_bloch_vectors(states),
+            mixed_magnetisation(states).numpy(),
+        )
+    states, data = normalised(states), normalised(data)
     return Moment(
         mmd(states, data).item(),
         wasserstein(states, data).item(),
@@ -145,7 +173,7 @@ def moment(states: Tensor, data: Tensor) -> Moment:
 
 
 def noised_sets(system: System, x0: Tensor, seed: int) -> Iterator[Tensor]:
-    """x₀ (N, 2^n) at the levels 0 … T, each state on its own way."""
+    """x₀ (N, …) at the levels 0 … T, each state on its own way."""
     for level in range(system.process.timesteps + 1):
         t = torch.full((len(x0),), level - 1, device=x0.device)
         yield system.process.noised(x0, t, derived(seed, _FORWARD)).x
@@ -154,7 +182,7 @@ def noised_sets(system: System, x0: Tensor, seed: int) -> Iterator[Tensor]:
 def trained_sets(
     system: System, experiment: Experiment, legs: Iterable[Leg], items: Tensor, n: int, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    """What the first n states that each circuit was trained on become at the levels T … 0, (n, 2^n).
+    """What the first n states that each circuit was trained on become at the levels T … 0, (n, …).
 
     legs: those that train the circuits, the noisiest level's first; items: all training items.
     """
@@ -180,7 +208,7 @@ def _walk(name: str, sets: Iterable[Tensor], data: Tensor, n_levels: int, progre
 def _chain_of(run: Run, experiment: Experiment, index: int) -> tuple[ChainObjectiveConfig, ChainSamplingConfig]:
     forward, objective, sampling = experiment.forward_of(index), experiment.stages[index].objective, experiment.sampling
     if (
-        isinstance(forward, ScramblingConfig)
+        isinstance(forward, ScramblingConfig | DepolarisingConfig)
         and isinstance(objective, ChainObjectiveConfig)
         and objective.order == "greedy"
         and isinstance(sampling, ChainSamplingConfig)
@@ -188,6 +216,6 @@ def _chain_of(run: Run, experiment: Experiment, index: int) -> tuple[ChainObject
         return objective, sampling
     raise UsageError(
         f"{run.path} has the forward process {forward.kind}, the objective {objective.kind} and the sampling "
-        f"{sampling.kind}, but what is shown is how a chain that is trained level by level undoes scrambling; "
-        "give a run such as those of the preset quddpm-cluster1."
+        f"{sampling.kind}, but what is shown is how a chain that is trained level by level makes states of noise; "
+        "give a run such as those of the presets quddpm-cluster1 and msquddpm-cluster."
     )

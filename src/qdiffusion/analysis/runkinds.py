@@ -11,6 +11,7 @@ from qdiffusion.analysis.curves import shown_stage
 from qdiffusion.analysis.pages import Rows
 from qdiffusion.analysis.runpage import undoing_tables, write_run_study
 from qdiffusion.analysis.runstudy import study_run
+from qdiffusion.diffusion.depolarising_config import DepolarisingConfig
 from qdiffusion.diffusion.state_config import ScramblerConfig, ScramblingConfig
 from qdiffusion.errors import UsageError
 from qdiffusion.runs import Run
@@ -39,9 +40,11 @@ class RunKind:
         return given
 
 
+_CHAIN = RunKind(study_chain, ("seed", "snapshot"), chain_tables, write_chain_study)
 RUN_KINDS: Mapping[type, RunKind] = {
     ScramblerConfig: RunKind(study_run, ("state", "snapshot"), undoing_tables, write_run_study),
-    ScramblingConfig: RunKind(study_chain, ("seed", "snapshot"), chain_tables, write_chain_study),
+    ScramblingConfig: _CHAIN,
+    DepolarisingConfig: _CHAIN,
 }
 
 
@@ -57,7 +60,7 @@ def run_kind(run: Run, snapshot: int | None = None) -> RunKind:
     if type(forward) not in RUN_KINDS:
         raise UsageError(
             f"{run.path} has the forward process {forward.kind}, but what can be shown is how one scrambler, the same "
-            "for every state, is undone (scrambler; preset scrambling-4q), or how a chain undoes the scrambling of "
-            "each state by a circuit of its own (scrambling; preset quddpm-cluster1); give such a run."
+            "for every state, is undone (scrambler; preset scrambling-4q), or how a chain makes states of noise "
+            "(scrambling and depolarising; presets quddpm-cluster1 and msquddpm-cluster); give such a run."
         )
     return RUN_KINDS[type(forward)]

@@ -1,11 +1,11 @@
 """How deep a ladder circuit scrambles: correlators between its ends, and entanglement, layer by layer."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from qdiffusion.circuits import Plan, ladder_entangling, state, state_preparation
@@ -16,6 +16,7 @@ from qdiffusion.states import (
     depth_fit,
     derived,
     entanglement_entropy,
+    ladder_angles,
     ladder_decay,
     page_entropy,
     saturation_depth,
@@ -111,7 +112,9 @@ def study_scrambling(
                 decay[deep.start - 1 :] += ladder_decay(n, deep, 1, derived(seed, n, draw))[0] / draws
                 done += 1 << n
                 task.update(done)
-            entropies = _entropies(n, depths.stop - 1, draws, derived(seed, n, draws))
+            # The same circuits as for the correlators.
+            angles = torch.cat([ladder_angles(n, depths[-1], 1, derived(seed, n, draw)) for draw in range(draws)])
+            entropies = _entropies(n, angles)
             curves.append(ScramblingCurve(n, tuple(depths), tuple(decay.tolist()), tuple(entropies.tolist())))
     for curve in curves:
         require(curve.decay[-1] >= SATURATED, "draws", draws, f"more: {curve.n_qubits} qubits have not saturated")
@@ -119,14 +122,13 @@ def study_scrambling(
 
 
 @torch.no_grad()
-def _entropies(n_qubits: int, depth: int, draws: int, generator: torch.Generator) -> Tensor:
-    """Of half of the qubits after each layer, bits, the mean over draws: (depth,)."""
+def _entropies(n_qubits: int, angles: Float[Tensor, "draws depth a"]) -> Float[Tensor, " depth"]:
+    """Of half of the qubits after each layer, bits, the mean over draws."""
     plan = Plan(state_preparation(n_qubits) >> ladder_entangling(n_qubits, 1), state())
-    angles = 2 * math.pi * torch.rand(depth, draws, 1, 3 * n_qubits, dtype=torch.float64, generator=generator)
-    x: Any = torch.zeros(draws, 1, 1, 1 << n_qubits, dtype=torch.complex128)
+    x: Any = torch.zeros(len(angles), 1, 1, 1 << n_qubits, dtype=torch.complex128)
     x[..., 0] = 1
     found = []
-    for layer in angles:
-        x = plan(layer, x)
+    for layer in angles.double().transpose(0, 1):
+        x = plan(layer.unsqueeze(1), x)
         found.append(entanglement_entropy(x[:, 0, 0], range(n_qubits // 2)).mean())
     return torch.stack(found)

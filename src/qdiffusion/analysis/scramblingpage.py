@@ -39,7 +39,7 @@ def scrambling_notes(study: ScramblingStudy) -> list[str]:
     return [
         f"Ladder circuits, all angles uniform in [0, 2π), {study.draws} draws of each size. Saturation: 1 - F, the "
         "mean over the nine pairs of Pauli matrices on the first and the last qubit at infinite temperature, stays at "
-        "0.9 or more. Entropies are those of half of the qubits, of circuits on |0…0⟩.",
+        "0.9 or more. Entropies are those of half of the qubits, of the same circuits on |0…0⟩.",
         f"The log's own depths lie on {logged.slope:.2f} ± {logged.slope_error:.2f} layers a qubit, not on the "
         f"{LOGGED_SLOPE:g} that it states.{fit}",
         "The log calls 3.28 bits the Page value of 4 qubits: it is that of 8, cut 4|4. Two of four qubits hold 2 bits "

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from qdiffusion.circuits import (
     Circuit,
     Gate,
-    QuantumLayer,
     branches,
     circuit_of,
     cz_brickwork,
@@ -26,16 +25,14 @@ from qdiffusion.circuits import (
     measured,
     state_preparation,
 )
-from qdiffusion.circuits.picked import Picked
 from qdiffusion.errors import UsageError
 from qdiffusion.models.denoised import Denoised, drawn
 from qdiffusion.models.inputs import check_range, levels_of, refuse_labels
+from qdiffusion.models.steps import CircuitSteps
 
 
 class ChainDenoiser(nn.Module):
-    """T circuits, `steps.0` … `steps.T-1`, each with 2 (n + n_a) L angles of its own, or one for all.
-
-    Angles start as N(0, 1), from torch's global generator.
+    """T circuits, `steps.0` … `steps.T-1` (`CircuitSteps`), each with 2 (n + n_a) L angles of its own, or one for all.
 
     Args:
         n_qubits: n, of the states.
@@ -66,10 +63,7 @@ class ChainDenoiser(nn.Module):
         self.n_steps, self.n_classes, self.post_selected = n_steps, n_classes, measured == "post-selected"
         self.levels = 1 if time == "shared" else n_steps
         circuit = step_circuit(n_qubits, n_ancillas, n_layers, self.levels < n_steps, n_classes > 0)
-        steps = [QuantumLayer(circuit, branches(), check_norms=False) for _ in range(self.levels)]
-        for step in steps:
-            nn.init.normal_(step.weights)
-        self.steps = nn.ModuleList(steps)
+        self.steps = CircuitSteps(circuit, branches(), self.levels)
 
     def branches(
         self,
@@ -93,10 +87,7 @@ class ChainDenoiser(nn.Module):
         """
         t = levels_of(timestep, sample, self.n_steps)
         told = torch.cat([sample, *self._angles(t, class_labels, sample.dtype)], dim=1)
-        picked = Picked.of(t if self.levels > 1 else torch.zeros_like(t))
-        rows = told[picked.rows].unbind(1)
-        left = [self.steps[level](x[:, None]) for level, x in zip(picked.used.tolist(), rows, strict=True)]
-        states, probabilities = (picked.back(torch.cat(parts, dim=1)) for parts in zip(*left, strict=True))
+        states, probabilities = self.steps(told, t if self.levels > 1 else torch.zeros_like(t))
         if self.post_selected:
             return states[:, :1], torch.ones_like(probabilities[:, :1])
         return states, probabilities

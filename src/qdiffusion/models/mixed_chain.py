@@ -14,17 +14,15 @@ import torch
 from jaxtyping import Complex, Int64
 from torch import Tensor, nn
 
-from qdiffusion.circuits import QuantumLayer, cz_brickwork, density_matrix, density_preparation
-from qdiffusion.circuits.picked import Picked
+from qdiffusion.circuits import cz_brickwork, density_matrix, density_preparation
 from qdiffusion.models.denoised import Denoised
 from qdiffusion.models.inputs import levels_of, refuse_labels
+from qdiffusion.models.steps import CircuitSteps
 from qdiffusion.states import haar, projector
 
 
 class MixedChainDenoiser(nn.Module):
-    """T circuits, `steps.0` … `steps.T-1`, each with 2 (n + n_a) L angles of its own.
-
-    Angles start as N(0, 1), from torch's global generator.
+    """T circuits, `steps.0` … `steps.T-1` (`CircuitSteps`), each with 2 (n + n_a) L angles of its own.
 
     Args:
         n_qubits: n, of the density matrices.
@@ -47,10 +45,7 @@ class MixedChainDenoiser(nn.Module):
         wires = range(n_qubits + n_ancillas)
         prepared = density_preparation(len(wires), wires[: n_qubits + n_random])
         circuit = prepared >> cz_brickwork(len(wires), n_layers)
-        steps = [QuantumLayer(circuit, density_matrix(wires[:n_qubits]), check_norms=False) for _ in range(n_steps)]
-        for step in steps:
-            nn.init.normal_(step.weights)
-        self.steps = nn.ModuleList(steps)
+        self.steps = CircuitSteps(circuit, density_matrix(wires[:n_qubits]), n_steps)
 
     def joined(
         self, sample: Complex[Tensor, "n d d"], generator: torch.Generator | None = None
@@ -70,10 +65,7 @@ class MixedChainDenoiser(nn.Module):
         Raises:
             UsageError: another size, or a level without a circuit.
         """
-        picked = Picked.of(levels_of(timestep, joined, self.levels))
-        rows = joined.flatten(1)[picked.rows].unbind(1)
-        left = [self.steps[level](x[:, None]) for level, x in zip(picked.used.tolist(), rows, strict=True)]
-        return picked.back(torch.cat(left, dim=1))
+        return self.steps(joined.flatten(1), levels_of(timestep, joined, self.levels))[0]
 
     def forward(
         self,

@@ -17,9 +17,9 @@ from .entropy import page_entropy, purity, renyi2_entropy, von_neumann_entropy
 from .fidelity import fidelities, fidelity, haar_magnitude_fidelity, in_phase, magnitude_fidelity
 from .ground_states import tfim_ground_states, xxz_ground_states
 from .haar import haar, haar_unitaries
-from .magnetisation import magnetisation
+from .magnetisation import magnetisation, mixed_magnetisation
 from .mmd import mixed_mmd, mmd
-from .otoc import ladder_decay, ladder_otoc, otoc
+from .otoc import ladder_angles, ladder_decay, ladder_otoc, otoc
 from .product import product
 from .reduced import partial_trace, qubit_states, reduced_density
 from .saturation import LinearFit, depth_fit, line_fit, saturation_depth, scrambling_depth
@@ -47,6 +47,7 @@ __all__ = [
     "hilbert_schmidt_distance",
     "in_phase",
     "infidelity",
+    "ladder_angles",
     "ladder_decay",
     "ladder_otoc",
     "line_fit",
@@ -55,6 +56,7 @@ __all__ = [
     "magnetisation",
     "magnitude_fidelity",
     "meyer_wallach",
+    "mixed_magnetisation",
     "mixed_mmd",
     "mixed_sinkhorn",
     "mixed_wasserstein",

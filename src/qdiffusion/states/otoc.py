@@ -96,13 +96,18 @@ def ladder_decay(n_qubits: int, depths: Sequence[int], draws: int, generator: to
             f"{draws} draws of {n_qubits} qubits at depths {tuple(depths)}; give at least 1 draw, 2 qubits and depths "
             "from 0 on."
         )
-    angles = torch.rand(draws, max(depths), 3 * n_qubits, generator=generator, device=generator.device) * 2 * math.pi
+    angles = ladder_angles(n_qubits, max(depths), draws, generator)
     count = max(1, TYPICAL_AMPLITUDES >> n_qubits)
     if count >= 1 << n_qubits:
         states = torch.eye(1 << n_qubits, dtype=torch.complex64, device=generator.device)
     else:
         states = haar(count, n_qubits, generator)
     return 1 - ladder_otoc(angles, depths, states).mean((-1, -2))
+
+
+def ladder_angles(n_qubits: int, depth: int, draws: int, generator: torch.Generator) -> Float[Tensor, "c l a"]:
+    """Uniform in [0, 2π), of ladder circuits: (draws, depth, 3 n_qubits), which `ladder_decay` draws first."""
+    return torch.rand(draws, depth, 3 * n_qubits, generator=generator, device=generator.device) * 2 * math.pi
 
 
 def _through(plan: Plan, layers: Float[Tensor, "l 1 c a"], x: Complex[Tensor, "1 c r d"]) -> Complex[Tensor, "1 c r d"]:
