@@ -237,6 +237,25 @@ def test_classes_are_compared_each_with_its_own(generator):
     torch.testing.assert_close(loss, (even + odd) / 2)
 
 
+def test_inputs_are_drawn_from_a_pool_without_repeating_one():
+    """Each step others; of classes as many each."""
+    data = EnsembleConfig("cluster", 1, classes=2, count=6).load("train")
+    system = System(Raw(data.space), ChainConfig(3, conditional=True).build(data.space), FORWARD.build(data.space, 0))
+    objective = ChainObjectiveConfig(inputs=6, pool=40).build(FORWARD, 1)
+    objective.check(system)
+    kept = objective.prepare(system, data.items, 6, derived(1))
+    assert len(kept["inputs"]) == 40
+    whole = Batch(data.items, data.labels, torch.arange(6))
+    first, second = (objective.draw(system, whole, kept, derived(seed)) for seed in (1, 2))
+    for draw in (first, second):
+        found = (draw["inputs"][:, None] == kept["inputs"]).all(-1)
+        assert found.sum(1).tolist() == [1] * 6
+        assert found.any(0).sum() == 6
+        assert torch.equal(kept["labels"][found.int().argmax(1)], draw["labels"])
+        assert draw["labels"].bincount().tolist() == [3, 3]
+    assert not torch.equal(first["inputs"], second["inputs"])
+
+
 @pytest.mark.parametrize("warm", [False, True])
 def test_a_warm_round_begins_with_the_angles_of_the_one_before(warm):
     system = chain_system()
@@ -385,6 +404,8 @@ def test_a_circuit_may_be_trained_on_more_inputs_than_there_are_data():
         ({"loss": "sinkhorn", "regularisation": 0.0}, r"regularisation is 0\.0, but must be at least 0\.01"),
         ({"regularisation": math.nan}, "regularisation is nan"),
         ({"order": "joint", "inputs": 5}, "inputs is 5, but must be None where all levels learn at once"),
+        ({"pool": 5}, "pool is 5, but must be None, or as many as inputs"),
+        ({"inputs": 5, "pool": 4}, "pool is 4"),
         ({"loss": "mmd-unbiased", "inputs": 1}, "at least 2 for an unbiased MMD"),
         ({"order": "joint", "warm": True}, "warm is True, but must be false"),
         ({"loss": "kl"}, "loss is kl, but must be one of mmd, "),

@@ -50,6 +50,9 @@ class ChainObjective:
     """Of a denoiser that measures: all with their probabilities, or one of each state."""
     warm: bool = False
     """Begin step t with the angles of step t + 1."""
+    pool: int | None = None
+    """States that are led to level t once, of which each step of the training draws its inputs; None: as many as
+    inputs, the same in each step."""
 
     splittable = False
 
@@ -95,7 +98,7 @@ class ChainObjective:
                 f"{self.inputs} inputs have none of some of {system.denoiser.n_classes} classes; give at least as many."
             )
         amplitudes = 1 << system.denoiser.steps[0].circuit.n_wires
-        needed = AMPLITUDE_BYTES * self.inputs * amplitudes
+        needed = AMPLITUDE_BYTES * max(self.inputs, self.pool or 0) * amplitudes
         check_memory(needed, f"A step with {self.inputs:,} inputs of all outcomes", "give fewer inputs")
 
     @torch.no_grad()
@@ -106,13 +109,13 @@ class ChainObjective:
             steps[self.level].load_state_dict(steps[self.level + 1].state_dict())
 
     def prepare(self, system: System, items: Tensor, batch_size: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """inputs (`inputs` or batch_size, …), their labels where there are classes, and targets (N, …) for all
+        """inputs (`pool`, `inputs` or batch_size, …), their labels where there are classes, and targets (N, …) for all
         items (N, …); nothing where all levels are trained."""
         if self.level is None:
             return {}
         with torch.no_grad():
             x0 = system.codec.encode(items)
-            inputs = system.process.prior((self.inputs or batch_size, *x0.shape[1:]), generator)
+            inputs = system.process.prior((self.pool or self.inputs or batch_size, *x0.shape[1:]), generator)
             told = labels_in_turn(len(inputs), system.denoiser.n_classes, inputs.device)
             for later in range(self.timesteps - 1, self.level, -1):
                 inputs = system.denoiser(inputs, later, told, return_dict=False, generator=generator)[0]
@@ -128,7 +131,7 @@ class ChainObjective:
                 draw = self._noised(system, batch, generator)
             else:
                 level = torch.tensor(self.level, device=batch.places.device)
-                draw = {**kept, "level": level, "targets": kept["targets"][batch.places]}
+                draw = {**self._chosen(kept, generator), "level": level, "targets": kept["targets"][batch.places]}
             if system.denoiser.n_classes:
                 assert batch.labels is not None
                 draw["target_labels"] = batch.labels
@@ -149,6 +152,17 @@ class ChainObjective:
             self._apart(tuple(each[ours == c] for each in left), draw["targets"][theirs == c]) for c in theirs.unique()
         ]
         return torch.stack(apart).mean(), {}
+
+    def _chosen(self, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
+        """The inputs and their labels, drawn from a pool where there is one; as many of each class."""
+        if self.pool is None:
+            return kept
+        assert self.inputs is not None
+        n_classes = 1 + int(kept["labels"].max()) if "labels" in kept else 1
+        order = torch.randperm(self.pool // n_classes, generator=generator, device=generator.device)
+        turns = order[: -(-self.inputs // n_classes), None] * n_classes
+        places = (turns + torch.arange(n_classes, device=turns.device)).flatten()[: self.inputs]
+        return {name: each[places.to(each.device)] for name, each in kept.items() if name != "targets"}
 
     def _noised(self, system: System, batch: Batch, generator: torch.Generator) -> Draw:
         """One level for all, and the data there and at the level before."""

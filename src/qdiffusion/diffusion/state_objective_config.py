@@ -102,6 +102,9 @@ class ChainObjectiveConfig:
     inputs: int | None = None
     """States that a circuit is trained on; None: as many as a batch has data. It learns to undo the
     chance of their mean, too, and the fewer they are, the further that leads other states astray."""
+    pool: int | None = None
+    """States that the circuits trained before lead to a circuit's level once, and of which each step of its training
+    draws its inputs: it does not learn the chance of a few, and a step costs no more. None: always the same inputs."""
     order: Order = "greedy"
     """greedy: level by level; joint: all levels in turn, drawn by chance, each on noised data, as a circuit that all
     levels share has to learn."""
@@ -119,6 +122,9 @@ class ChainObjectiveConfig:
         require(0.01 <= self.regularisation < math.inf, "regularisation", self.regularisation, "at least 0.01")
         fits = self.inputs is None or 1 <= self.inputs <= MOST_INPUTS
         require(fits, "inputs", self.inputs, f"1 to {MOST_INPUTS:,}, or None")
+        if self.pool is not None:
+            fits = self.inputs is not None and self.inputs <= self.pool <= MOST_INPUTS
+            require(fits, "pool", self.pool, f"None, or as many as inputs to {MOST_INPUTS:,}, and these given")
         if self.loss == "mmd-unbiased":
             require(self.inputs != 1, "inputs", self.inputs, "at least 2 for an unbiased MMD")
         if self.order == "joint":
@@ -136,7 +142,7 @@ class ChainObjectiveConfig:
 
         level = forward.timesteps - 1 - round if self.order == "greedy" else None
         distance = set_distance(self.loss, self.regularisation)
-        return ChainObjective(forward.timesteps, level, self.inputs, distance, self.outcomes, self.warm)
+        return ChainObjective(forward.timesteps, level, self.inputs, distance, self.outcomes, self.warm, self.pool)
 
 
 @dataclass(frozen=True)
