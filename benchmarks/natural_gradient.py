@@ -1,7 +1,8 @@
 """How many gradients, and seconds, do Adam and the natural gradient take to the same infidelity?
 
 Each learns five Haar states of 4 qubits with 6 layers of ladder entangling, from the same angles, at three rates. The
-metric is first compared with autograd's Jacobian of the state.
+metric is first compared with autograd's Jacobian of the state. The variance is that of a gradient's slopes over the
+angles, in the mean over the way to the goal.
 """
 
 import statistics
@@ -54,17 +55,20 @@ def check() -> None:
         raise SystemExit(f"The metric differs by {distance:.1e} from autograd's: not timed.")
 
 
-def learn(name: str, rate: float, seed: int, most: int) -> tuple[int, float] | None:
-    """Gradients and seconds to the goal; None where `most` do not reach it."""
+def learn(name: str, rate: float, seed: int, most: int) -> tuple[int, float, float] | None:
+    """Gradients and seconds to the goal, and the slopes' variance; None where `most` do not reach it."""
     layer, target = learner(seed)
     optimiser, x = OPTIMISERS[name](layer, rate), torch.empty(1, 1, 0)
-    begin = time.perf_counter()
+    begin, variances = time.perf_counter(), []
     for count in range(most):
         loss = 1 - (target.conj() * layer(x)[0, 0]).sum().abs().square()
         if loss.item() <= GOAL:
-            return count, time.perf_counter() - begin
+            return count, time.perf_counter() - begin, statistics.fmean(variances)
         optimiser.zero_grad()
         loss.backward()
+        slopes = layer.weights.grad
+        assert slopes is not None
+        variances.append(slopes.var().item())
         optimiser.step()
     return None
 
@@ -79,13 +83,14 @@ def measure_all(seeds: int, most: int) -> list[dict[str, Any]]:
 def row(name: str, rate: float, seeds: int, most: int) -> dict[str, Any]:
     """Medians over the seeds that reach the goal."""
     reached = [result for seed in range(seeds) if (result := learn(name, rate, seed, most)) is not None]
-    gradients, seconds = zip(*reached, strict=True) if reached else ((), ())
+    gradients, seconds, variances = zip(*reached, strict=True) if reached else ((), (), ())
     return {
         "optimiser": name,
         "rate": rate,
         "reached": f"{len(reached)} of {seeds}",
         "gradients": statistics.median(gradients) if gradients else None,
         "seconds": statistics.median(seconds) if seconds else None,
+        "variance": statistics.median(variances) if variances else None,
     }
 
 

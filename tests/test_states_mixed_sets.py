@@ -45,6 +45,15 @@ def test_pure_ones_lie_as_far_apart_as_states(mixed, pure, generator):
     assert mixed(projector(one), projector(two)).item() == pytest.approx(pure(one, two).item(), abs=1e-6)
 
 
+@pytest.mark.parametrize(("mixed", "pure"), PAIRS)
+def test_of_single_and_double_precision_the_double_is_kept(mixed, pure, generator):
+    first, second = (haar(4, 1, generator).to(torch.complex128) for _ in range(2))
+    for distance, rows in ((pure, (first, second)), (mixed, (projector(first), projector(second)))):
+        found = distance(rows[0].to(torch.complex64), rows[1])
+        assert found.dtype == torch.float64
+        torch.testing.assert_close(found, distance(*rows), rtol=0, atol=1e-3)
+
+
 def test_super_fidelities_are_those_of_all_pairs(generator):
     one, two = mixtures(3, generator), mixtures(4, generator)
     torch.testing.assert_close(super_fidelities(one, two), super_fidelity(one[:, None], two[None]))

@@ -71,7 +71,8 @@ def super_fidelity(first: Complex[Tensor, "*n d d"], second: Complex[Tensor, "*n
 
 def super_fidelities(first: Complex[Tensor, "n d d"], second: Complex[Tensor, "m d d"]) -> Float[Tensor, "n m"]:
     """`super_fidelity` of every pair: (N, d, d) and (M, d, d) → (N, M)."""
-    return super_fidelity_coordinates(first) @ super_fidelity_coordinates(second).mT
+    dtype = torch.promote_types(first.dtype, second.dtype)
+    return super_fidelity_coordinates(first.to(dtype)) @ super_fidelity_coordinates(second.to(dtype)).mT
 
 
 def super_fidelity_coordinates(density: Complex[Tensor, "*n d d"]) -> Float[Tensor, "*n k"]:

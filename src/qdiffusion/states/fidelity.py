@@ -14,7 +14,8 @@ def fidelity(first: Complex[Tensor, "*n d"], second: Complex[Tensor, "*n d"]) ->
 
 def fidelities(first: Complex[Tensor, "n d"], second: Complex[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     """|⟨first_i|second_j⟩|² of every pair: (N, d) and (M, d) → (N, M)."""
-    return squares(first.conj() @ second.mT)
+    dtype = torch.promote_types(first.dtype, second.dtype)
+    return squares(first.to(dtype).conj() @ second.to(dtype).mT)
 
 
 def magnitude_fidelity(first: Complex[Tensor, "*n d"], second: Complex[Tensor, "*n d"]) -> Float[Tensor, "*n"]:
