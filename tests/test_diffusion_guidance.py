@@ -5,10 +5,11 @@ import torch
 
 from diffusion_toys import Bare, Function, gaussian
 from qdiffusion.data import Space
-from qdiffusion.diffusion import AmplitudeNoiseConfig, ChainSamplingConfig, ScheduleConfig, SchedulerConfig, System
+from qdiffusion.diffusion import ChainSamplingConfig, ScheduleConfig, SchedulerConfig, System
 from qdiffusion.diffusion.guidance import guided_states
+from qdiffusion.diffusion.state_config import ScramblingConfig
 from qdiffusion.errors import UsageError
-from qdiffusion.models import QAMPConfig, RawConfig
+from qdiffusion.models import ChainConfig, RawConfig
 from qdiffusion.states import fidelity
 
 SAMPLERS = ("ddpm", "ddim", "dpmpp")
@@ -104,7 +105,7 @@ def test_guided_states_go_on_along_the_circle_whatever_their_phases(guidance):
     def denoiser(x, t, labels, return_dict, generator):
         return (states_of(labels),)
 
-    denoiser.n_classes = N_CLASSES
+    denoiser.n_classes, denoiser.null_label = N_CLASSES, True
     found = guided_states(denoiser, states_of(NONE), 0, LABELS, guidance, torch.Generator())
     none, told = (torch.polar(torch.ones(4, dtype=torch.float64), each) for each in angles_of())
     expected = torch.view_as_real(none + guidance * (told - none)).to(torch.complex128)
@@ -117,14 +118,30 @@ def angles_of() -> tuple[torch.Tensor, torch.Tensor]:
     return angle[NONE], angle[LABELS]
 
 
-def test_guidance_needs_a_denoiser_that_can_do_without_labels():
+@pytest.mark.parametrize("guidance", [0.0, 1.0, 3.0])
+def test_what_cannot_do_without_labels_is_guided_away_from_the_mean_of_its_classes(guidance):
+    """Of real states at angles a_c, up to phases: m + g (e_y - m), m their mean as vectors."""
+
+    def denoiser(x, t, labels, return_dict, generator):
+        assert (labels < N_CLASSES).all()
+        return (states_of(labels),)
+
+    denoiser.n_classes, denoiser.null_label = N_CLASSES, False
+    found = guided_states(denoiser, states_of(NONE), 0, LABELS, guidance, torch.Generator())
+    angle = torch.tensor([0.3, 0.7, 1.1], dtype=torch.float64)
+    vectors = torch.stack([angle.cos(), angle.sin()], dim=1)
+    mean = vectors.mean(0)
+    expected = mean + guidance * (vectors[LABELS] - mean)
+    expected = (expected / expected.norm(dim=1, keepdim=True)).to(torch.complex128)
+    torch.testing.assert_close(fidelity(expected, found), torch.ones(4, dtype=torch.float64))
+
+
+def test_guidance_of_drawn_outcomes_needs_a_denoiser_that_can_do_without_labels():
     space = Space("states", (4,), (0, 1))
-    system = System(
-        RawConfig().build(space),
-        QAMPConfig(n_levels=1, n_wires=2, n_layers=1, width=4).build(space),
-        AmplitudeNoiseConfig(timesteps=1).build(space, 0),
-    )
-    with pytest.raises(UsageError, match=r"Guidance 2 asks .* QAMPNetwork cannot do without"):
+    forward = ScramblingConfig(timesteps=2)
+    chain = ChainConfig(n_steps=2, conditional=True).build(space)
+    system = System(RawConfig().build(space), chain, forward.build(space, 0))
+    with pytest.raises(UsageError, match=r"Guidance 2 compares .* ChainDenoiser cannot do without"):
         ChainSamplingConfig(guidance=2.0).build(system)
 
 

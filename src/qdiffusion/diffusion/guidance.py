@@ -83,7 +83,8 @@ def guided_states(
 ) -> Complex[Tensor, "n ..."]:
     r"""The same of states, which are equal up to a phase: (N, 2^n), norm 1; of density matrices without labels alone.
 
-    ψ_∅ + g (e^{iφ} ψ_y - ψ_∅), normalised, φ such that ⟨ψ_∅|e^{iφ} ψ_y⟩ ≥ 0.
+    ψ_∅ + g (e^{iφ} ψ_y - ψ_∅), normalised, φ such that ⟨ψ_∅|e^{iφ} ψ_y⟩ ≥ 0. Where a denoiser cannot do without labels,
+    ψ_∅ is the mean of what it says for each class, all in phase with x.
     """
 
     def told(shown: Tensor | None) -> Tensor:
@@ -91,8 +92,12 @@ def guided_states(
 
     if labels is None or guidance == 1:
         return told(labels)
-    unconditional = told(torch.full_like(labels, denoiser.n_classes))
+    if denoiser.null_label:
+        unconditional = told(torch.full_like(labels, denoiser.n_classes))
+    else:
+        classes = [in_phase(told(torch.full_like(labels, c)), x) for c in range(denoiser.n_classes)]
+        unconditional = torch.stack(classes).mean(0)
     if guidance == 0:
-        return unconditional
+        return normalised(unconditional)
     conditional = in_phase(told(labels), unconditional)
     return normalised(unconditional + guidance * (conditional - unconditional))

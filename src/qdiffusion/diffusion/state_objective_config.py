@@ -160,7 +160,8 @@ class ChainSamplingConfig:
     """Noise what a denoiser says of the clean state to the level below, which the next step starts from; for forward
     processes whose prediction is clean."""
     guidance: float = 1.0
-    """Weight g of the labels: 0 leaves them out, 1 is the denoiser as trained, more exaggerates what they say."""
+    """Weight g of the labels: 0 leaves them out, 1 is the denoiser as trained, more exaggerates what they say, beside
+    no label or, of a denoiser that cannot do without, beside the mean of all classes."""
 
     def __post_init__(self) -> None:
         require(self.count >= 0, "count", self.count, "at least 0")
@@ -184,12 +185,14 @@ class ChainSamplingConfig:
 
         Raises:
             UsageError: diffusion sees neither states nor density matrices, `stochastic` knows no noise to add,
-                `renoise` no clean states, or guidance for a denoiser that knows no classes, or cannot do without.
+                `renoise` no clean states, or guidance for a denoiser that knows no classes, or one of drawn
+                outcomes that cannot do without.
         """
         from qdiffusion.diffusion.amplitudes import AmplitudeNoise
         from qdiffusion.diffusion.chain import ChainSampler
         from qdiffusion.diffusion.guidance import check_guidance
         from qdiffusion.diffusion.scrambling import Scrambling
+        from qdiffusion.diffusion.system import MeasuredDenoiser
 
         system.codec.space.expect("states", "Sampling by a chain", "densities")
         noisy = isinstance(system.process, AmplitudeNoise)
@@ -200,10 +203,11 @@ class ChainSamplingConfig:
             )
         if self.guidance != 1:
             check_guidance(system.denoiser, f"guidance {self.guidance:g}")
-            if not system.denoiser.null_label:
+            if not system.denoiser.null_label and isinstance(system.denoiser, MeasuredDenoiser):
                 raise UsageError(
-                    f"Guidance {self.guidance:g} asks the denoiser with and without labels, and a "
-                    f"{type(system.denoiser).__name__} cannot do without; leave guidance out."
+                    f"Guidance {self.guidance:g} compares what a denoiser says with and without labels, but a "
+                    f"{type(system.denoiser).__name__} cannot do without, and its outcomes are drawn; leave guidance "
+                    "out."
                 )
         prediction = getattr(system.process, "prediction", None)
         if self.renoise and (prediction != "clean" or isinstance(system.process, Scrambling)):

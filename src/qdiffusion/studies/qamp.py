@@ -32,6 +32,8 @@ _MODELS: dict[str, tuple[str, str, QAMPConfig]] = {
         replace(_TEN, start="identity"),
     ),
     "threshold-start": ("Threshold start", "so too, and twice as wide, with thresholds", qamp.THRESHOLDS),
+    "guided": ("Guided", "that, its samples guided to their classes", qamp.THRESHOLDS),
+    "guided-twin": ("Guided twin", "the same, with classical maps", replace(qamp.THRESHOLDS, control="twin")),
     "conv-grover": ("Conv+Grover", "the Grover mixer for phase mixing", replace(_TEN, ansatz="conv-grover")),
     **{
         key: each
@@ -56,6 +58,7 @@ _REFERENCES = (
 )
 _BY_BOTH = ("infidelity", "fid")
 _SHARP = ("confident", "fid")
+_GUIDED = ("agreement", "fid")
 _CLAIMS = (
     Claim("Zeros and ones come out sharper than ten digits.", _TWO, ("ten",), scores=("confident",)),
     Claim("More qubits make ten digits sharper.", ("wires-6", "wires-8"), ("ten",), scores=_SHARP),
@@ -100,6 +103,14 @@ _CLAIMS = (
         scores=_BY_BOTH,
         control=True,
     ),
+    Claim(
+        "Guided, samples are told to be of the class asked for more often.",
+        ("guided",),
+        ("threshold-start",),
+        scores=("agreement",),
+        control=True,
+    ),
+    Claim("It is the circuits that make guidance work.", ("guided",), ("guided-twin",), scores=_GUIDED, control=True),
     Claim("Complex layers encode better than real ones.", ("ten",), ("real-encoder",), scores=_BY_BOTH, control=True),
     Claim(
         "Trainable observables are the better readout.",
@@ -122,7 +133,7 @@ SPEC = StudySpec(
     ),
     claims=_CLAIMS,
     published=(QAMP_TEXT,),
-    scores=("infidelity", "fid", "confident"),
+    scores=("infidelity", "fid", "confident", "agreement"),
     last=LEVELS,
     references=_REFERENCES,
     reading=(
@@ -146,7 +157,7 @@ def qamp_cell(study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
     name = f"{study.name}-{column}"
     experiment = replace(
         qamp.qamp(name, data, _MODELS[column][2], trained, own.steps_per_epoch),
-        sampling=ChainSamplingConfig(count=0),
+        sampling=ChainSamplingConfig(count=0, guidance=qamp.GUIDANCE if column.startswith("guided") else 1.0),
         evaluation=AmplitudesEvaluationConfig(count=own.samples),
         seed=seed,
         snapshots=moments(study, own),
