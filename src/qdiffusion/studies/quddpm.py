@@ -1,5 +1,6 @@
 """QuDDPM (Zhang et al. 2024) and MSQuDDPM (Kwun et al. 2024): chains of circuits that make ensembles of states."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -71,7 +72,14 @@ _MIXED = {
     "cluster": _Task(
         "Cluster of one qubit", "six circuits, near |0⟩", "a fidelity of 0.97 with |0⟩", "fidelity-0", 0.97
     ),
-    "circle": _Task("Circle", "six circuits, by transport", "a distance of 0.01", "wasserstein", 0.01, True),
+    "circle": _Task(
+        "Circle",
+        "six circuits, by transport",
+        "the distance of Haar states, as its random ancillas are, or a smaller one",
+        "wasserstein",
+        (1 - math.pi / 4) / 2,
+        True,
+    ),
 }
 _END = (Moment(1, "all of the training"),)
 
