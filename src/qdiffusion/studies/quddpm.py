@@ -36,7 +36,9 @@ class _Task:
     goal: float
     """At most, or at least where higher is better."""
     many: bool = False
-    """Whether it is trained on five times the study's states."""
+    """Whether a step takes five times the study's states."""
+    spare: int = 1
+    """How many times more states there are than a step takes."""
 
 
 _TASKS = {
@@ -57,6 +59,7 @@ _TASKS = {
         "wasserstein",
         ALLOWANCE * 0.0028,
         True,
+        spare=4,
     ),
     "noise": _Task(
         "Correlated noise",
@@ -200,8 +203,8 @@ MIXED_SPEC = StudySpec(
 
 
 def _cell(tasks: dict[str, _Task], preset: str, study: StudySpec, column: str, seed: int, budget: Budget) -> Cell:
-    """A column: the preset's task with the budget's states, five times as many where so published, each circuit
-    trained for the budget's epochs."""
+    """A column: the preset's task with the budget's states a step, five times as many where so published, each circuit
+    trained for as many steps as go through so many states in the budget's epochs."""
     key = column.removesuffix(DIRECT).removesuffix(STILL).removesuffix(COLD)
     task, made = tasks[key], get_preset(f"{preset}-{key}").build()
     made = _VARIANTS[column.removeprefix(key)](made)
@@ -210,11 +213,13 @@ def _cell(tasks: dict[str, _Task], preset: str, study: StudySpec, column: str, s
     stage = replace(made.stages[0], steps=budget.epochs * (size // batch), batch_size=batch)
     assert isinstance(made.data, EnsembleConfig)
     rounds = stage.objective.rounds(made.forward)
-    own = replace(budget, epochs=rounds * budget.epochs, train_size=size, batch_size=batch)
+    own = replace(
+        budget, epochs=max(2, rounds * budget.epochs // task.spare), train_size=task.spare * size, batch_size=batch
+    )
     experiment = replace(
         made,
         name=f"{study.name}-{column}",
-        data=replace(made.data, count=size, test_count=own.samples, seed=seed),
+        data=replace(made.data, count=own.train_size, test_count=own.samples, seed=seed),
         stages=(stage,),
         evaluation=replace(made.evaluation, count=own.samples),
         seed=seed,
