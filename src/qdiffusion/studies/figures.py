@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from qdiffusion.errors import RunError
 from qdiffusion.plots.axes import tidy
 from qdiffusion.studies.cells import FOLDER, Cells, cell_name, strip_name
+from qdiffusion.studies.spec import Sweep
 from qdiffusion.studies.statistics import Estimate, estimate
 from qdiffusion.studies.texts import score_words
 
@@ -23,19 +24,22 @@ from qdiffusion.studies.texts import score_words
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
 _LINES = ("solid", "dashed", "dotted")
 _MARKERS = "osD^vP*X<>ph"
+_MOST_LINES = len(_COLOURS) * len(_LINES)
 _GRIDS_A_ROW = 4
 
 
 def score_figure(cells: Cells) -> Figure:
-    """The study's first score. Above: against the epoch, a line a column, bands of the 95 % interval over seeds, and
-    references; below: at each moment."""
+    """The study's first score. Above, where the columns are few enough to be told apart: against the epoch, a line a
+    column, bands of the 95 % interval over seeds, and references; below: at each moment."""
     present = [index for index, key in enumerate(cells.study.keys) if cells.of(key)]
     moments = cells.study.moments
     height = 1.6 + 0.27 * len(present)
-    figure = Figure(figsize=(12, 4.4 + height), layout="constrained")
-    above, below = np.ravel(figure.subfigures(2, 1, squeeze=False, height_ratios=[4.4, height]))
-    _draw_along(above.subplots(), cells, present)
-    above.legend(loc="outside right center", frameon=False, handlelength=3.4)
+    heights = [4.4, height] if len(present) <= _MOST_LINES else [height]
+    figure = Figure(figsize=(12, sum(heights)), layout="constrained")
+    *upper, below = np.ravel(figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights))
+    for above in upper:
+        _draw_along(above.subplots(), cells, present)
+        above.legend(loc="outside right center", frameon=False, handlelength=3.4)
     for moment, axes in enumerate(np.ravel(below.subplots(1, len(moments), sharey=True, squeeze=False))):
         _draw_at(axes, cells, present, moment)
     return figure
@@ -44,23 +48,34 @@ def score_figure(cells: Cells) -> Figure:
 def sweep_figure(cells: Cells) -> Figure | None:
     """The study's first score at the end against the number that its sweeps differ in, with 95 % intervals; None where
     no cell of theirs is done."""
-    name, figure = cells.score_name(cells.study.scores[0]), Figure(figsize=(9, 4.6), layout="constrained")
-    axes = figure.subplots()
-    for index, sweep in enumerate(cells.study.sweeps):
-        found = [(x, cells.estimate(key, -1, name)) for x, key in sweep.points]
+    panels = list(dict.fromkeys(sweep.panel for sweep in cells.study.sweeps))
+    figure = Figure(figsize=(3.5 + 4.2 * len(panels), 4.6), layout="constrained")
+    if not panels:
+        return None
+    rows = np.ravel(figure.subplots(1, len(panels), sharey=True, squeeze=False))
+    for axes, panel in zip(rows, panels, strict=True):
+        _draw_sweeps(axes, cells, [sweep for sweep in cells.study.sweeps if sweep.panel == panel])
+        axes.set_title(panel, fontsize=11, parse_math=False)
+        axes.set_xlabel(cells.study.swept)
+    if not any(axes.containers for axes in rows):
+        return None
+    rows[0].set_ylabel(_words(cells), parse_math=False)
+    handles = {label: handle for axes in rows for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside right center", frameon=False)
+    return figure
+
+
+def _draw_sweeps(axes: Axes, cells: Cells, sweeps: list[Sweep]) -> None:
+    name = cells.score_name(cells.study.scores[0])
+    for index, sweep in enumerate(sweeps):
+        found = [(x, cells.estimate(key, -1, name)) for x, key in sorted(sweep.points)]
         done = [(x, each.mean, each.half_width or 0.0) for x, each in found if each is not None]
         if done:
             numbers, means, widths = zip(*done, strict=True)
             style = {**_style(index), "markersize": 6, "capsize": 3, "linewidth": 1.4}
             axes.errorbar(numbers, means, yerr=widths, label=sweep.label, **style)
-    if not axes.containers:
-        return None
-    axes.set_xlabel(cells.study.swept)
-    axes.set_ylabel(_words(cells), parse_math=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.legend(loc="outside right center", frameon=False)
     tidy(axes)
-    return figure
 
 
 def forward_strip(out: Path, cells: Cells) -> bytes | None:

@@ -7,7 +7,7 @@ from qdiffusion.metrics.amplitude_config import AmplitudesEvaluationConfig
 from qdiffusion.models.amplitude_config import QAMPConfig
 from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.published import QAMP_TEXT
-from qdiffusion.studies.spec import Claim, Column, Moment, Reference, StudySpec
+from qdiffusion.studies.spec import Claim, Column, Moment, Reference, StudySpec, Sweep
 from qdiffusion.studies.study import Cell, Study, images, moments
 from qdiffusion.training.presets import qamp
 
@@ -143,6 +143,11 @@ SPEC = StudySpec(
         "Confident is the share of samples that the classifier gives a probability above 0.9, agreement the share that "
         "it finds to be of the class asked for.",
     ),
+    sweeps=(
+        Sweep("Circuits", ((4, "ten"), *((n, f"wires-{n}") for n in WIDTHS))),
+        Sweep("Classical twins", ((4, "twin"), *((n, f"twin-{n}") for n in WIDTHS))),
+    ),
+    swept="qubits of the bottleneck",
     forward=True,
 )
 

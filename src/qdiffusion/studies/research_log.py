@@ -143,7 +143,7 @@ SPEC = StudySpec(
         "Each seed is another scrambler; of one seed a deeper one goes on where a shallower one ends.",
     ),
     sweeps=tuple(
-        Sweep(f"{_LABELS[kind]}, {n} qubits", tuple((depth, _key(kind, n, depth)) for depth in _tried(kind, n)))
+        Sweep(_LABELS[kind], tuple((depth, _key(kind, n, depth)) for depth in _tried(kind, n)), f"{n} qubits")
         for n in DEPTHS
         for kind in _KINDS
     ),

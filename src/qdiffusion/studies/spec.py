@@ -106,6 +106,8 @@ class Sweep:
     label: str
     points: tuple[tuple[float, str], ...]
     """The number, and the column's key."""
+    panel: str = ""
+    """What it shares with the sweeps that are drawn beside it; others have axes of their own."""
 
 
 @dataclass(frozen=True)
