@@ -59,16 +59,16 @@ def learn(name: str, rate: float, seed: int, most: int) -> tuple[int, float, flo
     """Gradients and seconds to the goal, and the slopes' variance; None where `most` do not reach it."""
     layer, target = learner(seed)
     optimiser, x = OPTIMISERS[name](layer, rate), torch.empty(1, 1, 0)
-    begin, variances = time.perf_counter(), []
+    begin, slopes = time.perf_counter(), []
     for count in range(most):
         loss = 1 - (target.conj() * layer(x)[0, 0]).sum().abs().square()
         if loss.item() <= GOAL:
-            return count, time.perf_counter() - begin, statistics.fmean(variances)
+            seconds = time.perf_counter() - begin
+            return count, seconds, torch.stack(slopes).var(1).mean().item()
         optimiser.zero_grad()
         loss.backward()
-        slopes = layer.weights.grad
-        assert slopes is not None
-        variances.append(slopes.var().item())
+        assert layer.weights.grad is not None
+        slopes.append(layer.weights.grad.flatten().clone())
         optimiser.step()
     return None
 

@@ -3,11 +3,12 @@
 import math
 
 import pytest
+import torch
 
 from qdiffusion.analysis import (
     LANDSCAPES,
-    ScramblingCurve,
     Steepness,
+    scrambling,
     study_gradients,
     study_scrambling,
 )
@@ -15,7 +16,7 @@ from qdiffusion.analysis.gradients import squared_slopes
 from qdiffusion.analysis.scrambling import logged_fit
 from qdiffusion.cli import main
 from qdiffusion.errors import UsageError
-from qdiffusion.states import derived
+from qdiffusion.states import derived, ladder_angles
 
 BY_NAME = {each.name: each for each in LANDSCAPES}
 
@@ -72,10 +73,25 @@ def test_the_logs_own_slope_is_not_the_one_it_states():
     assert logged_fit().slope == pytest.approx(1.65)
 
 
-def test_a_curve_knows_where_its_halves_are_entangled():
-    curve = ScramblingCurve(4, (1, 2, 3), (0.0, 0.95, 0.97), (0.5, 1.2, 1.35))
-    assert (curve.saturated, curve.entangled) == (2, 3)
-    assert ScramblingCurve(4, (1, 2), (0.0, 0.95), (0.5, 1.2)).entangled is None
+def test_entropies_are_those_of_the_circuits_whose_correlators_are_told(monkeypatch):
+    used = []
+
+    def recorded(name):
+        inner = getattr(scrambling, name)
+
+        def called(*given):
+            used.append((name, given))
+            return inner(*given)
+
+        monkeypatch.setattr(scrambling, name, called)
+
+    recorded("ladder_decay")
+    recorded("_entropies")
+    study_scrambling((3,), draws=2)
+    *decays, (name, (n_qubits, angles)) = used
+    assert (name, n_qubits, len(decays)) == ("_entropies", 3, 2)
+    for draw, (_, (n, depths, count, _)) in enumerate(decays):
+        assert torch.equal(angles[draw], ladder_angles(n, max(depths), count, derived(0, n, draw))[0])
 
 
 @pytest.mark.parametrize(("qubits", "draws"), [((), 1), ((1,), 1), ((8, 4), 1), ((4, 19), 1), ((4,), 0)])

@@ -256,6 +256,17 @@ def test_inputs_are_drawn_from_a_pool_without_repeating_one():
     assert not torch.equal(first["inputs"], second["inputs"])
 
 
+def test_a_pool_too_small_for_its_classes_or_too_large_for_memory_is_refused():
+    space = EnsembleConfig("cluster", 1, classes=2, count=6).load("train").space
+    system = System(Raw(space), ChainConfig(3, conditional=True).build(space), FORWARD.build(space, 0))
+    with pytest.raises(UsageError, match=r"A pool of 5 states has 2 of each of 2 classes, .* give a pool of at least 6"):
+        ChainObjectiveConfig(inputs=5, pool=5).build(FORWARD, 0).check(system)
+    wide = EnsembleConfig("cluster", 12, count=6).load("train").space
+    system = System(Raw(wide), ChainConfig(3, n_ancillas=2).build(wide), FORWARD.build(wide, 0))
+    with pytest.raises(UsageError, match=r"A pool of 1,000,000 states .* give a smaller pool"):
+        ChainObjectiveConfig(inputs=5, pool=1_000_000).build(FORWARD, 0).check(system)
+
+
 @pytest.mark.parametrize("warm", [False, True])
 def test_a_warm_round_begins_with_the_angles_of_the_one_before(warm):
     system = chain_system()
@@ -404,8 +415,9 @@ def test_a_circuit_may_be_trained_on_more_inputs_than_there_are_data():
         ({"loss": "sinkhorn", "regularisation": 0.0}, r"regularisation is 0\.0, but must be at least 0\.01"),
         ({"regularisation": math.nan}, "regularisation is nan"),
         ({"order": "joint", "inputs": 5}, "inputs is 5, but must be None where all levels learn at once"),
-        ({"pool": 5}, "pool is 5, but must be None, or as many as inputs"),
-        ({"inputs": 5, "pool": 4}, "pool is 4"),
+        ({"pool": 5}, "pool is 5, but must be None, or inputs be given, too"),
+        ({"inputs": 5, "pool": 4}, "pool is 4, but must be from inputs = 5 to"),
+        ({"order": "joint", "pool": 5}, "pool is 5, but must be None where all levels learn at once"),
         ({"loss": "mmd-unbiased", "inputs": 1}, "at least 2 for an unbiased MMD"),
         ({"order": "joint", "warm": True}, "warm is True, but must be false"),
         ({"loss": "kl"}, "loss is kl, but must be one of mmd, "),

@@ -214,8 +214,9 @@ def _chain_of(run: Run, experiment: Experiment, index: int) -> tuple[ChainObject
         and isinstance(sampling, ChainSamplingConfig)
     ):
         return objective, sampling
+    order = f" (order {objective.order})" if isinstance(objective, ChainObjectiveConfig) else ""
     raise UsageError(
-        f"{run.path} has the forward process {forward.kind}, the objective {objective.kind} and the sampling "
+        f"{run.path} has the forward process {forward.kind}, the objective {objective.kind}{order} and the sampling "
         f"{sampling.kind}, but what is shown is how a chain that is trained level by level makes states of noise; "
         "give a run such as those of the presets quddpm-cluster1 and msquddpm-cluster."
     )

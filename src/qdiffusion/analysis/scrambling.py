@@ -28,8 +28,6 @@ LOGGED = {4: 5, 8: 13, 12: 19, 16: 25}
 """Saturation depths that the research log reports."""
 LOGGED_SLOPE = 1.5
 """Layers a qubit that it states."""
-ENTANGLED = 0.99
-"""Share of the Page value from which on a circuit has entangled its halves, as the log counts."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,6 @@ class ScramblingCurve:
         """The mean entropy of a Haar state's half, bits."""
         half = self.n_qubits // 2
         return page_entropy(1 << half, 1 << (self.n_qubits - half))
-
-    @property
-    def entangled(self) -> int | None:
-        """The first depth whose entropy is 99 % of that; None where none is reached."""
-        pairs = zip(self.depths, self.entropies, strict=True)
-        return next((depth for depth, entropy in pairs if entropy >= ENTANGLED * self.page), None)
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,9 @@ def scrambling_rows(study: ScramblingStudy) -> Rows:
                 str(curve.saturated),
                 str(LOGGED.get(curve.n_qubits, MISSING)),
                 f"{curve.page:.2f} ({half}|{curve.n_qubits - half})",
-                str(curve.entangled or MISSING),
             ]
         )
-    return ["Qubits", "Saturation depth", "In the log", "Page value (bits)", "Depth of 99 % of it"], rows
+    return ["Qubits", "Saturation depth", "In the log", "Page value (bits)"], rows
 
 
 def scrambling_notes(study: ScramblingStudy) -> list[str]:

@@ -221,7 +221,7 @@ def _add_analyze(add: Callable[..., Parser]) -> None:
             add_analysis,
             "run",
             verbs.analyze_run,
-            "what a run on scrambled states restores or makes, in figures and tables",
+            "what a run on scrambled or depolarised states restores or makes, in figures and tables",
         )
     )
     run.add_argument("--state", type=int, metavar="I", help="of a scrambler: the held-out state shown (default: 0)")

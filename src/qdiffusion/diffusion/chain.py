@@ -97,9 +97,20 @@ class ChainObjective:
             raise UsageError(
                 f"{self.inputs} inputs have none of some of {system.denoiser.n_classes} classes; give at least as many."
             )
-        amplitudes = 1 << system.denoiser.steps[0].circuit.n_wires
-        needed = AMPLITUDE_BYTES * max(self.inputs, self.pool or 0) * amplitudes
-        check_memory(needed, f"A step with {self.inputs:,} inputs of all outcomes", "give fewer inputs")
+        amplitudes = AMPLITUDE_BYTES << system.denoiser.steps[0].circuit.n_wires
+        check_memory(
+            amplitudes * self.inputs, f"A step with {self.inputs:,} inputs of all outcomes", "give fewer inputs"
+        )
+        if self.pool is None:
+            return
+        check_memory(amplitudes * self.pool, f"A pool of {self.pool:,} states", "give a smaller pool")
+        n_classes = max(1, system.denoiser.n_classes)
+        each = -(-self.inputs // n_classes)
+        if self.pool // n_classes < each:
+            raise UsageError(
+                f"A pool of {self.pool} states has {self.pool // n_classes} of each of {n_classes} classes, fewer than "
+                f"{self.inputs} inputs; give a pool of at least {n_classes * each}."
+            )
 
     @torch.no_grad()
     def begin(self, system: System) -> None:
@@ -131,7 +142,11 @@ class ChainObjective:
                 draw = self._noised(system, batch, generator)
             else:
                 level = torch.tensor(self.level, device=batch.places.device)
-                draw = {**self._chosen(kept, generator), "level": level, "targets": kept["targets"][batch.places]}
+                draw = {
+                    **self._chosen(kept, system.denoiser.n_classes, generator),
+                    "level": level,
+                    "targets": kept["targets"][batch.places],
+                }
             if system.denoiser.n_classes:
                 assert batch.labels is not None
                 draw["target_labels"] = batch.labels
@@ -153,12 +168,12 @@ class ChainObjective:
         ]
         return torch.stack(apart).mean(), {}
 
-    def _chosen(self, kept: dict[str, Tensor], generator: torch.Generator) -> Draw:
+    def _chosen(self, kept: dict[str, Tensor], n_classes: int, generator: torch.Generator) -> Draw:
         """The inputs and their labels, drawn from a pool where there is one; as many of each class."""
         if self.pool is None:
             return kept
         assert self.inputs is not None
-        n_classes = 1 + int(kept["labels"].max()) if "labels" in kept else 1
+        n_classes = max(1, n_classes)
         order = torch.randperm(self.pool // n_classes, generator=generator, device=generator.device)
         turns = order[: -(-self.inputs // n_classes), None] * n_classes
         places = (turns + torch.arange(n_classes, device=turns.device)).flatten()[: self.inputs]

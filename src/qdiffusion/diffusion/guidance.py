@@ -45,7 +45,7 @@ def check_guidance(denoiser: nn.Module, given: str) -> None:
     """Raise UsageError where a denoiser knows no classes and was given labels or guidance."""
     if denoiser.n_classes == 0:
         raise UsageError(
-            f"Sampling was given {given}, but the denoiser knows no classes; leave out labels and guidance, or train a "
+            f"Sampling was given {given}, but the denoiser knows no classes; give no labels and guidance 1, or train a "
             "conditional one."
         )
 
@@ -94,10 +94,10 @@ def guided_states(
         return told(labels)
     if denoiser.null_label:
         unconditional = told(torch.full_like(labels, denoiser.n_classes))
+        if guidance == 0:
+            return unconditional
+        conditional = in_phase(told(labels), unconditional)
     else:
-        classes = [in_phase(told(torch.full_like(labels, c)), x) for c in range(denoiser.n_classes)]
-        unconditional = torch.stack(classes).mean(0)
-    if guidance == 0:
-        return normalised(unconditional)
-    conditional = in_phase(told(labels), unconditional)
+        classes = torch.stack([in_phase(told(torch.full_like(labels, c)), x) for c in range(denoiser.n_classes)])
+        unconditional, conditional = classes.mean(0), classes[labels, torch.arange(len(labels), device=labels.device)]
     return normalised(unconditional + guidance * (conditional - unconditional))

@@ -16,6 +16,7 @@ ChainLoss = Literal["mmd", "mmd-unbiased", "mmd-bitstrings", "wasserstein", "sin
 Order = Literal["greedy", "joint"]
 Outcomes = Literal["exact", "drawn"]
 
+MOST_GUIDANCE = 1000.0
 MOST_INPUTS = 1_000_000
 """States that a circuit of a chain is trained on, all of them in every step."""
 
@@ -123,8 +124,10 @@ class ChainObjectiveConfig:
         fits = self.inputs is None or 1 <= self.inputs <= MOST_INPUTS
         require(fits, "inputs", self.inputs, f"1 to {MOST_INPUTS:,}, or None")
         if self.pool is not None:
-            fits = self.inputs is not None and self.inputs <= self.pool <= MOST_INPUTS
-            require(fits, "pool", self.pool, f"None, or as many as inputs to {MOST_INPUTS:,}, and these given")
+            require(self.order == "greedy", "pool", self.pool, "None where all levels learn at once")
+            require(self.inputs is not None, "pool", self.pool, "None, or inputs be given, too")
+            fits = (self.inputs or 0) <= self.pool <= MOST_INPUTS
+            require(fits, "pool", self.pool, f"from inputs = {self.inputs:,} to {MOST_INPUTS:,}, or None")
         if self.loss == "mmd-unbiased":
             require(self.inputs != 1, "inputs", self.inputs, "at least 2 for an unbiased MMD")
         if self.order == "joint":
@@ -165,7 +168,7 @@ class ChainSamplingConfig:
 
     def __post_init__(self) -> None:
         require(self.count >= 0, "count", self.count, "at least 0")
-        require(0 <= self.guidance < math.inf, "guidance", self.guidance, "a number of at least 0")
+        require(0 <= self.guidance <= MOST_GUIDANCE, "guidance", self.guidance, f"a number from 0 to {MOST_GUIDANCE:g}")
 
     @property
     def name(self) -> str:
@@ -185,8 +188,8 @@ class ChainSamplingConfig:
 
         Raises:
             UsageError: diffusion sees neither states nor density matrices, `stochastic` knows no noise to add,
-                `renoise` no clean states, or guidance for a denoiser that knows no classes, or one of drawn
-                outcomes that cannot do without.
+                `renoise` no clean states, or guidance for a denoiser that knows no classes, or one that measures
+                and cannot do without.
         """
         from qdiffusion.diffusion.amplitudes import AmplitudeNoise
         from qdiffusion.diffusion.chain import ChainSampler
@@ -206,8 +209,7 @@ class ChainSamplingConfig:
             if not system.denoiser.null_label and isinstance(system.denoiser, MeasuredDenoiser):
                 raise UsageError(
                     f"Guidance {self.guidance:g} compares what a denoiser says with and without labels, but a "
-                    f"{type(system.denoiser).__name__} cannot do without, and its outcomes are drawn; leave guidance "
-                    "out."
+                    f"{type(system.denoiser).__name__} cannot do without, and measures; leave guidance out."
                 )
         prediction = getattr(system.process, "prediction", None)
         if self.renoise and (prediction != "clean" or isinstance(system.process, Scrambling)):

@@ -57,7 +57,8 @@ def bitstring_mmd(
     check_two(first, first_probabilities, second, second_probabilities)
     sets = weighed(first, first_probabilities), weighed(second, second_probabilities)
     closeness = math.exp(-0.5 / bandwidth**2)
-    kernel = sets[0][1].new_tensor([[1.0, closeness], [closeness, 1.0]])
+    dtype = torch.promote_types(sets[0][1].dtype, sets[1][1].dtype)
+    kernel = sets[0][1].new_tensor([[1.0, closeness], [closeness, 1.0]], dtype=dtype)
     total = kernel.new_zeros(())
     for turn in _TURNS.values():
         one, two = (bitstring_probabilities(states, weights, turn) for states, weights in sets)

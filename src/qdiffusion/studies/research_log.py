@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 from qdiffusion.data.ensemble import EnsembleConfig
+from qdiffusion.errors import UsageError
 from qdiffusion.models.circuit_config import UnitaryConfig
 from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.published import RESEARCH_LOG
@@ -186,6 +187,11 @@ def research_log_cell(study: StudySpec, column: str, seed: int, budget: Budget) 
 def _ends(stages: tuple[Stage, ...], steps: int) -> tuple[int, ...]:
     """The steps after which each stage ends, of so many in all, in the stages' own proportions."""
     own = tuple(accumulate(stage.steps for stage in stages))
+    if steps < 2 * len(stages):
+        raise UsageError(
+            f"{len(stages)} stages in turn were given {steps} steps together; give at least {2 * len(stages)}, by more "
+            "epochs or smaller batches."
+        )
     return tuple(steps * end // own[-1] for end in own)
 
 

@@ -1,7 +1,8 @@
 """QuDDPM (Zhang et al. 2024, arXiv 2310.05866): chains of measured circuits that make ensembles of states; and MSQuDDPM
 (Kwun et al. 2024, arXiv 2411.17608), on density matrices.
 
-Data, chains, forward processes and losses are theirs, the rest is not. Each circuit begins with the angles of the one
+Data, chains, forward processes and losses are theirs, the rest is not; of the circle there are more states than a step
+takes. Each circuit begins with the angles of the one
 trained before it, and the rate falls to 0: from random angles and at 5e-4 a round has not converged after thousands
 of steps. Of few inputs a circuit learns to undo the chance, too: the MMD takes more of them than data, transport, whose
 price rises with them, other ones in each step.

@@ -82,7 +82,8 @@ def mended(n_qubits: int, depth: int, model: UnitaryConfig | None = None) -> Exp
 
 def grown(n_qubits: int, depth: int) -> Experiment:
     """One circuit that undoes the whole at once, layer by layer: each is trained qubit by qubit behind those before it,
-    which rest, then all of them together (Skolik et al. 2021, arXiv 2006.14904)."""
+    which rest, then all of them together. After Skolik et al. 2021 (arXiv 2006.14904), but that a layer begins at
+    random angles, as everywhere here, and that all are trained at last, not parts of them."""
     whole = UnitaryConfig(depth, ansatz="mirrored")
     made = mended(n_qubits, depth, whole)
     local, together = made.stages
