@@ -84,3 +84,11 @@ def test_a_set_has_no_distance_from_itself(generator):
 def test_what_does_not_fit_is_refused(fields, sentence, generator):
     with pytest.raises(UsageError, match=sentence):
         bitstring_mmd(**{"first": haar(3, 1, generator), "second": haar(3, 1, generator), **fields})
+
+
+def test_of_single_and_double_precision_the_double_is_kept(generator):
+    a, b = doubles(4, 2, generator), doubles(3, 2, generator)
+    for first, second in ((a.to(torch.complex64), b), (a, b.to(torch.complex64))):
+        found = bitstring_mmd(first, second)
+        assert found.dtype == torch.float64
+        torch.testing.assert_close(found, bitstring_mmd(a, b), rtol=0, atol=1e-5)
