@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from qdiffusion.plots.grid import sample_grid
+from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.cells import FOLDER, Cells, cell_name
 from qdiffusion.studies.records import CellRecord, Mark, Score, write_record
 from qdiffusion.studies.spec import Claim, Column, Moment, Published, PublishedScore, StudySpec
+from qdiffusion.studies.study import Cell, Study
+from qdiffusion.training.presets import get_preset
 
 NETWORK = "toy-cnn"
 
@@ -27,6 +30,12 @@ def spec(*claims: Claim, columns: Sequence[str] = ("plain", "hybrid", "twin")) -
             ),
         ),
     )
+
+
+def study_of(shown: StudySpec) -> Study:
+    """A study whose cells all train alike, 20 epochs."""
+    experiment = get_preset("quickstart").build()
+    return Study(shown, Budget(epochs=20), lambda _, column, seed, own: Cell(column, seed, own, experiment))
 
 
 def mark(epoch: float, step: int, fid: float, network: str = NETWORK) -> Mark:

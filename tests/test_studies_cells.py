@@ -97,6 +97,16 @@ def test_a_mark_between_two_moments_is_the_nearer_ones():
     assert found.mark(alone, 0) is None
 
 
+@pytest.mark.parametrize(
+    ("epochs", "title"),
+    [((10, 20), "half, epoch 10"), ((3, 6), "half, epoch 3"), ((2, 3), "epoch 2 of 3"), ((20,), "half")],
+)
+def test_a_moment_is_called_half_where_it_is_half(epochs, title):
+    study = replace(spec(), moments=(Moment(0.5, "half"), Moment(1, "all")))
+    record = cell("plain", 0, marks=tuple(mark(epoch, int(10 * epoch), 40.0) for epoch in epochs))
+    assert Cells(study, (record,), (0,)).moment_title(0) == title
+
+
 @pytest.mark.parametrize("epochs", range(2, 31))
 def test_a_moment_rounded_to_whole_epochs_is_found(epochs: int):
     """What a budget scores, however short, is where the table looks; an epoch of two moments is the nearer one's."""

@@ -13,12 +13,13 @@ from qdiffusion.studies.figures import grids_figure, score_figure
 from qdiffusion.studies.page import write_tables
 from qdiffusion.studies.spec import Claim
 from runs_helpers import full_disk
-from studies_toys import cell, mark, spec, write_cells
+from studies_toys import cell, mark, spec, study_of, write_cells
 
-STUDY = spec(
+SPEC = spec(
     Claim("Hybrids are <better>.", ("hybrid",), ("plain",)),
     Claim("A | twin is not.", ("twin",), ("plain",), control=True),
 )
+STUDY = study_of(SPEC)
 RECORDS = [
     *(cell("plain", seed, (80.0 + seed, 40.0 + seed)) for seed in range(3)),
     *(cell("hybrid", seed, (70.0 + seed, 30.0 + 1.1 * seed)) for seed in range(3)),
@@ -39,9 +40,11 @@ def test_everything_is_written_and_says_what_the_cells_say(tmp_path: Path):
     page = Page(index.read_text())
     for text in (
         "7 of 9 cells are done",
+        "Every cell was given the study's own budget.",
         "A toy | study <of> three",
         "Hybrids are <better>.",
-        "Control, not in the paper: A | twin is not.",
+        "Controls, not in the paper",
+        "A | twin is not.",
         "1 of 1",
         "no verdict",
         "45.25",
@@ -114,7 +117,7 @@ def test_a_full_disk_is_told_and_leaves_whole_files(tmp_path: Path):
 
 def test_grids_are_the_first_seeds_pictures(tmp_path: Path):
     write_cells(tmp_path, RECORDS)
-    panels = [axes for axes in grids_figure(tmp_path, read_cells(tmp_path, STUDY)).axes if axes.images]
+    panels = [axes for axes in grids_figure(tmp_path, read_cells(tmp_path, SPEC)).axes if axes.images]
     assert [axes.get_title() for axes in panels] == ["PLAIN, seed 0", "HYBRID, seed 0", "TWIN, seed 2"]
     for axes, name in zip(panels, ("plain-seed0", "hybrid-seed0", "twin-seed2"), strict=True):
         with Image.open(tmp_path / FOLDER / f"{name}.png") as picture:
@@ -123,7 +126,7 @@ def test_grids_are_the_first_seeds_pictures(tmp_path: Path):
 
 def test_curves_are_means_of_seeds_and_every_column_looks_different(tmp_path: Path):
     write_cells(tmp_path, RECORDS, grids=False)
-    figure = score_figure(read_cells(tmp_path, STUDY))
+    figure = score_figure(read_cells(tmp_path, SPEC))
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     np.testing.assert_allclose(lines["PLAIN"].get_xydata(), [[10, 81], [20, 41]])
     np.testing.assert_allclose(lines["TWIN"].get_xydata(), [[20, 41]])
@@ -137,7 +140,7 @@ def test_curves_are_means_of_seeds_and_every_column_looks_different(tmp_path: Pa
 @pytest.mark.parametrize("fids", [(0.0, 0.0), (5.0, 5.0), (-1.0, 3.0), (4000.0, 2.0)])
 def test_any_scores_can_be_drawn(tmp_path: Path, fids: tuple[float, float]):
     write_cells(tmp_path, [cell("plain", seed, [fid + 20 for fid in fids]) for seed in (0, 1)], grids=False)
-    axes = score_figure(read_cells(tmp_path, STUDY)).axes[0]
+    axes = score_figure(read_cells(tmp_path, SPEC)).axes[0]
     low, high = axes.get_ylim()
     assert low < min(fids) + 20 <= max(fids) + 20 < high
 
@@ -146,6 +149,6 @@ def test_any_scores_can_be_drawn(tmp_path: Path, fids: tuple[float, float]):
 def test_wide_intervals_do_not_flatten_the_curves(tmp_path: Path, ends: tuple[float, float]):
     """Two seeds 12.7 half-distances wide: the axis, logarithmic or not, shows the means."""
     write_cells(tmp_path, [cell("plain", seed, (300.0 + 90 * seed, end)) for seed, end in enumerate(ends)], grids=False)
-    low, high = score_figure(read_cells(tmp_path, STUDY)).axes[0].get_ylim()
+    low, high = score_figure(read_cells(tmp_path, SPEC)).axes[0].get_ylim()
     means = 345.0, sum(ends) / 2
     assert min(means) / 2 < low < high < 2 * max(means)

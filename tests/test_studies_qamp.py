@@ -83,7 +83,7 @@ def test_a_cell_is_scored_beside_what_is_free_and_leaves_its_pictures(tmp_path: 
     assert last["infidelity"].beside["mix"] <= last["infidelity"].beside["identity"]
     assert {name.partition("-")[0] for name in last} >= {"fid", "confident", "agreement"}
     assert all(made.is_done(cell) for cell in made.cells)
-    page = write_tables(tmp_path, STUDY.spec).read_text()
+    page = write_tables(tmp_path, STUDY).read_text()
     assert "Best mix with the mean" in page
     assert "Forward process" in page
     with Image.open(tmp_path / FOLDER / "both-off-seed0-forward.png") as picture:

@@ -17,10 +17,10 @@ from qdiffusion.studies.figures import score_figure
 from qdiffusion.studies.page import write_tables
 from qdiffusion.studies.records import CellRecord, Mark, Score, read_record
 from qdiffusion.studies.spec import REAL, Claim, Reference, StudySpec
-from qdiffusion.studies.table import groups, rows, to_csv
+from qdiffusion.studies.table import Table, earlier, final, to_csv
 from qdiffusion.studies.verdict_tables import to_markdown
 from qdiffusion.studies.verdicts import Verdict, judge
-from studies_toys import NETWORK, cell, spec, write_cells
+from studies_toys import NETWORK, cell, spec, study_of, write_cells
 
 IDENTITY = {0: 0.09, 1: 0.10}
 """By seed."""
@@ -65,17 +65,16 @@ def found(*claims: Claim) -> Cells:
     return Cells(study(*claims), (*records, *others), (0, 1))
 
 
-def row(cells: Cells, label: str) -> list[str]:
-    return next(texts for name, *texts in rows(cells) if name == label)
+def row(table: Table | None, label: str) -> list[str]:
+    assert table is not None
+    return next(texts for name, *texts in table.rows if name == label)
 
 
 def test_the_table_shows_the_scores_that_the_study_names() -> None:
-    heads = groups(found())
-    assert [names for _, names in heads[1:]] == [
-        ["Infidelity ↓", "FID ↓"],
-        ["Infidelity ↓", "FID ↓", "Infidelity t0 ↓"],
-    ]
-    assert row(found(), "PLAIN")[4:] == ["0.06", "24", "0.03", "12", "0.015"]
+    last, before = final(found()), earlier(found())
+    assert [names for _, names in last.groups[1:]] == [["Infidelity ↓", "FID ↓"], ["Infidelity t0 ↓"]]
+    assert row(last, "PLAIN")[4:] == ["0.03", "12", "0.015"]
+    assert row(before, "PLAIN") == ["0.06", "24"]
 
 
 def test_references_are_rows_of_what_stands_beside_the_cells_they_are_of() -> None:
@@ -85,8 +84,9 @@ def test_references_are_rows_of_what_stands_beside_the_cells_they_are_of() -> No
     assert score is not None
     assert (half.mean, half.n) == (pytest.approx(0.095), 2)
     assert score.mean == pytest.approx(0.25)
-    assert row(found(), "Real images")[5:] == ["1.25", "–", "1.25", "–"]
-    assert row(found(), "Identity")[:4] == ["–"] * 4
+    assert row(final(found()), "Real images")[5:] == ["1.25", "–"]
+    assert row(earlier(found()), "Real images") == ["–", "1.25"]
+    assert row(final(found()), "Identity")[:4] == ["–"] * 4
     assert found().values("identity", -1, f"fid-{NETWORK}") == {}
 
 
@@ -144,14 +144,14 @@ def test_the_figure_draws_the_first_score_and_the_references_that_are_lines() ->
 
 def test_the_page_has_the_figure_of_the_first_score_and_one_forward_strip(tmp_path: Path) -> None:
     write_cells(tmp_path, found().records)
-    index = write_tables(tmp_path, study())
+    index = write_tables(tmp_path, study_of(study()))
     assert (tmp_path / "infidelity.png").exists()
     assert not (tmp_path / "fid.png").exists()
     page = Page(index.read_text())
     assert "Infidelity: the less, the better." in page.text
     assert "Forward process" not in page.text
     Image.new("L", (90, 40)).save(tmp_path / FOLDER / f"{strip_name('hybrid', 1)}.png")
-    again = Page(write_tables(tmp_path, study()).read_text())
+    again = Page(write_tables(tmp_path, study_of(study())).read_text())
     assert "Forward process" in again.text
     pictures = [[tag for tag, _ in each.tags].count("img") for each in (page, again)]
     assert pictures[1] == pictures[0] + 1

@@ -1,17 +1,19 @@
 """The table: every number of the cells, what is missing, and under which conditions."""
 
 import csv
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 
 from qdiffusion.studies.cells import Cells
-from qdiffusion.studies.conditions import conditions
+from qdiffusion.studies.conditions import budget_told, conditions
 from qdiffusion.studies.records import CellRecord
+from qdiffusion.studies.spec import Moment
 from qdiffusion.studies.statistics import Estimate, paired_difference
-from qdiffusion.studies.table import groups, rows, to_csv, to_markdown
+from qdiffusion.studies.table import Table, earlier, final, to_csv, to_markdown
 from qdiffusion.studies.texts import difference_texts, estimate_text, number
-from studies_toys import NETWORK, cell, cells, mark, spec
+from studies_toys import NETWORK, cell, cells, mark, spec, study_of
 
 
 def test_csv_reread_equals_the_records():
@@ -33,55 +35,55 @@ def test_csv_reread_equals_the_records():
     assert next(lines, None) is None
 
 
-def heads(found: Cells) -> list[str]:
-    return [name for _, names in groups(found) for name in names]
-
-
-def row(found: Cells, label: str) -> dict[str, list[str]]:
-    """Texts of a row by head; a head stands once a moment."""
-    texts = next(texts for name, *texts in rows(found) if name == label)
-    by_head: dict[str, list[str]] = {}
-    for head, text in zip(heads(found), texts, strict=True):
-        by_head.setdefault(head, []).append(text)
-    return by_head
+def row(table: Table | None, label: str) -> dict[str, str]:
+    """Texts of a row by head."""
+    assert table is not None
+    texts = next(texts for name, *texts in table.rows if name == label)
+    return dict(zip((name for _, names in table.groups for name in names), texts, strict=True))
 
 
 def test_a_row_says_what_its_cells_say():
     found = Cells(spec(), (cell("plain", 0, (80.0, 40.0)), cell("plain", 1, (82.0, 42.0))), (0, 1))
-    plain = row(found, "PLAIN")
-    assert plain["FID ↓"] == ["81 ± 13", "41 ± 13"]  # of two values two apart: ± 12.71
-    assert plain["Parameters"] == ["483,321"]
-    assert plain["Dead"] == ["24"]
-    assert plain["Seeds"] == ["2"]
-    assert plain["Minutes"] == ["1.51 ± 0.11"]  # 90 s and 91 s
-    assert row(found, "Real images")["FID ↓"] == ["1.25", "1.25"]
+    plain = row(final(found), "PLAIN")
+    assert plain["FID ↓"] == "41 ± 13"  # of two values two apart: ± 12.71
+    assert row(earlier(found), "PLAIN")["FID ↓"] == "81 ± 13"
+    assert plain["Parameters"] == "483,321"
+    assert plain["Dead"] == "24"
+    assert plain["Seeds"] == "2"
+    assert plain["Minutes"] == "1.51 ± 0.11"  # 90 s and 91 s
+    assert row(final(found), "Real images")["FID ↓"] == row(earlier(found), "Real images")["FID ↓"] == "1.25"
 
 
 def test_classifier_scores_stand_at_the_end_of_the_training_only():
-    found = cells(spec(), {"plain": (40.0,)})
-    assert [(title, len(names)) for title, names in groups(found)][1:] == [
-        ("half, epoch 10", 3),
-        ("all, epoch 20", 4),
-    ]
-    assert "Balance ↑" in heads(found)
+    last, before = final(found := cells(spec(), {"plain": (40.0,)})), earlier(found)
+    assert before is not None
+    assert [(title, len(names)) for title, names in before.groups] == [("half, epoch 10", 3)]
+    assert [(title, len(names)) for title, names in last.groups[1:]] == [("all, epoch 20", 3), ("further scores", 1)]
+    assert "Balance ↑" in row(last, "PLAIN")
+
+
+def test_a_study_of_one_moment_has_no_table_of_earlier_ones():
+    found = Cells(replace(spec(), moments=(Moment(1, "all"),)), (cell("plain", 0),), (0,))
+    assert earlier(found) is None
+    assert "Along the training" not in to_markdown(found, "", [])
 
 
 def test_what_is_missing_is_a_dash():
     record = cell("hybrid", 0, marks=(mark(20, 100, 40.0),))
     found = Cells(spec(), (cell("plain", 0), record), (0,))
-    assert row(found, "HYBRID")["FID ↓"] == ["–", "40"]
-    twin = row(found, "TWIN")
-    assert twin.pop("Seeds") == ["0"]
-    assert {text for texts in twin.values() for text in texts} == {"–"}
+    assert [row(table, "HYBRID")["FID ↓"] for table in (earlier(found), final(found))] == ["–", "40"]
+    twin = row(final(found), "TWIN")
+    assert twin.pop("Seeds") == "0"
+    assert {*twin.values(), *row(earlier(found), "TWIN").values()} == {"–"}
 
 
 def test_markdown_is_a_table_of_equal_rows():
     found = cells(spec(columns=("plain", "a|b")), {"plain": (40.0,)})
-    text = to_markdown(found, conditions(found))
+    text = to_markdown(found, "Told.", conditions(found))
     table = [line for line in text.splitlines() if line.startswith("| ")]
-    lengths = [line.replace("\\|", "").count("|") for line in table[: 2 + len(rows(found))]]
+    lengths = [line.replace("\\|", "").count("|") for line in table[: 2 + len(final(found).rows)]]
     assert len(set(lengths)) == 1
-    assert found.progress in text
+    assert f"{found.progress} Told." in text
 
 
 def told(*records: CellRecord) -> dict[str, str]:
@@ -100,10 +102,28 @@ def test_equal_conditions_are_said_once():
 
 def test_differing_conditions_name_their_cells():
     found = told(cell("plain", 0), cell("twin", 0), cell("twin", 1, environment={"threads": 4}))
-    assert found["threads"] == "differs: 2 (plain-seed0, twin-seed0); 4 (twin-seed1)"
-    assert found["versions.torch"] == "differs: 2.11 (plain-seed0, twin-seed0); not stated (twin-seed1)"
+    assert found["threads"] == "2; but 4 in twin-seed1"
+    assert found["versions.torch"] == "2.11; but not stated in twin-seed1"
+    columns = [cell("plain", seed, environment={"threads": 4}) for seed in range(2)]
+    assert told(*columns, *(cell("twin", seed) for seed in range(3)))["threads"] == "2; but 4 in plain"
     dates = told(*(cell("plain", seed, environment={"date": f"2026-11-0{seed}"}) for seed in (2, 1, 3)))
     assert dates["date"] == "differs in every cell, from 2026-11-01 to 2026-11-03"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ([{"epochs": 20, "train_size": 60_000}], "Every cell was given the study's own budget."),
+        (
+            [{"epochs": 20, "samples": 7000}, {"epochs": 3, "samples": 500}],
+            "Not the study's own budget, which stands in brackets: 3 to 20 epochs (20), 500 to 7,000 samples (7,000).",
+        ),
+        ([{"sampler": "dpmpp"}], "Not the study's own budget, which stands in brackets: sampler dpmpp (ddim)."),
+    ],
+)
+def test_another_budget_than_the_studys_own_is_told_with_it(given, text):
+    records = tuple(cell("plain", seed, conditions=conditions) for seed, conditions in enumerate(given))
+    assert budget_told(study_of(spec()), Cells(spec(), records, (0,))) == text
 
 
 @pytest.mark.parametrize(
@@ -140,4 +160,4 @@ def test_scores_of_another_network_are_no_kinds():
     scores = {**mark(20, 1, 3.0).scores, "depth": next(iter(mark(20, 1, 3.0).scores.values()))}
     record = cell("plain", 0, marks=(type(mark(20, 1, 3.0))(20, 1, scores),))
     assert Cells(spec(), (record,), (0,)).kinds(-1) == ("fid", "kid", "is", "balance")
-    assert NETWORK not in " ".join(heads(Cells(spec(), (record,), (0,))))
+    assert NETWORK not in " ".join(row(final(Cells(spec(), (record,), (0,))), "PLAIN"))

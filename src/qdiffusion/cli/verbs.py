@@ -141,8 +141,8 @@ def reproduce(request: Namespace) -> None:
             state = "done" if reproduction.is_done(cell) else "to be done"
             print(f"{cell.column:<20} seed {cell.seed}  {cell.experiment.total_steps:>7,} steps  {state}")
         return
-    reproduction.carry_out(RichProgress(), on_cell=lambda: write_tables(out, study.spec))
-    print(f"page   {write_tables(out, study.spec)}")
+    reproduction.carry_out(RichProgress(), on_cell=lambda: write_tables(out, study))
+    print(f"page   {write_tables(out, study)}")
     print(f"table  {out / 'table.md'}")
 
 

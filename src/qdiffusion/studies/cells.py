@@ -1,7 +1,7 @@
 """The finished cells of a study, read from its folder, and their scores by column, moment and seed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from qdiffusion.studies.statistics import Estimate, estimate
 
 FOLDER = "cells"
 FARTHEST = 0.1  # a mark this far from a moment, in shares of the training, is not that moment's
+EXACT = 0.01  # one within this lies at it
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,18 @@ class Cells:
         near = [(own[moment], mark) for own, mark in found if own[moment][0] <= FARTHEST and own[moment] <= min(own)]
         return min(near, key=lambda pair: pair[0], default=(None, None))[1]
 
+    def moment_title(self, moment: int) -> str:
+        """A moment with its epochs; where these lie elsewhere in the training than it says, they alone:
+        "half of the training, epoch 10"; "epoch 1 of 10".
+        """
+        found = [(mark, record.marks[-1]) for record in self.records if (mark := self.mark(record, moment))]
+        share, label = self.study.moments[moment].share, self.study.moments[moment].label
+        if not found:
+            return label
+        at, ends = (_span(mark.epoch for mark in marks) for marks in zip(*found, strict=True))
+        exact = all(abs(mark.epoch / end.epoch - share) < EXACT for mark, end in found)
+        return f"{label}, epoch {at}" if exact else f"epoch {at} of {ends}"
+
     def values(self, key: str | float, moment: int, name: str) -> dict[int, float]:
         """A score by seed: a column's, a reference's, the mean over the cells that say it, or a number itself."""
         if isinstance(key, float):
@@ -163,6 +176,12 @@ def cell_name(column: str, seed: int) -> str:
 def strip_name(column: str, seed: int) -> str:
     """What the picture of a cell's forward process is called, without its ending."""
     return f"{cell_name(column, seed)}-forward"
+
+
+def _span(epochs: Iterable[float]) -> str:
+    """The first and the last."""
+    ordered = sorted(epochs)
+    return "–".join(dict.fromkeys(f"{epoch:g}" for epoch in (ordered[0], ordered[-1])))
 
 
 def _foreign(path: Path, record: CellRecord, study: StudySpec, seeds: Sequence[int] | None) -> str | None:

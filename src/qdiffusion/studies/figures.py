@@ -29,12 +29,18 @@ _GRIDS_A_ROW = 4
 
 
 def score_figure(cells: Cells) -> Figure:
-    """The study's first score. Above, where the columns are few enough to be told apart: against the epoch, a line a
-    column, bands of the 95 % interval over seeds, and references; below: at each moment."""
-    present = [index for index, key in enumerate(cells.study.keys) if cells.of(key)]
-    moments = cells.study.moments
+    """The study's first score of the columns that have it. Above, where cells are scored more than once and columns
+    few enough to be told apart: against the epoch, a line a column, bands of the 95 % interval over seeds, and
+    references; below: at each moment."""
+    name, moments = cells.score_name(cells.study.scores[0]), cells.study.moments
+    present = [
+        index
+        for index, key in enumerate(cells.study.keys)
+        if any(cells.values(key, moment, name) for moment in range(len(moments)))
+    ]
     height = 1.6 + 0.27 * len(present)
-    heights = [4.4, height] if len(present) <= _MOST_LINES else [height]
+    has_lines = any(len(record.marks) > 1 for record in cells.records) and len(present) <= _MOST_LINES
+    heights = [4.4, height] if has_lines else [height]
     figure = Figure(figsize=(12, sum(heights)), layout="constrained")
     *upper, below = np.ravel(figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights))
     for above in upper:
@@ -159,7 +165,7 @@ def _draw_at(axes: Axes, cells: Cells, present: list[int], moment: int) -> None:
     axes.set_yticks(range(len(present)), [cells.study.columns[index].label for index in present], parse_math=False)
     axes.set_ylim(len(present) - 0.4, -0.6)
     axes.set_xlabel(_words(cells), parse_math=False)
-    axes.set_title(f"After {cells.study.moments[moment].label}", fontsize=11, parse_math=False)
+    axes.set_title(f"After {cells.moment_title(moment)}", fontsize=11, parse_math=False)
     tidy(axes)
 
 

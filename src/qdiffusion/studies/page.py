@@ -12,9 +12,9 @@ from qdiffusion.plots.page import PAGE
 from qdiffusion.runs.files import remove, told_as_run_error, write_text_atomic
 from qdiffusion.studies import printed, table, verdict_tables
 from qdiffusion.studies.cells import Cells, read_cells
-from qdiffusion.studies.conditions import conditions
+from qdiffusion.studies.conditions import budget_told, conditions
 from qdiffusion.studies.figures import forward_strip, grids_figure, score_figure, sweep_figure
-from qdiffusion.studies.spec import StudySpec
+from qdiffusion.studies.study import Study
 from qdiffusion.studies.texts import score_words
 from qdiffusion.studies.verdicts import judge
 
@@ -27,7 +27,7 @@ _GRIDS = "Samples of each column's first seed; equal seeds start from equal nois
 _FORWARD = "Training images on their way into noise, from left to right."
 
 
-def write_tables(out: Path, study: StudySpec, seeds: Sequence[int] | None = None) -> Path:
+def write_tables(out: Path, study: Study, seeds: Sequence[int] | None = None) -> Path:
     """Write what the finished cells of a study say, each file whole or not at all.
 
     `table.md`, `table.html`, `table.csv` (a line a cell and mark), `verdicts.md`, the first score's `fid.png`,
@@ -45,44 +45,51 @@ def write_tables(out: Path, study: StudySpec, seeds: Sequence[int] | None = None
     Raises:
         RunError: a cell is damaged, none is finished, several networks scored them, or a file cannot be written.
     """
-    cells = read_cells(out, study, seeds)
-    facts, judged = conditions(cells), judge(cells, study.claims)
+    spec = study.spec
+    cells = read_cells(out, spec, seeds)
+    facts, judged, budget = conditions(cells), judge(cells, spec.claims), budget_told(study, cells)
     curve, grids = score_figure(cells), grids_figure(out, cells)
-    kind = study.scores[0]
+    kind = spec.scores[0]
     above, below = _table(cells), html.section("Conditions", html.facts(facts))
     write_text_atomic(out / "table.csv", table.to_csv(cells))
-    write_text_atomic(out / "table.md", table.to_markdown(cells, facts))
-    write_text_atomic(out / "table.html", _page(cells, above, below))
+    write_text_atomic(out / "table.md", table.to_markdown(cells, budget, facts))
+    write_text_atomic(out / "table.html", _page(cells, budget, above, below))
     write_text_atomic(out / "verdicts.md", verdict_tables.to_markdown(cells, judged))
     page = _page(
         cells,
+        budget,
         above,
         html.section("What the paper claims", *verdict_tables.to_html(cells, judged)),
         html.section(score_words(kind), _picture(out / f"{kind}.png", curve, _ALONG.format(score_words(kind)))),
         _swept(out / "sweep.png", cells),
         _samples(out / "grids.png", grids),
         _forward(forward_strip(out, cells)),
-        html.section("What the paper printed", *(printed.to_html(study, block) for block in study.published)),
+        html.section("What the paper printed", *(printed.to_html(spec, block) for block in spec.published)),
         below,
     )
     write_text_atomic(out / "index.html", page)
     return out / "index.html"
 
 
-def _page(cells: Cells, *sections: str) -> str:
-    return PAGE.substitute(
-        title=escape(cells.study.title), lead=escape(cells.progress), sections="\n".join(filter(None, sections))
-    )
+def _page(cells: Cells, budget: str, *sections: str) -> str:
+    lead = escape(f"{cells.progress} {budget}")
+    return PAGE.substitute(title=escape(cells.study.title), lead=lead, sections="\n".join(filter(None, sections)))
 
 
 def _table(cells: Cells) -> str:
     trained = html.facts((column.label, column.note) for column in cells.study.columns)
+    before = table.earlier(cells)
     return html.section(
         "Table",
-        html.grouped(table.groups(cells), "Column", table.rows(cells)),
+        _grouped(table.final(cells)),
         *map(html.note, table.reading(cells)),
         html.folded("What is trained in each column", trained),
+        html.folded(table.ALONG, _grouped(before)) if before else "",
     )
+
+
+def _grouped(each: table.Table) -> str:
+    return html.grouped(each.groups, "Column", each.rows)
 
 
 def _swept(path: Path, cells: Cells) -> str:

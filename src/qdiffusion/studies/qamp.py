@@ -57,10 +57,10 @@ _REFERENCES = (
     Reference("mix-two", "Best mix, zeros and ones", "mix", _TWO),
 )
 _BY_BOTH = ("infidelity", "fid")
-_SHARP = ("confident", "fid")
+_SHARP = ("agreement", "fid")
 _GUIDED = ("agreement", "fid")
 _CLAIMS = (
-    Claim("Zeros and ones come out sharper than ten digits.", _TWO, ("ten",), scores=("confident",)),
+    Claim("Zeros and ones come out sharper than ten digits.", _TWO, ("ten",), scores=("agreement",)),
     Claim("More qubits make ten digits sharper.", ("wires-6", "wires-8"), ("ten",), scores=_SHARP),
     Claim("Fewer qubits blur them.", ("ten",), ("wires-2",), scores=_SHARP),
     Claim("The skip path is essential.", ("ten",), ("skip-off",), scores=_BY_BOTH),
@@ -141,7 +141,8 @@ SPEC = StudySpec(
         "level. Identity leaves the noisy state as it is; the best mix adds the mean training image, as much of it as "
         "serves that level best. Neither is trained.",
         "Confident is the share of samples that the classifier gives a probability above 0.9, agreement the share that "
-        "it finds to be of the class asked for.",
+        "it finds to be of the class asked for. Noise, or one blur for all, can have all samples confident; so what is "
+        "sharp is judged by agreement.",
     ),
     sweeps=(
         Sweep("Circuits", ((4, "ten"), *((n, f"wires-{n}") for n in WIDTHS))),

@@ -1,7 +1,8 @@
-"""A study's table: a row a column of the paper, its scores at every moment of the training, over seeds."""
+"""A study's tables: a row a column of the paper, its scores over seeds, at the end of the training and before."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from io import StringIO
 
 from qdiffusion.plots.markdown import markdown_table
@@ -9,6 +10,8 @@ from qdiffusion.studies.cells import Cells
 from qdiffusion.studies.records import Score
 from qdiffusion.studies.texts import MISSING, estimate_text, score_title
 
+ALONG = "Along the training"
+FURTHER = "further scores"
 _FACTS = ("Parameters", "Dead", "Seeds", "Minutes")
 _CELL_FIELDS = (
     "study",
@@ -23,22 +26,58 @@ _CELL_FIELDS = (
 _SCORE_FIELDS = ("value", "std", "floor")
 
 
-def groups(cells: Cells) -> list[tuple[str, list[str]]]:
-    """The head: what each group of columns is about, and its columns; the first, the label, stands before them."""
-    moments = range(len(cells.study.moments))
-    scored = (
-        (_moment_title(cells, moment), [_score_title(cells, kind) for kind in _kinds(cells, moment)])
-        for moment in moments
-    )
-    return [("", list(_FACTS)), *scored]
+@dataclass(frozen=True)
+class Table:
+    """Columns in groups: what each is about, and its heads; the label stands before them."""
 
-
-def rows(cells: Cells) -> list[list[str]]:
+    groups: list[tuple[str, list[str]]]
+    rows: list[list[str]]
     """Label and texts of every column of the paper, finished or not; last the references."""
-    study = cells.study
-    trained = [[column.label, *_facts(cells, column.key), *_scores(cells, column.key)] for column in study.columns]
-    free = [[row.label, *[MISSING] * len(_FACTS), *_scores(cells, row.key)] for row in study.references]
-    return [*trained, *free]
+
+    def to_markdown(self, titled: bool = True) -> str:
+        """Where it is titled, each head has its group's title in brackets."""
+        head = [f"{name} ({title})" if title and titled else name for title, names in self.groups for name in names]
+        return markdown_table(["Column", *head], self.rows)
+
+
+def final(cells: Cells) -> Table:
+    """What came of it: the facts of each column, the study's scores at the end of the training, and all others."""
+    last = len(cells.study.moments) - 1
+    kinds = cells.kinds(last)
+    main = [kind for kind in cells.study.scores if kind in kinds]
+    further = [kind for kind in kinds if kind not in main]
+    scored = [(cells.moment_title(last), last, main), (FURTHER, last, further)]
+    return _table(cells, [each for each in scored if each[2]], with_facts=True)
+
+
+def earlier(cells: Cells) -> Table | None:
+    """The study's scores at the moments before the end; None where there are none."""
+    scored = [
+        (cells.moment_title(moment), moment, [kind for kind in cells.study.scores if kind in cells.kinds(moment)])
+        for moment in range(len(cells.study.moments) - 1)
+    ]
+    found = [each for each in scored if each[2]]
+    return _table(cells, found, with_facts=False) if found else None
+
+
+def _table(cells: Cells, scored: Sequence[tuple[str, int, list[str]]], with_facts: bool) -> Table:
+    """Of scores at moments, each with its title."""
+
+    def texts(key: str) -> list[str]:
+        return [
+            estimate_text(cells.estimate(key, moment, cells.score_name(kind)))
+            for _, moment, kinds in scored
+            for kind in kinds
+        ]
+
+    heads = list(_FACTS) if with_facts else []
+    trained = [
+        [column.label, *(_facts(cells, column.key) if heads else []), *texts(column.key)]
+        for column in cells.study.columns
+    ]
+    free = [[row.label, *[MISSING] * len(heads), *texts(row.key)] for row in cells.study.references]
+    titled = [(title, [_score_title(cells, kind) for kind in kinds]) for title, _, kinds in scored]
+    return Table([("", heads), *titled] if heads else titled, [*trained, *free])
 
 
 def reading(cells: Cells) -> list[str]:
@@ -53,17 +92,21 @@ def reading(cells: Cells) -> list[str]:
     ]
 
 
-def to_markdown(cells: Cells, facts: Iterable[tuple[str, str]]) -> str:
-    """The table, how to read it, and the conditions."""
-    head = [f"{name} ({title})" if title else name for title, names in groups(cells) for name in names]
+def to_markdown(cells: Cells, budget: str, facts: Iterable[tuple[str, str]]) -> str:
+    """How much is done and with which budget, the tables, how to read them, and the conditions."""
+    before = earlier(cells)
+    along = [f"## {ALONG}", before.to_markdown()] if before else []
     lines = [
         f"# {cells.study.title}",
-        markdown_table(["Column", *head], rows(cells)),
-        cells.progress,
+        f"{cells.progress} {budget}",
+        f"## After {cells.moment_title(-1)}",
+        final(cells).to_markdown(titled=False),
         *reading(cells),
+        *along,
         "## Conditions",
+        markdown_table(["Condition", "Value"], facts),
     ]
-    return "\n\n".join([*lines, markdown_table(["Condition", "Value"], facts)]) + "\n"
+    return "\n\n".join(lines) + "\n"
 
 
 def to_csv(cells: Cells) -> str:
@@ -97,22 +140,6 @@ def _field(score: Score | None, field: str) -> float | None:
     return None if score is None else getattr(score, field)
 
 
-def _kinds(cells: Cells, moment: int) -> list[str]:
-    """The study's scores; at the end of the training all others too."""
-    last, own = len(cells.study.moments) - 1, cells.study.scores
-    kinds = cells.kinds(last)
-    main = [kind for kind in own if kind in kinds]
-    return main + [kind for kind in kinds if kind not in own] if moment == last else main
-
-
-def _moment_title(cells: Cells, moment: int) -> str:
-    marks = filter(None, (cells.mark(record, moment) for record in cells.records))
-    epochs = sorted({mark.epoch for mark in marks})
-    shown = list(dict.fromkeys(f"{epoch:g}" for epoch in epochs[:1] + epochs[-1:]))
-    label = cells.study.moments[moment].label
-    return f"{label}, epoch {'–'.join(shown)}" if shown else label
-
-
 def _score_title(cells: Cells, kind: str) -> str:
     return score_title(kind, cells.better(cells.score_name(kind)))
 
@@ -126,11 +153,3 @@ def _facts(cells: Cells, column: str) -> list[str]:
 
 def _counts(values: Iterable[int]) -> str:
     return " / ".join(f"{value:,}" for value in sorted(values)) or MISSING
-
-
-def _scores(cells: Cells, key: str) -> list[str]:
-    return [
-        estimate_text(cells.estimate(key, moment, cells.score_name(kind)))
-        for moment in range(len(cells.study.moments))
-        for kind in _kinds(cells, moment)
-    ]

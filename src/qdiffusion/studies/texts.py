@@ -5,8 +5,8 @@ from math import floor, log10
 from qdiffusion.studies.statistics import Difference, Estimate
 
 MISSING = "–"
-ROUNDING = 1e-12
-"""Of a mean: a half-width below is none, but that of equal values whose sums were rounded."""
+ROUNDING = 1e-6
+"""Of a mean: a half-width below is none, but that of equal values that were rounded, some in single precision."""
 _TITLES = {
     "fid": "FID",
     "kid": "KID",

@@ -9,11 +9,13 @@ from qdiffusion.studies.texts import difference_texts, score_title
 from qdiffusion.studies.verdicts import LEGEND, Judged, Verdict
 
 _CLAIMS = ("Claim", "Verdict", "Comparisons that hold", "By")
+_PARTS = {"The paper's own": False, "Controls, not in the paper": True}
+_MOST_SCORES = 4
 _COMPARISONS = ("Score", "Column", "Baseline", "Difference", "95 % interval", "Bound", "p", "Seeds", "Verdict")
 
 
 def to_html(cells: Cells, judged: Sequence[Judged]) -> list[str]:
-    """The claims with their verdicts, how these are reached, and every comparison."""
+    """The claims with their verdicts, those that the paper lacks apart; how these are reached; every comparison."""
     details = [
         html.titled(
             _claim(each), html.note(_outcome(cells, each)), html.columns(_COMPARISONS, _comparisons(cells, each))
@@ -21,19 +23,32 @@ def to_html(cells: Cells, judged: Sequence[Judged]) -> list[str]:
         for each in judged
     ]
     folded = html.folded("Every comparison, with its test", "\n".join(details))
-    return [html.columns(_CLAIMS, _claims(cells, judged), "sentences"), html.note(LEGEND), folded]
+    tables = [
+        html.titled(title, html.columns(_CLAIMS, _claims(cells, part), "sentences"))
+        for title, part in _parts(judged).items()
+    ]
+    return [*tables, html.note(LEGEND), folded]
 
 
 def to_markdown(cells: Cells, judged: Sequence[Judged]) -> str:
     """The same as a text."""
-    lines = [f"# {cells.study.title}: what is claimed", markdown_table(_CLAIMS, _claims(cells, judged)), LEGEND]
+    lines = [f"# {cells.study.title}: what is claimed"]
+    for title, part in _parts(judged).items():
+        lines += [f"## {title}", markdown_table(_CLAIMS, _claims(cells, part))]
+    lines += [LEGEND]
     for each in judged:
         lines += [f"## {_claim(each)}", _outcome(cells, each), markdown_table(_COMPARISONS, _comparisons(cells, each))]
     return "\n\n".join(lines) + "\n"
 
 
+def _parts(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+    """The paper's own claims and controls, where there are any, by what they are."""
+    parts = {title: [each for each in judged if each.claim.control is control] for title, control in _PARTS.items()}
+    return {title: part for title, part in parts.items() if part}
+
+
 def _claims(cells: Cells, judged: Sequence[Judged]) -> list[list[str]]:
-    return [[_claim(each), each.verdict, _holding(each), _measure(cells, each)] for each in judged]
+    return [[each.claim.text, each.verdict, _holding(each), _measure(cells, each)] for each in judged]
 
 
 def _comparisons(cells: Cells, each: Judged) -> list[list[str]]:
@@ -67,8 +82,9 @@ def _holding(each: Judged) -> str:
 
 def _measure(cells: Cells, each: Judged) -> str:
     """By which score, and when."""
-    scores = ", ".join(_title(cells, score) for score in each.claim.scores)
-    return f"{scores} after {cells.study.moments[each.claim.moment].label}"
+    titles = [_title(cells, score) for score in each.claim.scores]
+    scores = ", ".join(titles) if len(titles) <= _MOST_SCORES else f"{titles[0]} … {titles[-1]}"
+    return f"{scores} after {cells.moment_title(each.claim.moment)}"
 
 
 def _title(cells: Cells, score: str) -> str:
