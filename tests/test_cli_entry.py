@@ -23,8 +23,9 @@ def test_module_and_version():
     assert (done.returncode, done.stdout, done.stderr) == (0, f"qdiffusion {__version__}\n", "")
 
 
-def test_help_names_every_verb(capsys):
-    assert main(["--help"]) == 0
+@pytest.mark.parametrize("words", [["--help"], []])
+def test_help_names_every_verb(words, capsys):
+    assert main(words) == 0
     shown = capsys.readouterr().out
     for verb in ("presets", "describe", "train", "resume", "sample", "evaluate", "report", "data"):
         assert f"\n    {verb} " in shown

@@ -63,6 +63,14 @@ def test_dead_parameters_are_found_by_gradient() -> None:
     }
 
 
+@pytest.mark.parametrize("preset", ["unet-classical", "qamp-ten", "qdm-latent", "quddpm-cluster1"])
+def test_every_parameter_stands_in_the_table_of_layers(preset: str) -> None:
+    """Those of other levels, of parts that run piece by piece, and of a codec, too."""
+    for model in describe(get_preset(preset).build()):
+        assert sum(layer.parameters for layer in model.layers) == model.parameters.total
+        assert all(layer.output for layer in model.layers if layer.parameters)
+
+
 @pytest.mark.parametrize(
     ("preset", "total", "quantum", "banks"),
     [

@@ -46,10 +46,12 @@ class ExperimentHelp(argparse.Action):
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The request in a command line: its flags, `verb` (what to call with it) and `fields` (words left over).
 
+    Without any words it is that for help.
+
     Raises:
         UsageError: an unknown verb or flag, a missing argument, a value of the wrong type.
     """
-    request, rest = build_parser(words).parse_known_args(words)
+    request, rest = build_parser(words).parse_known_args(words or ["--help"])
     if rest and not request.takes_fields:
         raise UsageError(f"Unknown argument {rest[0]!r}; see {request.prog} --help.")
     request.fields = rest

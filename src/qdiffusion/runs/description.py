@@ -102,7 +102,7 @@ class CircuitDrawing:
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """One part of the model; `output` is the shape for one item."""
+    """One part of the model; `output` is the shape for one item, () where it is not known."""
 
     name: str
     type: str

@@ -102,17 +102,16 @@ def _circuits(system: System) -> list[CircuitFacts]:
 
 
 def _layers(system: System) -> list[LayerFacts]:
-    """The system's parts in the order in which they run on one item."""
-    layers: list[LayerFacts] = []
+    """The system's parts in the order in which they run on one item at the first level, then those of other levels."""
+    parts, outputs = dict(_parts(system)), dict[str, tuple[int, ...]]()
 
-    def note(name: str, module: nn.Module, output: Any) -> None:
+    def note(name: str, output: Any) -> None:
         first = output if isinstance(output, Tensor) else output[0]
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        layers.append(LayerFacts(name, type(module).__name__, parameters, tuple(first.shape[1:])))
+        outputs[name] = tuple(first.shape[1:])
 
     hooks = [
-        module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
-        for name, module in _parts(system)
+        _end(module).register_forward_hook(lambda _, __, output, name=name: note(name, output))
+        for name, module in parts.items()
     ]
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -123,7 +122,28 @@ def _layers(system: System) -> list[LayerFacts]:
             system.codec.encode(system.codec.decode(x))
     for hook in hooks:
         hook.remove()
-    return layers
+    alike = {_kind(name, parts[name]): output for name, output in outputs.items()}
+    rest = {name: alike.get(_kind(name, part), ()) for name, part in parts.items() if name not in outputs}
+    found = [LayerFacts(name, type(parts[name]).__name__, _size(parts[name]), outputs[name]) for name in outputs]
+    return found + [
+        LayerFacts(name, type(parts[name]).__name__, _size(parts[name]), output)
+        for name, output in rest.items()
+        if _size(parts[name])
+    ]
+
+
+def _end(module: nn.Module) -> nn.Module:
+    """What gives a part's output: of a sequence its last, since a model may run its parts one by one."""
+    return module[-1] if isinstance(module, nn.Sequential) else module
+
+
+def _kind(name: str, module: nn.Module) -> tuple[str, type[nn.Module]]:
+    """What items of one list share: "steps.0" and "steps.19"."""
+    return name.rpartition(".")[0], type(module)
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _parts(system: System) -> list[tuple[str, nn.Module]]:

@@ -77,7 +77,8 @@ def _check_samples_fit(folder: Path, experiment: Experiment, items: ItemSet) -> 
 
 
 def _carry_out(run: Run, experiment: Experiment, items: ItemSet, progress: Progress) -> Run:
-    progress.say(f"Training on {items.source}.")
+    is_trained = run.model_path.exists()
+    progress.say("Trained already; looking for what is missing." if is_trained else f"Training on {items.source}.")
     with interrupted_by_signal(run.path, "before the first step"):
         write_missing(run, experiment, items)
     system = train_stages(run, experiment, items, progress)

@@ -28,10 +28,11 @@ def get_preset(name: str) -> Preset:
     """The preset of that name.
 
     Raises:
-        UsageError: there is none; the sentence lists all of them.
+        UsageError: there is none; the sentence has the one that was meant, or lists all.
     """
     if name in PRESETS:
         return PRESETS[name]
     close = get_close_matches(name, PRESETS, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    raise UsageError(f"There is no preset {name!r}; there are {', '.join(PRESETS)}.{hint}")
+    if close:
+        raise UsageError(f"There is no preset {name!r}. Did you mean {close[0]}? `qdiffusion presets` lists all.")
+    raise UsageError(f"There is no preset {name!r}; there are {', '.join(PRESETS)}.")
