@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from diffusers import configuration_utils
 
 from qdiffusion.cli import main
 from qdiffusion.cli.fields import override
@@ -69,8 +70,11 @@ def test_it_is_scored_and_reported_too_and_copied_once(shipped, words, capsys):
     assert not Path("small").exists()
 
 
-def test_the_network_loads_by_name(shipped, trained):
+def test_the_network_loads_by_name_without_a_warning(shipped, trained, monkeypatch):
+    warnings: list[str] = []
+    monkeypatch.setattr(configuration_utils.logger, "warning", warnings.append)
     loaded, own = QVUNet.from_pretrained("pretrained:small"), QVUNet.from_pretrained(trained.model_path)
+    assert not warnings
     torch.testing.assert_close(dict(loaded.state_dict()), dict(own.state_dict()), rtol=0, atol=0)
 
 
