@@ -72,8 +72,25 @@ def test_the_twin_is_what_its_formula_says() -> None:
     torch.testing.assert_close(twin(x), expected)
 
 
+def test_a_twin_of_few_weights_is_a_convolution() -> None:
+    """Six weights of four wires: one bias, the four neighbours of x and the first of sin x, alike for each output."""
+    twin = ClassicalTwin(4, 6, 1).double()
+    x, (bias, *taps) = angles(4), twin.weights[0]
+    seen = [x, x.roll(-1, -1), x.roll(-2, -1), x.roll(-3, -1), x.sin()]
+    expected = (bias + sum(tap * each for tap, each in zip(taps, seen, strict=True))).tanh()
+    torch.testing.assert_close(twin(x), expected)
+
+
+@pytest.mark.parametrize(("n_wires", "n_weights"), [(512, 320), (128, 240), (12, 72), (4, 8), (4, 7), (4, 2)])
+def test_every_output_of_a_twin_depends_on_its_inputs(n_wires: int, n_weights: int) -> None:
+    twin = ClassicalTwin(n_wires, n_weights, 1).double()
+    (slopes,) = torch.autograd.functional.jacobian(twin, angles(n_wires)[:1]).squeeze((1, 3, 4))
+    assert bool(slopes.ne(0).any(1).all())
+    assert bool(slopes.ne(0).any(0).all())
+
+
 def test_every_parameter_of_a_twin_learns() -> None:
-    for n_wires, n_weights in ((12, 84), (12, 72), (4, 16), (12, 400), (4, 3)):
+    for n_wires, n_weights in ((12, 84), (12, 72), (4, 16), (12, 400), (4, 3), (128, 240)):
         twin = ClassicalTwin(n_wires, n_weights, 1).double()
         twin(angles(n_wires)).square().sum().backward()
         assert twin.weights.grad is not None

@@ -40,7 +40,8 @@ class ClassicalTwin(nn.Module):
     y_k = tanh(b_k + Σ_{mj} w_{kmj} f_m(x_{(k+j) mod n})),  f_0(x) = x,  f_m(x) = sin(m x)
 
     The first n weights of a circuit are b; the others are handed out in turn, output by output, then neighbour by
-    neighbour j, then m: 72 of them give each of 12 outputs 6 neighbours.
+    neighbour j, then m: 72 of them give each of 12 outputs 6 neighbours. Where that left outputs without any, fewer
+    than 2 n weights, all outputs share them, one as b, the others neighbour by neighbour: a circular convolution.
 
     forward: (*batch, n_circuits, n) → the same shape, in [-1, 1].
 
@@ -54,15 +55,20 @@ class ClassicalTwin(nn.Module):
 
     def __init__(self, n_wires: int, n_weights: int, n_circuits: int) -> None:
         super().__init__()
-        self.n_wires, self.n_bias = n_wires, min(n_wires, n_weights)
-        n_mixing = n_weights - self.n_bias
-        place = torch.arange(n_mixing)
+        shared = n_weights < 2 * n_wires
+        self.n_wires, self.n_bias, self.n_shared = (
+            n_wires,
+            min(1 if shared else n_wires, n_weights),
+            n_wires if shared else 1,
+        )
+        place = torch.arange((n_weights - self.n_bias) * self.n_shared)
         output, turn = place % n_wires, place // n_wires
         harmonic, neighbour = turn // n_wires, (output + turn) % n_wires
-        self.harmonics = math.ceil(n_mixing / n_wires**2)
+        n_seen = math.ceil(len(place) / n_wires)
+        self.harmonics = math.ceil(n_seen / n_wires)
         self.register_buffer("places", (output * self.harmonics + harmonic) * n_wires + neighbour, persistent=False)
         self.weights = nn.Parameter(torch.empty(n_circuits, n_weights))
-        bound = max(1, math.ceil(n_mixing / n_wires)) ** -0.5
+        bound = max(1, n_seen) ** -0.5
         nn.init.uniform_(self.weights, -bound, bound)
 
     def forward(
@@ -72,11 +78,11 @@ class ClassicalTwin(nn.Module):
         weights = self.weights if used is None else self.weights[used]
         bias, rest = weights.tensor_split([self.n_bias], dim=1)
         matrix = bias.new_zeros(len(bias), self.n_wires * self.harmonics * self.n_wires)
+        rest = rest.repeat_interleave(self.n_shared, dim=1)
         matrix = matrix.index_add(1, self.places, rest).unflatten(1, (self.n_wires, -1))
         features = [x if m == 0 else (m * x).sin() for m in range(self.harmonics)]
-        bias = nn.functional.pad(bias, (0, self.n_wires - self.n_bias))
         if not features:
-            return bias.tanh().expand_as(x)
+            return bias.sum(1, keepdim=True).tanh().expand_as(x)
         mapped = torch.einsum("...ci,cki->...ck", torch.cat(features, dim=-1), matrix)
         return (bias + mapped).tanh()
 
