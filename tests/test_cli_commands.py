@@ -104,7 +104,9 @@ def test_training_leaves_everything(trained):
 
 def test_resume_of_a_finished_run_says_what_there_is(trained, capsys):
     before = load_file(trained / "model" / "diffusion_pytorch_model.safetensors")
-    shown = output(["resume", str(trained)], capsys)
+    assert main(["resume", str(trained)]) == 0
+    shown, said = capsys.readouterr()
+    assert "Trained already" in said
     after = load_file(trained / "model" / "diffusion_pytorch_model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
     source = Run.open(trained).read_experiment()["data"]["source"]

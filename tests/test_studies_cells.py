@@ -107,6 +107,14 @@ def test_a_moment_is_called_half_where_it_is_half(epochs, title):
     assert Cells(study, (record,), (0,)).moment_title(0) == title
 
 
+def test_a_moment_is_titled_by_the_columns_concerned():
+    plain, twin = cell("plain", 0), cell("twin", 0, marks=(mark(2, 20, 40.0), mark(3, 30, 40.0)))
+    found = Cells(replace(spec(), moments=(Moment(0.5, "half"), Moment(1, "all"))), (plain, twin), (0,))
+    assert found.moment_title(0, {"plain", 0.5}) == "half, epoch 10"
+    assert found.moment_title(0, {"twin"}) == "epoch 2 of 3"
+    assert found.moment_title(0) == "half or near it, epoch 2–10 of 3–20"
+
+
 @pytest.mark.parametrize("epochs", range(2, 31))
 def test_a_moment_rounded_to_whole_epochs_is_found(epochs: int):
     """What a budget scores, however short, is where the table looks; an epoch of two moments is the nearer one's."""

@@ -43,7 +43,7 @@ def test_everything_is_written_and_says_what_the_cells_say(tmp_path: Path):
         "Every cell was given the study's own budget.",
         "A toy | study <of> three",
         "Hybrids are <better>.",
-        "Controls, not in the paper",
+        "Controls, our own",
         "A | twin is not.",
         "1 of 1",
         "no verdict",

@@ -131,6 +131,11 @@ def test_csv_holds_what_stands_beside_and_nothing_where_nothing_does() -> None:
     assert not [head for head in csv.DictReader(StringIO(to_csv(plain))).fieldnames or () if head.endswith("identity")]
 
 
+def test_cells_without_the_first_score_have_a_page(tmp_path: Path) -> None:
+    write_cells(tmp_path, [cell("plain", 0)], grids=False)
+    assert "PLAIN" in write_tables(tmp_path, study_of(study())).read_text()
+
+
 def test_the_figure_draws_the_first_score_and_the_references_that_are_lines() -> None:
     above, *below = score_figure(found()).axes
     lines = {line.get_label(): line.get_ydata() for line in above.lines}

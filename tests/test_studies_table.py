@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 
+from qdiffusion.studies.budget import Budget
 from qdiffusion.studies.cells import Cells
 from qdiffusion.studies.conditions import budget_told, conditions
 from qdiffusion.studies.records import CellRecord
@@ -102,10 +103,11 @@ def test_equal_conditions_are_said_once():
 
 def test_differing_conditions_name_their_cells():
     found = told(cell("plain", 0), cell("twin", 0), cell("twin", 1, environment={"threads": 4}))
-    assert found["threads"] == "2; but 4 in twin-seed1"
-    assert found["versions.torch"] == "2.11; but not stated in twin-seed1"
+    assert (found["threads"], found["threads of TWIN (seed 1)"]) == ("2", "4")
+    assert (found["versions.torch"], found["versions.torch of TWIN (seed 1)"]) == ("2.11", "not stated")
     columns = [cell("plain", seed, environment={"threads": 4}) for seed in range(2)]
-    assert told(*columns, *(cell("twin", seed) for seed in range(3)))["threads"] == "2; but 4 in plain"
+    found = told(*columns, *(cell("twin", seed) for seed in range(3)))
+    assert (found["threads"], found["threads of PLAIN"]) == ("2", "4")
     dates = told(*(cell("plain", seed, environment={"date": f"2026-11-0{seed}"}) for seed in (2, 1, 3)))
     assert dates["date"] == "differs in every cell, from 2026-11-01 to 2026-11-03"
 
@@ -116,7 +118,11 @@ def test_differing_conditions_name_their_cells():
         ([{"epochs": 20, "train_size": 60_000}], "Every cell was given the study's own budget."),
         (
             [{"epochs": 20, "samples": 7000}, {"epochs": 3, "samples": 500}],
-            "Not the study's own budget, which stands in brackets: 3 to 20 epochs (20), 500 to 7,000 samples (7,000).",
+            "Not the study's own budget, which stands in brackets: 3 epochs (20), 500 samples (7,000).",
+        ),
+        (
+            [{"epochs": 3}, {"epochs": 40, "sampling_steps": 15}],
+            "Not the study's own budget, which stands in brackets: 3 to 40 epochs (20), 15 sampling steps (50).",
         ),
         ([{"sampler": "dpmpp"}], "Not the study's own budget, which stands in brackets: sampler dpmpp (ddim)."),
     ],
@@ -124,6 +130,12 @@ def test_differing_conditions_name_their_cells():
 def test_another_budget_than_the_studys_own_is_told_with_it(given, text):
     records = tuple(cell("plain", seed, conditions=conditions) for seed, conditions in enumerate(given))
     assert budget_told(study_of(spec()), Cells(spec(), records, (0,))) == text
+
+
+def test_a_sampler_where_the_study_leaves_no_choice_is_told():
+    chain = replace(study_of(spec()), budget=Budget(sampler=None, sampling_steps=None))
+    found = Cells(spec(), (cell("plain", 0, conditions={"sampler": "ddim"}),), (0,))
+    assert budget_told(chain, found).endswith("sampler ddim (not stated).")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from qdiffusion.runs.description import Description
 from qdiffusion.training import Experiment, Stage, describe, get_preset
 from qdiffusion.training.building import build_system
 from qdiffusion.training.dead import dead_parameters
+from qdiffusion.training.describe import _layers
 from training_tiny import QVUNET, tiny, write_images
 
 MNIST = Space("images", (1, 28, 28), tuple(range(10)))
@@ -61,6 +62,17 @@ def test_dead_parameters_are_found_by_gradient() -> None:
         "denoiser.unused": [True, True],
         "denoiser.conv.bias": [True] * 4,
     }
+
+
+def test_parts_that_do_not_run_have_the_output_of_their_like_or_none() -> None:
+    """Circuits of other levels; a part of another shape, or that no list holds, says nothing."""
+    denoiser = Denoiser()
+    denoiser.steps = nn.ModuleList([nn.Identity()])
+    denoiser.spare = nn.Conv2d(3, 7, 1)
+    denoiser.nested = nn.Sequential(nn.Sequential())
+    system = System(PixelsConfig().build(Space("images", (3, 6, 6))), denoiser, GaussianProcess(linear_betas(10)))
+    found = {layer.name: layer.output for layer in _layers(system)}
+    assert found == {"conv": (4, 6, 6), "norm": (4, 6, 6), "wide_norm": (4, 6, 6), "spare": ()}
 
 
 @pytest.mark.parametrize("preset", ["unet-classical", "qamp-ten", "qdm-latent", "quddpm-cluster1"])

@@ -55,17 +55,14 @@ class ClassicalTwin(nn.Module):
 
     def __init__(self, n_wires: int, n_weights: int, n_circuits: int) -> None:
         super().__init__()
-        shared = n_weights < 2 * n_wires
-        self.n_wires, self.n_bias, self.n_shared = (
-            n_wires,
-            min(1 if shared else n_wires, n_weights),
-            n_wires if shared else 1,
-        )
-        place = torch.arange((n_weights - self.n_bias) * self.n_shared)
+        self.n_wires, self.is_shared = n_wires, n_weights < 2 * n_wires
+        self.n_bias = min(1 if self.is_shared else n_wires, n_weights)
+        n_mixing = n_weights - self.n_bias
+        n_seen = n_mixing if self.is_shared else math.ceil(n_mixing / n_wires)
+        self.harmonics = math.ceil(n_seen / n_wires)
+        place = torch.arange(0 if self.is_shared else n_mixing)
         output, turn = place % n_wires, place // n_wires
         harmonic, neighbour = turn // n_wires, (output + turn) % n_wires
-        n_seen = math.ceil(len(place) / n_wires)
-        self.harmonics = math.ceil(n_seen / n_wires)
         self.register_buffer("places", (output * self.harmonics + harmonic) * n_wires + neighbour, persistent=False)
         self.weights = nn.Parameter(torch.empty(n_circuits, n_weights))
         bound = max(1, n_seen) ** -0.5
@@ -77,14 +74,26 @@ class ClassicalTwin(nn.Module):
         """`used`: which maps of the bank x goes through; None: all."""
         weights = self.weights if used is None else self.weights[used]
         bias, rest = weights.tensor_split([self.n_bias], dim=1)
-        matrix = bias.new_zeros(len(bias), self.n_wires * self.harmonics * self.n_wires)
-        rest = rest.repeat_interleave(self.n_shared, dim=1)
-        matrix = matrix.index_add(1, self.places, rest).unflatten(1, (self.n_wires, -1))
-        features = [x if m == 0 else (m * x).sin() for m in range(self.harmonics)]
-        if not features:
+        if not self.harmonics:
             return bias.sum(1, keepdim=True).tanh().expand_as(x)
-        mapped = torch.einsum("...ci,cki->...ck", torch.cat(features, dim=-1), matrix)
-        return (bias + mapped).tanh()
+        features = torch.stack([x if m == 0 else (m * x).sin() for m in range(self.harmonics)], dim=-2)
+        return (bias + (self._convolved if self.is_shared else self._mapped)(features, rest)).tanh()
+
+    def _mapped(
+        self, features: Float[Tensor, "*batch c m n"], rest: Float[Tensor, "c w"]
+    ) -> Float[Tensor, "*batch c n"]:
+        """Σ_{mj} w_{kmj} f_m(x_{k+j}), the weights handed out."""
+        matrix = rest.new_zeros(len(rest), self.n_wires * self.harmonics * self.n_wires)
+        matrix = matrix.index_add(1, self.places, rest).unflatten(1, (self.n_wires, -1))
+        return torch.einsum("...ci,cki->...ck", features.flatten(-2), matrix)
+
+    def _convolved(
+        self, features: Float[Tensor, "*batch c m n"], rest: Float[Tensor, "c w"]
+    ) -> Float[Tensor, "*batch c n"]:
+        """Σ_{mj} w_{mj} f_m(x_{k+j}), a circular correlation, by its Fourier transform."""
+        free = self.harmonics * self.n_wires - rest.shape[1]
+        kernel = torch.fft.rfft(nn.functional.pad(rest, (0, free)).unflatten(1, (self.harmonics, -1)))
+        return torch.fft.irfft((torch.fft.rfft(features) * kernel.conj()).sum(-2), n=self.n_wires)
 
 
 class Zero(nn.Module):

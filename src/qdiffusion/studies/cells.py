@@ -1,7 +1,7 @@
 """The finished cells of a study, read from its folder, and their scores by column, moment and seed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,17 +95,20 @@ class Cells:
         near = [(own[moment], mark) for own, mark in found if own[moment][0] <= FARTHEST and own[moment] <= min(own)]
         return min(near, key=lambda pair: pair[0], default=(None, None))[1]
 
-    def moment_title(self, moment: int) -> str:
-        """A moment with its epochs; where these lie elsewhere in the training than it says, they alone:
-        "half of the training, epoch 10"; "epoch 1 of 10".
+    def moment_title(self, moment: int, columns: Collection[object] = ()) -> str:
+        """A moment with its epochs in cells of those columns, or of all; where they lie elsewhere in the training than
+        it says, they alone: "half of the training, epoch 10"; "epoch 1 of 10".
         """
-        found = [(mark, record.marks[-1]) for record in self.records if (mark := self.mark(record, moment))]
+        records = [record for record in self.records if record.column in columns] or self.records
+        found = [(mark, record.marks[-1]) for record in records if (mark := self.mark(record, moment))]
         share, label = self.study.moments[moment].share, self.study.moments[moment].label
         if not found:
             return label
         at, ends = (_span(mark.epoch for mark in marks) for marks in zip(*found, strict=True))
-        exact = all(abs(mark.epoch / end.epoch - share) < EXACT for mark, end in found)
-        return f"{label}, epoch {at}" if exact else f"epoch {at} of {ends}"
+        exact = [abs(mark.epoch / end.epoch - share) < EXACT for mark, end in found]
+        if all(exact):
+            return f"{label}, epoch {at}"
+        return f"{label} or near it, epoch {at} of {ends}" if any(exact) else f"epoch {at} of {ends}"
 
     def values(self, key: str | float, moment: int, name: str) -> dict[int, float]:
         """A score by seed: a column's, a reference's, the mean over the cells that say it, or a number itself."""

@@ -32,15 +32,9 @@ def score_figure(cells: Cells) -> Figure:
     """The study's first score of the columns that have it. Above, where cells are scored more than once and columns
     few enough to be told apart: against the epoch, a line a column, bands of the 95 % interval over seeds, and
     references; below: at each moment."""
-    name, moments = cells.score_name(cells.study.scores[0]), cells.study.moments
-    present = [
-        index
-        for index, key in enumerate(cells.study.keys)
-        if any(cells.values(key, moment, name) for moment in range(len(moments)))
-    ]
+    present, moments = _present(cells), cells.study.moments
     height = 1.6 + 0.27 * len(present)
-    has_lines = any(len(record.marks) > 1 for record in cells.records) and len(present) <= _MOST_LINES
-    heights = [4.4, height] if has_lines else [height]
+    heights = [4.4, height] if has_lines(cells) else [height]
     figure = Figure(figsize=(12, sum(heights)), layout="constrained")
     *upper, below = np.ravel(figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights))
     for above in upper:
@@ -49,6 +43,23 @@ def score_figure(cells: Cells) -> Figure:
     for moment, axes in enumerate(np.ravel(below.subplots(1, len(moments), sharey=True, squeeze=False))):
         _draw_at(axes, cells, present, moment)
     return figure
+
+
+def has_lines(cells: Cells) -> bool:
+    """Whether the figure of the first score draws it along the training."""
+    present = _present(cells)
+    marks = (record.marks for index in present for record in cells.of(cells.study.keys[index]))
+    return len(present) <= _MOST_LINES and any(len(each) > 1 for each in marks)
+
+
+def _present(cells: Cells) -> list[int]:
+    """The columns that have the first score at some moment."""
+    name, moments = cells.score_name(cells.study.scores[0]), range(len(cells.study.moments))
+    return [
+        index
+        for index, key in enumerate(cells.study.keys)
+        if any(cells.values(key, moment, name) for moment in moments)
+    ]
 
 
 def sweep_figure(cells: Cells) -> Figure | None:

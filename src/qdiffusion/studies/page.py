@@ -13,15 +13,16 @@ from qdiffusion.runs.files import remove, told_as_run_error, write_text_atomic
 from qdiffusion.studies import printed, table, verdict_tables
 from qdiffusion.studies.cells import Cells, read_cells
 from qdiffusion.studies.conditions import budget_told, conditions
-from qdiffusion.studies.figures import forward_strip, grids_figure, score_figure, sweep_figure
+from qdiffusion.studies.figures import forward_strip, grids_figure, has_lines, score_figure, sweep_figure
 from qdiffusion.studies.study import Study
 from qdiffusion.studies.texts import score_words
 from qdiffusion.studies.verdicts import judge
 
+_LINES = " along the training, and"
 _ALONG = (
-    "{} along the training, and at each moment of it on a scale of its own: mean and 95 % interval over seeds "
-    "where there are several. The intervals are each column's own; whether two columns differ is decided above, by "
-    "pairs of equal seeds."
+    "{}{} at each moment of it that is looked at, on a scale of its own: mean and 95 % interval over seeds where there "
+    "are several. The intervals are each column's own; whether two columns differ is decided above, by pairs of equal "
+    "seeds."
 )
 _GRIDS = "Samples of each column's first seed; equal seeds start from equal noise."
 _FORWARD = "Training images on their way into noise, from left to right."
@@ -50,6 +51,7 @@ def write_tables(out: Path, study: Study, seeds: Sequence[int] | None = None) ->
     facts, judged, budget = conditions(cells), judge(cells, spec.claims), budget_told(study, cells)
     curve, grids = score_figure(cells), grids_figure(out, cells)
     kind = spec.scores[0]
+    along = _ALONG.format(score_words(kind), _LINES if has_lines(cells) else "")
     above, below = _table(cells), html.section("Conditions", html.facts(facts))
     write_text_atomic(out / "table.csv", table.to_csv(cells))
     write_text_atomic(out / "table.md", table.to_markdown(cells, budget, facts))
@@ -59,8 +61,8 @@ def write_tables(out: Path, study: Study, seeds: Sequence[int] | None = None) ->
         cells,
         budget,
         above,
-        html.section("What the paper claims", *verdict_tables.to_html(cells, judged)),
-        html.section(score_words(kind), _picture(out / f"{kind}.png", curve, _ALONG.format(score_words(kind)))),
+        html.section("Claims", *verdict_tables.to_html(cells, judged)),
+        html.section(score_words(kind), _picture(out / f"{kind}.png", curve, along)),
         _swept(out / "sweep.png", cells),
         _samples(out / "grids.png", grids),
         _forward(forward_strip(out, cells)),

@@ -60,7 +60,9 @@ _BY_BOTH = ("infidelity", "fid")
 _SHARP = ("agreement", "fid")
 _GUIDED = ("agreement", "fid")
 _CLAIMS = (
-    Claim("Zeros and ones come out sharper than ten digits.", _TWO, ("ten",), scores=("agreement",)),
+    Claim(
+        "Zeros and ones come out sharp: more than half are told to be their class.", _TWO, (0.5,), scores=("agreement",)
+    ),
     Claim("More qubits make ten digits sharper.", ("wires-6", "wires-8"), ("ten",), scores=_SHARP),
     Claim("Fewer qubits blur them.", ("ten",), ("wires-2",), scores=_SHARP),
     Claim("The skip path is essential.", ("ten",), ("skip-off",), scores=_BY_BOTH),
@@ -142,7 +144,8 @@ SPEC = StudySpec(
         "serves that level best. Neither is trained.",
         "Confident is the share of samples that the classifier gives a probability above 0.9, agreement the share that "
         "it finds to be of the class asked for. Noise, or one blur for all, can have all samples confident; so what is "
-        "sharp is judged by agreement.",
+        "sharp is judged by agreement and FID. Where all samples are one blur, a tenth of ten digits agree, and of two "
+        "half or none.",
     ),
     sweeps=(
         Sweep("Circuits", ((4, "ten"), *((n, f"wires-{n}") for n in WIDTHS))),

@@ -9,7 +9,8 @@ from qdiffusion.studies.texts import difference_texts, score_title
 from qdiffusion.studies.verdicts import LEGEND, Judged, Verdict
 
 _CLAIMS = ("Claim", "Verdict", "Comparisons that hold", "By")
-_PARTS = {"The paper's own": False, "Controls, not in the paper": True}
+_PARTS = {"As claimed": False, "Controls, our own": True}
+_EVERY = "Every comparison"
 _MOST_SCORES = 4
 _COMPARISONS = ("Score", "Column", "Baseline", "Difference", "95 % interval", "Bound", "p", "Seeds", "Verdict")
 
@@ -22,22 +23,22 @@ def to_html(cells: Cells, judged: Sequence[Judged]) -> list[str]:
         )
         for each in judged
     ]
-    folded = html.folded("Every comparison, with its test", "\n".join(details))
+    folded = html.folded(f"{_EVERY}, with its test", "\n".join(details))
     tables = [
         html.titled(title, html.columns(_CLAIMS, _claims(cells, part), "sentences"))
         for title, part in _parts(judged).items()
     ]
-    return [*tables, html.note(LEGEND), folded]
+    return [*tables, html.titled("How they are judged", html.note(LEGEND)), folded]
 
 
 def to_markdown(cells: Cells, judged: Sequence[Judged]) -> str:
     """The same as a text."""
-    lines = [f"# {cells.study.title}: what is claimed"]
+    lines = [f"# {cells.study.title}: what is claimed", LEGEND]
     for title, part in _parts(judged).items():
         lines += [f"## {title}", markdown_table(_CLAIMS, _claims(cells, part))]
-    lines += [LEGEND]
+    lines += [f"## {_EVERY}"]
     for each in judged:
-        lines += [f"## {_claim(each)}", _outcome(cells, each), markdown_table(_COMPARISONS, _comparisons(cells, each))]
+        lines += [f"### {_claim(each)}", _outcome(cells, each), markdown_table(_COMPARISONS, _comparisons(cells, each))]
     return "\n\n".join(lines) + "\n"
 
 
@@ -66,7 +67,7 @@ def _comparisons(cells: Cells, each: Judged) -> list[list[str]]:
 
 
 def _claim(each: Judged) -> str:
-    return f"Control, not in the paper: {each.claim.text}" if each.claim.control else each.claim.text
+    return f"Control: {each.claim.text}" if each.claim.control else each.claim.text
 
 
 def _outcome(cells: Cells, each: Judged) -> str:
@@ -83,8 +84,9 @@ def _holding(each: Judged) -> str:
 def _measure(cells: Cells, each: Judged) -> str:
     """By which score, and when."""
     titles = [_title(cells, score) for score in each.claim.scores]
-    scores = ", ".join(titles) if len(titles) <= _MOST_SCORES else f"{titles[0]} … {titles[-1]}"
-    return f"{scores} after {cells.moment_title(each.claim.moment)}"
+    scores = ", ".join(titles) if len(titles) <= _MOST_SCORES else f"{len(titles)} scores, {titles[0]} to {titles[-1]}"
+    concerned = {*each.claim.columns, *each.claim.baselines}
+    return f"{scores} after {cells.moment_title(each.claim.moment, concerned)}"
 
 
 def _title(cells: Cells, score: str) -> str:

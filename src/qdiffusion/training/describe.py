@@ -1,5 +1,6 @@
 """What an experiment's models consist of: layers, circuits, and parameters by kind."""
 
+from collections.abc import Hashable
 from itertools import groupby
 from typing import Any
 
@@ -102,7 +103,9 @@ def _circuits(system: System) -> list[CircuitFacts]:
 
 
 def _layers(system: System) -> list[LayerFacts]:
-    """The system's parts in the order in which they run on one item at the first level, then those of other levels."""
+    """Codec's and denoiser's children in the order in which they run on one item at the first level, then those with
+    parameters that do not, as circuits of other levels.
+    """
     parts, outputs = dict(_parts(system)), dict[str, tuple[int, ...]]()
 
     def note(name: str, output: Any) -> None:
@@ -134,12 +137,16 @@ def _layers(system: System) -> list[LayerFacts]:
 
 def _end(module: nn.Module) -> nn.Module:
     """What gives a part's output: of a sequence its last, since a model may run its parts one by one."""
-    return module[-1] if isinstance(module, nn.Sequential) else module
+    while isinstance(module, nn.Sequential) and len(module):
+        module = module[-1]
+    return module
 
 
-def _kind(name: str, module: nn.Module) -> tuple[str, type[nn.Module]]:
-    """What items of one list share: "steps.0" and "steps.19"."""
-    return name.rpartition(".")[0], type(module)
+def _kind(name: str, module: nn.Module) -> Hashable:
+    """What items of one list share, "steps.0" and "steps.19", where their parameters are of equal shapes."""
+    before, _, last = name.rpartition(".")
+    shapes = tuple(parameter.shape for parameter in module.parameters())
+    return (before, type(module), shapes) if last.isdecimal() else name
 
 
 def _size(module: nn.Module) -> int:

@@ -25,8 +25,6 @@ from qdiffusion.training.setup import read_experiment
 from qdiffusion.training.snapshots import read_snapshot
 
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
-OWN_VERSION = "_qdiffusion_version"
-"""In config.json; diffusers takes names without an underscore for arguments of the model."""
 
 
 def save_system(run: Run, experiment: Experiment, space: Space, system: System) -> None:
@@ -120,14 +118,14 @@ def _read(name: str, folder: Path, config: Codec | Model, space: Space) -> Itera
 
 def _save(folder: Path, config: Codec | Model, space: Space, module: nn.Module) -> None:
     def fill(place: Path) -> None:
-        write_json_atomic(place / "config.json", {**_layout(config, space), OWN_VERSION: __version__})
+        write_json_atomic(place / "config.json", {**_layout(config, space), "_qdiffusion_version": __version__})
         write_bytes_atomic(place / WEIGHTS_FILE, to_bytes(module.state_dict(), {"format": "pt"}))
 
     write_folder_atomic(folder, fill)
 
 
 def _layout(config: Codec | Model, space: Space) -> dict[str, Any]:
-    """What config.json says: the class, and the arguments that it was made with."""
+    """What config.json says but for versions: the class, and the arguments that it was made with."""
     return {"_class_name": config.class_name, **config.arguments(space)}
 
 
@@ -138,7 +136,7 @@ def _check_config(folder: Path, expected: dict[str, Any]) -> None:
     except ValueError as error:
         raise ValueError(f"config.json is wrong {error}") from error
     missing = object()
-    names = sorted({*config, *expected} - {"_diffusers_version", OWN_VERSION})
+    names = sorted(name for name in {*config, *expected} if not name.endswith("_version"))
     differing = [name for name in names if config.get(name, missing) != _plain(expected.get(name, missing))]
     if differing:
         raise ValueError(f"config.json is not of the experiment's model: it differs in {', '.join(differing)}")
