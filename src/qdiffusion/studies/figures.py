@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, MaxNLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
@@ -25,6 +25,10 @@ _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#
 _LINES = ("solid", "dashed", "dotted")
 _MARKERS = "osD^vP*X<>ph"
 _MOST_LINES = len(_COLOURS) * len(_LINES)
+_WIDE = 10
+"""Values that differ by more than this factor are drawn on a logarithmic scale."""
+_LEGEND_LINE = 0.24
+"""Inches."""
 _GRIDS_A_ROW = 4
 
 
@@ -34,7 +38,8 @@ def score_figure(cells: Cells) -> Figure:
     references; below: at each moment."""
     present, moments = _present(cells), cells.study.moments
     height = 1.6 + 0.27 * len(present)
-    heights = [4.4, height] if has_lines(cells) else [height]
+    n_lines = len(present) + sum(reference.drawn for reference in cells.study.references)
+    heights = [max(4.4, _LEGEND_LINE * n_lines), height] if has_lines(cells) else [height]
     figure = Figure(figsize=(12, sum(heights)), layout="constrained")
     *upper, below = np.ravel(figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights))
     for above in upper:
@@ -167,12 +172,17 @@ def _draw_references(axes: Axes, cells: Cells) -> list[float]:
 
 def _draw_at(axes: Axes, cells: Cells, present: list[int], moment: int) -> None:
     """One moment's FID of every column below each other, on a scale of its own."""
-    name = cells.score_name(cells.study.scores[0])
+    name, ends = cells.score_name(cells.study.scores[0]), list[float]()
     for place, index in enumerate(present):
         found = cells.estimate(cells.study.keys[index], moment, name)
         if found is not None:
             style = {**_style(index), "linestyle": "none"}
             axes.errorbar(found.mean, place, xerr=found.half_width, markersize=6, capsize=3, linewidth=1.4, **style)
+            ends += found.interval or (found.mean,)
+    if min(ends, default=0) > 0 and max(ends) > _WIDE * min(ends):
+        axes.set_xscale("log")
+        axes.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), minor_locator=NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_yticks(range(len(present)), [cells.study.columns[index].label for index in present], parse_math=False)
     axes.set_ylim(len(present) - 0.4, -0.6)
     axes.set_xlabel(_words(cells), parse_math=False)
