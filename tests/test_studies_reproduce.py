@@ -81,7 +81,7 @@ def test_a_study_trains_its_cells_and_writes_its_page(toy: Callable[..., Reprodu
         "balance",
     }
     assert made["late-0"].parameters == made["hybrid-0"].parameters != made["classical-0"].parameters
-    page = write_tables(study.out, study.study.spec).read_text()
+    page = write_tables(study.out, study.study).read_text()
     assert "3 of 3 cells are done" in page
     assert {path.name for path in (study.out / "cells").iterdir()} == {
         f"{column}-seed0.{kind}" for column in ("classical", "hybrid", "late") for kind in ("json", "png")
