@@ -106,6 +106,20 @@ def test_a_damaged_picture_is_named(tmp_path: Path):
         write_tables(tmp_path, STUDY)
 
 
+@pytest.mark.parametrize(("fid", "scale"), [(41.0, "linear"), (4000.0, "log")])
+def test_scores_far_apart_are_drawn_on_a_logarithmic_scale(tmp_path: Path, fid: float, scale: str):
+    write_cells(tmp_path, [cell("plain", 0), cell("hybrid", 0, (2 * fid, fid))])
+    _, *below = score_figure(read_cells(tmp_path, SPEC)).axes
+    assert {axes.get_xscale() for axes in below} == {scale}
+
+
+def test_cells_scored_once_are_not_said_to_be_drawn_along_the_training(tmp_path: Path):
+    write_cells(tmp_path, [cell("plain", 0, marks=(mark(20, 100, 40.0),))])
+    assert "along the training" not in Page(write_tables(tmp_path, STUDY).read_text()).text
+    write_cells(tmp_path, [cell("plain", 0)])
+    assert "along the training" in Page(write_tables(tmp_path, STUDY).read_text()).text
+
+
 def test_a_full_disk_is_told_and_leaves_whole_files(tmp_path: Path):
     write_cells(tmp_path, RECORDS, grids=False)
     write_tables(tmp_path, STUDY)

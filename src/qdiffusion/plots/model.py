@@ -41,8 +41,7 @@ def models(descriptions: Sequence[Description]) -> list[tuple[str, str]]:
 def _parts(description: Description) -> str:
     """Every part of the model in the order in which they run."""
     rows = [
-        (layer.name, f"{layer.parameters:,}", " × ".join(map(str, layer.output)) or "–", layer.type)
-        for layer in grouped_layers(description.layers)
+        (layer.name, f"{layer.parameters:,}", layer.shape, layer.type) for layer in grouped_layers(description.layers)
     ]
     return html.columns(("Part", "Parameters", "Output", "Type"), rows) + _dead(description.dead)
 

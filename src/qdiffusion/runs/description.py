@@ -109,6 +109,11 @@ class LayerFacts:
     parameters: int
     output: tuple[int, ...]
 
+    @property
+    def shape(self) -> str:
+        """The output's, as readers see it: "16 × 8 × 8"; "–" where it is not known."""
+        return " × ".join(map(str, self.output)) or "–"
+
 
 @dataclass(frozen=True)
 class Description:

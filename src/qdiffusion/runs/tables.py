@@ -31,7 +31,7 @@ def _layers(title: str, layers: list[LayerFacts]) -> Table:
     table = Table("layer", "type", "parameters", "output", title=title)
     table.columns[2].justify = "right"
     for layer in layers:
-        table.add_row(layer.name, layer.type, f"{layer.parameters:,}", " × ".join(map(str, layer.output)) or "–")
+        table.add_row(layer.name, layer.type, f"{layer.parameters:,}", layer.shape)
     return table
 
 

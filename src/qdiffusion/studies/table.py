@@ -52,12 +52,13 @@ def final(cells: Cells) -> Table:
 
 def earlier(cells: Cells) -> Table | None:
     """The study's scores at the moments before the end; None where there are none."""
-    scored = [
-        (cells.moment_title(moment), moment, [kind for kind in cells.study.scores if kind in cells.kinds(moment)])
-        for moment in range(len(cells.study.moments) - 1)
-    ]
-    found = [each for each in scored if each[2]]
-    return _table(cells, found, with_facts=False) if found else None
+    scored = []
+    for moment in range(len(cells.study.moments) - 1):
+        kinds = cells.kinds(moment)
+        main = [kind for kind in cells.study.scores if kind in kinds]
+        if main:
+            scored.append((cells.moment_title(moment), moment, main))
+    return _table(cells, scored, with_facts=False) if scored else None
 
 
 def _table(cells: Cells, scored: Sequence[tuple[str, int, list[str]]], with_facts: bool) -> Table:

@@ -126,13 +126,9 @@ def _layers(system: System) -> list[LayerFacts]:
     for hook in hooks:
         hook.remove()
     alike = {_kind(name, parts[name]): output for name, output in outputs.items()}
-    rest = {name: alike.get(_kind(name, part), ()) for name, part in parts.items() if name not in outputs}
-    found = [LayerFacts(name, type(parts[name]).__name__, _size(parts[name]), outputs[name]) for name in outputs]
-    return found + [
-        LayerFacts(name, type(parts[name]).__name__, _size(parts[name]), output)
-        for name, output in rest.items()
-        if _size(parts[name])
-    ]
+    rest = (name for name, part in parts.items() if name not in outputs and _size(part))
+    shown = outputs | {name: alike.get(_kind(name, parts[name]), ()) for name in rest}
+    return [LayerFacts(name, type(parts[name]).__name__, _size(parts[name]), output) for name, output in shown.items()]
 
 
 def _end(module: nn.Module) -> nn.Module:
